@@ -1,0 +1,35 @@
+# Every target creates or refreshes .venv from the requirements first: a fresh clone needs nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test lint bench venv clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+
+.venv/.installed: requirements.txt requirements-dev.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing requirements into .venv (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -e .
+	@touch $@
+
+venv: .venv/.installed ## create or refresh .venv
+
+run: venv ## load-test the reference target: 100 users, 60 s, verdict and report
+	@$(BIN)/locust --headless --users 100 --spawn-rate 25 --run-time 60s --only-summary
+
+test: venv ## the whole test suite
+	@$(BIN)/python -m pytest -n 2
+
+lint: venv ## ruff, mypy --strict, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: venv ## speed and memory, as ratios measured side by side
+	@for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
+
+clean: ## remove what the other targets made, but not results
+	@rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

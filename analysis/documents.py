@@ -1,0 +1,124 @@
+"""The two JSON documents of a run directory, typed: ``manifest.json`` and ``verdict.json``.
+
+Every field is optional, because a run may have been cut off before it was written and because later versions
+add fields; unknown ones are ignored.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from harness.words.errors import RunError
+from harness.words.operation import display_id
+
+Scalar = str | int | float | bool | None
+
+
+class Git(msgspec.Struct, frozen=True):
+    """The commit of the code that ran; ``dirty`` when files differed from it."""
+
+    commit: str | None = None
+    dirty: bool | None = None
+
+
+class Worker(msgspec.Struct, frozen=True):
+    """One worker process and what became of it."""
+
+    index: int | None = None
+    id: str | None = None
+    host: str | None = None
+    pid: int | None = None
+    fate: str | None = None
+    joined: Scalar = None
+    left: Scalar = None
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """What was run, with what, where and when."""
+
+    run_id: str | None = None
+    routeswarm_version: str | None = None
+    argv: list[str] = []
+    locustfile: str | None = None
+    options: dict[str, object] = {}
+    git: Git | None = None
+    versions: dict[str, str | None] = {}
+    hosts: list[object] = []
+    cpus: int | None = None
+    workers: list[Worker] = []
+    t0: str | None = None
+    t1: str | None = None
+    digests: dict[str, str | None] = {}
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One criterion, check, validity condition or hypothesis with what was found."""
+
+    name: str = ""
+    status: str = "UNKNOWN"
+    actual: object = None
+    target: object = None
+    detail: str | None = None
+    examples: list[object] | None = None
+    required: bool = True
+
+    def example_ids(self) -> list[str]:
+        """Return the example operations as people read them (``worker-ordinal``)."""
+        return [_example(example) for example in self.examples or ()]
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """The run in numbers: operations by outcome, latency (ms), throughput (operations per second)."""
+
+    arrivals: int | None = None
+    operations: int | None = None
+    ok: int | None = None
+    failed: int | None = None
+    cancelled: int | None = None
+    timeout: int | None = None
+    shed: int | None = None
+    flagged: int | None = None
+    duration_s: float | None = None
+    throughput_rps: float | None = None
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+    max_ms: float | None = None
+    users_max: int | None = None
+    label_confusion: dict[str, dict[str, int]] | None = None
+    routes: dict[str, int] | None = None
+    errors: dict[str, int] | None = None
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """Criteria, checks and validity of a run, and the word they add up to."""
+
+    verdict: str
+    exit_code: int | None = None
+    reason: str | None = None
+    criteria: list[Entry] = []
+    checks: list[Entry] = []
+    validity: list[Entry] = []
+    hypotheses: list[Entry] = []
+    totals: Totals | None = None
+
+
+Document = TypeVar("Document", Manifest, Verdict)
+
+
+def read_document(path: Path, kind: type[Document]) -> Document:
+    """Return the document in ``path``; raise ``RunError`` with file and reason where it is none."""
+    try:
+        return msgspec.convert(json.loads(path.read_text(encoding="utf-8")), kind)
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, msgspec.ValidationError) as error:
+        raise RunError(f"{path.name}: {error}") from error
+
+
+def _example(example: object) -> str:
+    if isinstance(example, int) and not isinstance(example, bool) and example >= 0:
+        return display_id(example)
+    return example if isinstance(example, str) else json.dumps(example, sort_keys=True, ensure_ascii=False)

@@ -1,0 +1,142 @@
+"""Many HdrHistograms as one sparse table, so that any set of labels and seconds merges without loss.
+
+Layout and ranks are those of ``harness.measure.histogram``, so that a percentile here is the percentile a
+criterion was judged by. Values are microseconds. ``hdrh`` decodes the payload in C; merging through its
+Python objects took 66 µs per histogram, this table 18 µs (30 values each, Python 3.11).
+"""
+
+from __future__ import annotations
+
+import binascii
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from hdrh.codec import HdrCookieException, HdrHistogramEncoder, HdrLengthException
+from numpy.typing import NDArray
+
+from harness.measure.histogram import HIGHEST_US, LOWEST_US, SIGNIFICANT_DIGITS
+from harness.words.errors import RunError
+
+BUCKETS = 23_552
+"""Counters of a histogram of this layout: ``hdrh.histogram.HdrHistogram(1, 3_600_000_000, 3).counts_len``."""
+
+_HALF_MAGNITUDE = 10  # 2 ** 10 buckets per doubling
+_HALF = 1 << _HALF_MAGNITUDE
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Histograms:
+    """``size`` histograms; entry ``k`` says: histogram ``row[k]`` holds ``count[k]`` values in ``bucket[k]``.
+
+    Entries are sorted by row, then bucket; no pair occurs twice and no count is 0. Rows without an entry are
+    empty histograms.
+    """
+
+    size: int
+    row: Integers
+    bucket: Integers
+    count: Integers
+
+    def totals(self) -> Integers:
+        """Return the number of values in each histogram; shape ``(size,)``."""
+        totals = np.zeros(self.size, dtype=np.int64)
+        np.add.at(totals, self.row, self.count)
+        return totals
+
+    def merge(self, groups: Integers, size: int) -> Histograms:
+        """Return ``size`` histograms: the ``g``-th is the sum of all rows whose ``groups`` entry is ``g``.
+
+        ``groups`` has one entry per row; rows with -1 are left out.
+        """
+        target = groups[self.row]
+        kept = target >= 0
+        key = target[kept] * BUCKETS + self.bucket[kept]
+        if not len(key):
+            return Histograms(size, *(np.empty(0, dtype=np.int64) for _ in range(3)))
+        order = np.argsort(key, kind="stable")
+        key = key[order]
+        starts = np.flatnonzero(np.diff(key, prepend=-1))
+        count = np.add.reduceat(self.count[kept][order], starts)
+        return Histograms(size, key[starts] // BUCKETS, key[starts] % BUCKETS, count)
+
+    def percentiles(self, percents: Sequence[float]) -> NDArray[np.float64]:
+        """Return the value (µs) at each percentile of each histogram; shape ``(size, len(percents))``.
+
+        That is the highest value of the first bucket up to which at least so many percent of the values lie;
+        NaN where a histogram is empty.
+        """
+        values = np.full((self.size, len(percents)), np.nan)
+        totals = self.totals()
+        filled = np.flatnonzero(totals)
+        if not len(filled):
+            return values
+        reached = np.cumsum(self.count)
+        before = (np.cumsum(totals) - totals)[filled]
+        for column, percent in enumerate(percents):
+            wanted = np.maximum(np.ceil(percent / 100 * totals[filled] - 1e-9).astype(np.int64), 1)
+            entry = np.searchsorted(reached, before + wanted)
+            values[filled, column] = highest_value(self.bucket[entry])
+        return values
+
+
+def highest_value(bucket: Integers) -> Integers:
+    """Return the highest value (µs) that falls into each bucket."""
+    doublings = np.maximum((bucket >> _HALF_MAGNITUDE) - 1, 0)
+    steps = np.where(bucket < _HALF, bucket, (bucket & (_HALF - 1)) + _HALF)
+    highest: Integers = ((steps + 1) << doublings) - 1
+    return highest
+
+
+def decode(encoded: pd.Series) -> Histograms:
+    """Return one histogram per string of ``HdrHistogram.encode``; an empty string is an empty histogram.
+
+    Raises ``RunError`` naming the row (by its label in the index) of a string that is no histogram of this layout.
+    """
+    rows: list[Integers] = []
+    buckets: list[Integers] = []
+    counts: list[Integers] = []
+    for index, (label, text) in enumerate(encoded.items()):
+        if not text:
+            continue
+        bucket, count = _decode_one(str(text), label)
+        rows.append(np.full(len(bucket), index, dtype=np.int64))
+        buckets.append(bucket)
+        counts.append(count)
+    return Histograms(len(encoded), _joined(rows), _joined(buckets), _joined(counts))
+
+
+def _decode_one(text: str, row: object) -> tuple[Integers, Integers]:
+    """Return the buckets in use and their counts."""
+    try:
+        payload = HdrHistogramEncoder.decode(text)
+        header = payload.payload
+        layout = header.lowest_trackable_value, header.highest_trackable_value, header.significant_figures
+        if layout != (LOWEST_US, HIGHEST_US, SIGNIFICANT_DIGITS):
+            raise RunError(
+                f"series row {row}: hdr covers {layout}, expected {LOWEST_US, HIGHEST_US, SIGNIFICANT_DIGITS}"
+            )
+        found = payload.init_counts(BUCKETS)
+    except (
+        binascii.Error,
+        zlib.error,
+        HdrCookieException,
+        HdrLengthException,
+        ValueError,
+        IndexError,
+    ) as error:
+        raise RunError(f"series row {row}: hdr is no HdrHistogram ({type(error).__name__}: {error})") from error
+    if not found["total"]:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    first = int(found["min_nonzero_index"])
+    counts = np.frombuffer(payload.get_counts(), dtype=np.int64)[first : int(found["max_nonzero_index"]) + 1]
+    used = np.flatnonzero(counts)
+    return used + first, counts[used]
+
+
+def _joined(parts: list[Integers]) -> Integers:
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)

@@ -1,0 +1,198 @@
+"""What stands on the report's page: the run's documents and series as rows of text, ready for the template."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analysis.documents import Entry, Manifest, Totals, Verdict
+from analysis.run import Run
+from analysis.statistics import ended_ok, outcomes, percentiles
+from analysis.wording import milliseconds, number, value
+from harness.words.operation import Outcome
+
+MOST_COLUMNS, MOST_ROWS = 12, 40
+"""Largest confusion matrix shown: a target may invent a route per operation."""
+OTHERS = "(others)"
+
+FILES = (
+    "verdict.json", "series.csv", "manifest.json", "locust_stats.csv", "locust_stats_history.csv",
+    "locust_failures.csv", "locust_exceptions.csv", "faults.csv", "junit.xml", "history", "findings",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A name and its value."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A table of counts: ``cells[i][j]`` operations of ``rows[i]`` went to ``columns[j]``."""
+
+    columns: list[str]
+    rows: list[str]
+    cells: list[list[int]]
+    left_out: int  # rows not shown
+
+
+def totals_of(run: Run) -> Totals:
+    """Return the run's totals: those of the verdict, what is absent there computed from the series."""
+    verdict = run.verdict
+    if verdict is not None and verdict.totals is not None:
+        return verdict.totals
+    return _totals_of_series(run.series)
+
+
+def _totals_of_series(series: pd.DataFrame) -> Totals:
+    """Return the totals a series gives, None where it gives none."""
+    if series.empty:
+        return Totals()
+    counts = outcomes(series)
+    seconds = int(series["second"].max() - series["second"].min()) + 1
+    latency = percentiles(ended_ok(series))
+    row = {str(name): float(found) for name, found in latency.iloc[0].items()} if len(latency) else {}
+    return Totals(
+        operations=sum(counts.values()),
+        ok=counts[Outcome.OK],
+        failed=counts[Outcome.FAILED],
+        cancelled=counts[Outcome.CANCELLED],
+        timeout=counts[Outcome.TIMEOUT],
+        shed=counts[Outcome.SHED],
+        duration_s=seconds,
+        throughput_rps=sum(counts.values()) / seconds,
+        p50_ms=row.get("p50_ms"),
+        p95_ms=row.get("p95_ms"),
+        p99_ms=row.get("p99_ms"),
+        max_ms=row.get("max_ms"),
+    )
+
+
+def most_users(run: Run, totals: Totals) -> int | None:
+    """Return the highest number of concurrent users, None where nobody measured it."""
+    if totals.users_max is not None:
+        return totals.users_max
+    users = run.series["users"].max()
+    return None if pd.isna(users) else int(users)
+
+
+def headline(run: Run, totals: Totals) -> list[Fact]:
+    """Return the six numbers a reader asks for first."""
+    operations = totals.operations if totals.operations is not None else totals.arrivals
+    duration = None if totals.duration_s is None else f"{number(totals.duration_s)} s"
+    rate = None if totals.throughput_rps is None else f"{number(totals.throughput_rps)} /s"
+    return [
+        Fact("operations", number(operations)),
+        Fact("throughput", rate or "—"),
+        Fact("p50", milliseconds(totals.p50_ms)),
+        Fact("p95", milliseconds(totals.p95_ms)),
+        Fact("most users", number(most_users(run, totals))),
+        Fact("duration", duration or "—"),
+    ]
+
+
+def counts(totals: Totals) -> list[Fact]:
+    """Return the operations by outcome, and the rest of the totals that the headline leaves out."""
+    found = {
+        "arrivals": totals.arrivals,
+        **{outcome.value: getattr(totals, outcome.value) for outcome in Outcome},
+        "flagged (ok, but malformed)": totals.flagged,
+    }
+    facts = [Fact(name, number(count)) for name, count in found.items() if count is not None]
+    latencies = {"p99": totals.p99_ms, "slowest": totals.max_ms}
+    return [*facts, *(Fact(name, milliseconds(found)) for name, found in latencies.items() if found is not None)]
+
+
+def outside(totals: Totals) -> str | None:
+    """Return which operations the latencies leave out: those that did not end ok; None where there is none."""
+    found = {outcome: getattr(totals, outcome.value) for outcome in Outcome if outcome is not Outcome.OK}
+    parts = [f"{number(count)} {outcome.value}" for outcome, count in found.items() if count]
+    return f"Not in it: {', '.join(parts)}." if parts else None
+
+
+def ranked(table: Mapping[str, int] | None, most: int = MOST_COLUMNS) -> list[Fact]:
+    """Return names and counts, most frequent first; beyond ``most`` they are added up as one."""
+    if not table:
+        return []
+    order = sorted(table.items(), key=lambda item: (-item[1], item[0]))
+    facts = [Fact(name, number(count)) for name, count in order[:most]]
+    rest = sum(count for _, count in order[most:])
+    return [*facts, Fact(f"{OTHERS}: {len(order) - most:,} more", number(rest))] if rest else facts
+
+
+def confusion(table: Mapping[str, Mapping[str, int]] | None) -> Matrix | None:
+    """Return the matrix label x route, most frequent first; routes beyond the widest table are one column."""
+    if not table:
+        return None
+    by_route: dict[str, int] = {}
+    for row in table.values():
+        for route, count in row.items():
+            by_route[route] = by_route.get(route, 0) + count
+    routes = sorted(by_route, key=lambda route: (-by_route[route], route))
+    shown = routes[:MOST_COLUMNS]
+    labels = sorted(table, key=lambda label: (-sum(table[label].values()), label))
+    cells = [_cells(table[label], shown, others=len(routes) > len(shown)) for label in labels[:MOST_ROWS]]
+    columns = [*shown, OTHERS] if len(routes) > len(shown) else shown
+    return Matrix(columns, labels[:MOST_ROWS], cells, len(labels) - len(labels[:MOST_ROWS]))
+
+
+def _cells(row: Mapping[str, int], routes: Sequence[str], *, others: bool) -> list[int]:
+    known = [row.get(route, 0) for route in routes]
+    return [*known, sum(row.values()) - sum(known)] if others else known
+
+
+def configuration(manifest: Manifest) -> list[Fact]:
+    """Return how the run was set up, as far as the manifest says."""
+    git = manifest.git
+    commit = None if git is None or git.commit is None else git.commit + (" (with changes)" if git.dirty else "")
+    found: dict[str, object] = {
+        "started": manifest.t0,
+        "ended": manifest.t1,
+        "locustfile": manifest.locustfile,
+        **manifest.options,
+        "commit": commit,
+        "RouteSwarm": manifest.routeswarm_version,
+        **manifest.versions,
+        "hosts": ", ".join(value(host) for host in manifest.hosts) or None,
+        "cpus": manifest.cpus,
+        **{f"sha256 of {name}": digest for name, digest in manifest.digests.items()},
+    }
+    return [Fact(name, value(each)) for name, each in found.items() if each is not None]
+
+
+def command(manifest: Manifest) -> str | None:
+    """Return the command line that started the run, quoted for a shell; None where it is not known."""
+    return shlex.join(manifest.argv) if manifest.argv else None
+
+
+def not_tested(run: Run) -> list[str]:
+    """Return what this run says nothing about, one sentence each."""
+    verdict = run.verdict
+    if verdict is None:
+        return ["Nothing was judged: no criterion, no check and no condition of validity."]
+    unknown = [
+        f"{entry.name} is UNKNOWN: {entry.detail or 'no reason given'}"
+        for entry in _entries(verdict)
+        if entry.status == "UNKNOWN"
+    ]
+    absent = []
+    if not verdict.hypotheses:
+        absent.append("No hypothesis was stated for this run.")
+    if not (run.path / "faults.csv").is_file():
+        absent.append("No fault was injected: how routing behaves while something fails was not tested.")
+    return [*unknown, *absent]
+
+
+def files(run: Run) -> list[str]:
+    """Return the other files of the run directory that are there."""
+    return [name for name in FILES if (run.path / name).exists()]
+
+
+def _entries(verdict: Verdict) -> list[Entry]:
+    return [*verdict.criteria, *verdict.checks, *verdict.validity, *verdict.hypotheses]

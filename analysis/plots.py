@@ -1,0 +1,219 @@
+"""Plots: a statistics frame and an axes in, the axes out. Without an axes, a figure of its own is made.
+
+Object-oriented matplotlib only: no pyplot, no global state, no window. Colours are from Okabe and Ito's set
+for colour-blind readers; what they tell is said a second time by a label at the line.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PAPER, INK, MUTED, GRID, SHADE = "#ffffff", "#1f2328", "#59636e", "#d8dee4", "#eff2f5"
+BLUE, VERMILLION, PURPLE = "#0072b2", "#d55e00", "#b0578d"
+"""Okabe and Ito's blue and vermillion; their reddish purple, darkened to be read as text on white."""
+
+SIZE_IN = (8.0, 4.2)
+PNG_DPI = 160
+LOG_FROM = 30.0
+"""Highest over lowest latency from which the axis is logarithmic: a linear one would flatten the median."""
+MARKERS_UP_TO = 40
+"""Points up to which each is marked: beyond, markers cover the line."""
+LABEL_GAP = 0.055
+"""Least distance between two labels at the lines' ends, as a share of the axes' height."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How one percentile is drawn."""
+
+    column: str
+    label: str
+    colour: str
+    width: float
+
+
+LINES = (
+    Line("p99_ms", "p99", PURPLE, 1.2),
+    Line("p95_ms", "p95", VERMILLION, 2.2),
+    Line("p50_ms", "p50", BLUE, 1.6),
+)
+
+
+def latency_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw p50, p95 and p99 per second; ``frame`` as from ``statistics.latency_over_time``.
+
+    The seconds before the highest number of users was reached are shaded. Says 'no data' for an empty frame.
+    """
+    ax = _styled(ax, "Latency over time", "time since the first operation (s)", "latency of ok operations (ms)")
+    if not _has_latency(frame):
+        return _no_data(ax, "no operation ended ok")
+    elapsed = frame["elapsed_s"].to_numpy(dtype=np.float64)
+    _scale(ax, frame, elapsed)
+    _shade_rise(ax, frame)
+    _draw_lines(ax, frame, elapsed)
+    return ax
+
+
+def latency_by_users(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw p50, p95 and p99 against users; ``frame`` as from ``statistics.latency_by_users``.
+
+    Says 'no data' for an empty frame.
+    """
+    ax = _styled(ax, "Latency against users", "concurrent users", "latency of ok operations (ms)")
+    if not _has_latency(frame):
+        return _no_data(ax, "no number of users had 20 operations that ended ok")
+    users = frame["users"].to_numpy(dtype=np.float64)
+    _scale(ax, frame, users)
+    _draw_lines(ax, frame, users)
+    return ax
+
+
+def save(ax: Axes, kind: Literal["svg", "png"], salt: str) -> bytes:
+    """Return the figure of ``ax`` as a file; the same figure and ``salt`` always give the same bytes.
+
+    ``salt`` is what the ids inside an SVG are made from: give each figure of a page its own.
+    """
+    figure = ax.figure
+    buffer = io.BytesIO()
+    metadata = dict.fromkeys(("Creator", "Date", "Format", "Type")) if kind == "svg" else {"Software": None}
+    with mpl.rc_context({"svg.hashsalt": salt, "svg.fonttype": "path", "font.family": "DejaVu Sans"}):
+        figure.savefig(buffer, format=kind, dpi=PNG_DPI, metadata=metadata)  # type: ignore[union-attr]
+    return buffer.getvalue()
+
+
+def _styled(ax: Axes | None, title: str, x_label: str, y_label: str) -> Axes:
+    """Return ``ax``, or the axes of a new figure, with title, units, light grid and no box."""
+    if ax is None:
+        figure = Figure(figsize=SIZE_IN, layout="constrained", facecolor=PAPER)
+        FigureCanvasAgg(figure)
+        ax = figure.subplots()
+    ax.set_facecolor(PAPER)
+    ax.set_title(title, loc="left", fontsize=12, fontweight="bold", color=INK)
+    ax.set_xlabel(x_label, color=INK)
+    ax.set_ylabel(y_label, color=INK)
+    ax.tick_params(colors=MUTED, labelcolor=MUTED, length=3)
+    ax.grid(visible=True, color=GRID, linewidth=0.7)
+    ax.set_axisbelow(True)
+    for side, spine in ax.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(MUTED)
+    return ax
+
+
+def _no_data(ax: Axes, reason: str) -> Axes:
+    """Say in the axes that there is nothing to draw, and why."""
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.grid(visible=False)
+    ax.text(0.5, 0.5, f"no data: {reason}", ha="center", va="center", color=MUTED, transform=ax.transAxes)
+    return ax
+
+
+def _has_latency(frame: pd.DataFrame) -> bool:
+    return bool(frame["p50_ms"].notna().any())
+
+
+def _scale(ax: Axes, frame: pd.DataFrame, x: NDArray[np.float64]) -> None:
+    """Set both axes' limits: latency from 0, or logarithmic where a linear axis would hide the median."""
+    values = frame[[line.column for line in LINES]].to_numpy(dtype=np.float64)
+    lowest, highest = max(float(np.nanmin(values)), 0.001), max(float(np.nanmax(values)), 0.001)
+    if highest / lowest > LOG_FROM:
+        ax.set_yscale("log")
+        ax.set_ylabel(f"{ax.get_ylabel()}, log scale")
+        ax.set_ylim(lowest / 1.5, highest * 1.5)
+        subdivisions = (1.0, 2.0, 5.0) if highest / lowest < 1000 else (1.0,)
+        ax.yaxis.set_major_locator(LogLocator(base=10, subs=subdivisions))
+        ax.yaxis.set_minor_locator(NullLocator())
+    else:
+        ax.set_ylim(0, highest * 1.12)
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+    left, right = float(x[0]), float(x[-1])
+    margin = (right - left) * 0.015 or 1.0
+    ax.set_xlim(left - margin, right + margin)
+    if left == right:
+        ax.set_xticks([left], [f"{left:,.6g}"])
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, steps=[1, 2, 5, 10]))
+
+
+def _shade_rise(ax: Axes, frame: pd.DataFrame) -> None:
+    """Shade the seconds before the highest number of users was reached, and name them where there is room."""
+    if not frame["users"].notna().any():
+        return
+    elapsed = frame["elapsed_s"].to_numpy(dtype=np.float64)
+    users = frame["users"].to_numpy(dtype=np.float64)
+    highest = int(np.nanmax(users))
+    reached = float(elapsed[int(np.nanargmax(users))])
+    if reached <= elapsed[0]:
+        return
+    ax.axvspan(ax.get_xlim()[0], reached, color=SHADE, linewidth=0, zorder=0)
+    label = f"users rising to {highest:,}"
+    low, high = ax.get_xlim()
+    if (reached - low) / (high - low) < 0.3:  # the label would not fit inside: put it beside
+        ax.text(reached, 0.98, f"◂ {label}", va="top", fontsize=9, color=MUTED, transform=ax.get_xaxis_transform())
+    else:
+        ax.text(
+            reached, 0.98, f"{label} ", ha="right", va="top", fontsize=9, color=MUTED,
+            transform=ax.get_xaxis_transform(),
+        )  # fmt: skip
+
+
+def _draw_lines(ax: Axes, frame: pd.DataFrame, x: NDArray[np.float64]) -> None:
+    """Draw each percentile and write its name at its last point."""
+    ends: list[tuple[Line, float, float]] = []
+    for line in LINES:
+        y = frame[line.column].to_numpy(dtype=np.float64)
+        drawn = np.isfinite(y)
+        marker = "o" if len(x) <= MARKERS_UP_TO or _has_islands(drawn) else ""
+        ax.plot(x, y, color=line.colour, linewidth=line.width, marker=marker, markersize=3.5, label=line.label)
+        if drawn.any():
+            end = int(np.flatnonzero(drawn)[-1])
+            ends.append((line, float(x[end]), float(y[end])))
+    _label_ends(ax, ends)
+
+
+def _has_islands(drawn: NDArray[np.bool_]) -> bool:
+    """Return whether a point has no neighbour to draw a line to: without a marker it would be invisible."""
+    padded = np.concatenate(([False], drawn, [False]))
+    return bool((padded[1:-1] & ~padded[:-2] & ~padded[2:]).any())
+
+
+def _label_ends(ax: Axes, ends: Sequence[tuple[Line, float, float]]) -> None:
+    """Write the lines' names right of their last points, moved apart where they would overlap."""
+    to_axes = ax.transData + ax.transAxes.inverted()
+    wanted = [float(to_axes.transform((x, y))[1]) for _, x, y in ends]
+    for (line, x, _), height in zip(ends, spread(wanted, LABEL_GAP), strict=True):
+        ax.annotate(
+            line.label,
+            xy=(x, height),
+            xycoords=ax.get_xaxis_transform(),
+            xytext=(9, 0),
+            textcoords="offset points",
+            color=line.colour,
+            fontsize=9,
+            fontweight="bold",
+            va="center",
+            annotation_clip=False,
+        )
+
+
+def spread(heights: Sequence[float], gap: float) -> list[float]:
+    """Return ``heights``, given from high to low, moved up as little as keeps each ``gap`` above the next."""
+    moved: list[float] = []
+    for height in reversed(heights):
+        moved.append(max(height, moved[-1] + gap) if moved else height)
+    return moved[::-1]

@@ -1,0 +1,146 @@
+"""Statistics: series frame in, frame out. Percentiles always come from merged histograms.
+
+Latency is that of the operations that ended ``ok``, from the intended start, as in the criteria
+(``harness.judge.criteria``). The others end when they fail, not when they are done.
+The warm-up is part of every number here: nothing is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.histograms import decode
+from harness.measure.series import PERCENTS
+from harness.words.operation import Outcome
+
+MIN_COUNT = 20
+"""Operations a point needs: with fewer, the 95th percentile is the maximum under another name."""
+MAX_POINTS = 25
+
+
+def percentile_column(percent: float) -> str:
+    """Return the column of a percentile: 50 → ``p50_ms``, 99.9 → ``p999_ms``."""
+    return f"p{percent:g}_ms".replace(".", "")
+
+
+def ended_ok(series: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows whose latency counts."""
+    return series[series["outcome"] == Outcome.OK.value]
+
+
+def percentiles(series: pd.DataFrame, by: Sequence[str] = (), percents: Sequence[float] = PERCENTS) -> pd.DataFrame:
+    """Return one row per distinct ``by`` (sorted): ``*by, count, min_ms, p50_ms, ..., max_ms``.
+
+    Histograms of equal ``by`` are merged. All outcomes given are counted: pass ``ended_ok(series)`` for
+    latency. Without ``by`` one row covers all; an empty series gives no row.
+    """
+    groups: NDArray[np.int64] = np.zeros(len(series), dtype=np.int64)
+    if series.empty:
+        keys = pd.DataFrame({column: series[column] for column in by})
+    elif by:
+        grouped = series.groupby(list(by), sort=True, dropna=False)
+        groups = np.asarray(grouped.ngroup(), dtype=np.int64)
+        keys = grouped.size().index.to_frame(index=False)
+    else:
+        keys = pd.DataFrame(index=range(1))
+    return pd.concat([keys, _summary(series, groups, len(keys), percents)], axis=1)
+
+
+def _summary(series: pd.DataFrame, groups: NDArray[np.int64], size: int, percents: Sequence[float]) -> pd.DataFrame:
+    """Return ``count, min_ms, percentiles, max_ms`` of each of ``size`` groups of rows."""
+    merged = decode(series["hdr"]).merge(groups, size)
+    lows, highs = np.full(size, np.nan), np.full(size, np.nan)
+    np.fmin.at(lows, groups, series["min_ms"].to_numpy())
+    np.fmax.at(highs, groups, series["max_ms"].to_numpy())
+    # A bucket ends above the values in it: no percentile may exceed the highest value seen.
+    values_ms = np.fmin(merged.percentiles(percents) / 1000, highs[:, np.newaxis])
+    counts = np.zeros(size, dtype=np.int64)
+    np.add.at(counts, groups, series["count"].to_numpy())
+    columns = {percentile_column(percent): values_ms[:, k] for k, percent in enumerate(percents)}
+    return pd.DataFrame({"count": counts, "min_ms": lows, **columns, "max_ms": highs})
+
+
+def latency_over_time(series: pd.DataFrame, percents: Sequence[float] = PERCENTS) -> pd.DataFrame:
+    """Return one row per second from the first to the last of the run, without gaps.
+
+    Columns: ``second`` (Unix), ``elapsed_s`` (from the first), ``users`` (NaN where not measured), ``count``,
+    ``min_ms``, percentiles and ``max_ms`` of the operations that ended ok. A second without any has count 0
+    and NaN latencies, so that a stall shows.
+    """
+    found = percentiles(ended_ok(series), ["second"], percents).set_index("second")
+    frame = _every_second(series).join(found, how="left")
+    frame["count"] = frame["count"].fillna(0).astype("int64")
+    return frame.reset_index()
+
+
+def throughput(series: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per second without gaps: ``second, elapsed_s, users, count`` and one column per outcome.
+
+    Counts are operations of that second, that is operations per second.
+    """
+    counts = series.pivot_table(index="second", columns="outcome", values="count", aggfunc="sum", fill_value=0)
+    names = [outcome.value for outcome in Outcome]
+    frame = _every_second(series).join(counts.reindex(columns=names), how="left")
+    frame[names] = frame[names].fillna(0).astype("int64")
+    frame.insert(2, "count", frame[names].sum(axis=1))
+    return frame.reset_index()
+
+
+def _every_second(series: pd.DataFrame) -> pd.DataFrame:
+    """Return ``elapsed_s`` and ``users`` by second, without gaps; an absent second has the last users."""
+    seen = series.groupby("second", sort=True)["users"].max()
+    first, last = (int(series["second"].min()), int(series["second"].max())) if len(series) else (0, -1)
+    seconds = pd.RangeIndex(first, last + 1, name="second")
+    users = seen.reindex(seconds).ffill()
+    elapsed = np.arange(len(seconds), dtype=np.int64)
+    return pd.DataFrame({"elapsed_s": elapsed, "users": users}, index=seconds)
+
+
+def latency_by_users(
+    series: pd.DataFrame,
+    percents: Sequence[float] = PERCENTS,
+    max_points: int = MAX_POINTS,
+    min_count: int = MIN_COUNT,
+) -> pd.DataFrame:
+    """Return latency against concurrency: one row per number of users, from the merged seconds that had it.
+
+    More than ``max_points`` distinct numbers are put into that many bins of equal width at most. Columns:
+    ``users`` (mean over the operations of the row), ``users_min``, ``users_max``, ``seconds``, ``count``,
+    ``min_ms``, percentiles, ``max_ms``. Rows of fewer than ``min_count`` such operations are left out,
+    and so are seconds whose users nobody measured or had left.
+    """
+    rows = ended_ok(series)
+    rows = rows[rows["users"] > 0]
+    rows = rows.assign(bin=_bins(rows["users"].to_numpy(dtype=np.int64), max_points))
+    rows = rows.assign(weighted=rows["users"] * rows["count"])
+    grouped = rows.groupby("bin", sort=True)
+    levels = pd.DataFrame(
+        {
+            "users": grouped["weighted"].sum() / grouped["count"].sum(),
+            "users_min": grouped["users"].min(),
+            "users_max": grouped["users"].max(),
+            "seconds": grouped["second"].nunique(),
+        }
+    )
+    frame = levels.join(percentiles(rows, ["bin"], percents).set_index("bin"))
+    return frame[frame["count"] >= min_count].reset_index(drop=True)
+
+
+def _bins(users: NDArray[np.int64], max_points: int) -> NDArray[np.int64]:
+    """Return the bin of each number of users: the number itself, or one of ``max_points`` equal ranges."""
+    distinct = np.unique(users)
+    if len(distinct) <= max_points:
+        return users
+    width = -(-int(distinct[-1] - distinct[0] + 1) // max_points)
+    bins: NDArray[np.int64] = (users - distinct[0]) // width
+    return bins
+
+
+def outcomes(series: pd.DataFrame) -> dict[Outcome, int]:
+    """Return the number of operations of each outcome."""
+    counts = series.groupby("outcome")["count"].sum()
+    return {outcome: int(counts.get(outcome.value, 0)) for outcome in Outcome}

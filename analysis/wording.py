@@ -1,0 +1,120 @@
+"""What a report says in words: numbers as text, the verdict's meaning, and one sentence per plot.
+
+Sentences are computed from statistics frames (see ``analysis.statistics``) and say 'no data' for an empty one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+
+import numpy as np
+import pandas as pd
+
+from analysis.documents import Verdict
+
+MEANINGS = {
+    "PASS": "Every criterion held, no checker found a violation, and the run can be trusted.",
+    "PASS WITH CONCERNS": "What was required held; something else needs a look.",
+    "FAIL": "The routing did not hold under this load.",
+    "INCONCLUSIVE": "This run cannot say: it is not trustworthy, or something required is not known.",
+}
+NOT_JUDGED = "NOT JUDGED"
+NOT_JUDGED_MEANING = "The run was cut off before it was judged: there is no verdict.json to read."
+
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, those that turn the direction of text, and halves of surrogate pairs."""
+
+
+def meaning(verdict: Verdict | None) -> str:
+    """Return in one or two sentences what the verdict means."""
+    if verdict is None:
+        return NOT_JUDGED_MEANING
+    unknown = f"This version of the report does not know the verdict {verdict.verdict!r}."
+    return MEANINGS.get(verdict.verdict, unknown)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number with thousands separated and ``digits`` significant digits, '—' where there is none."""
+    if value is None or not math.isfinite(value):
+        return "—"
+    if isinstance(value, int) or value.is_integer():
+        return f"{int(value):,}"
+    # rounding may carry into a new digit (0.9999 -> 1.00): harmless, it shows one digit more
+    decimals = max(digits - 1 - math.floor(math.log10(abs(value))), 0)
+    return f"{value:,.{decimals}f}"
+
+
+def milliseconds(value: float | None) -> str:
+    """Return a latency given in ms with its unit: '0.223 ms', '1,230 ms'."""
+    return "—" if value is None or not math.isfinite(value) else f"{number(value)} ms"
+
+
+def value(found: object) -> str:
+    """Return a value out of a JSON document as text; '—' for null."""
+    if found is None:
+        return "—"
+    if isinstance(found, bool | str):
+        return str(found)
+    if isinstance(found, int | float):
+        return f"{found:,.6g}" if isinstance(found, float) and math.isfinite(found) else f"{found:,}"
+    return json.dumps(found, sort_keys=True, ensure_ascii=False)
+
+
+def visible(text: str, limit: int = 300) -> str:
+    """Return ``text`` of at most ``limit`` characters with what cannot be seen escaped (``\\x00``)."""
+    shown = text if len(text) <= limit else text[: limit - 1] + "…"
+    return _UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), shown)
+
+
+def reading_over_time(frame: pd.DataFrame) -> str:
+    """Say where the p95 of most seconds lay and which second was the slowest."""
+    known = frame[frame["p95_ms"].notna()]
+    if known.empty:
+        return "No data: no operation ended ok."
+    empty = len(frame) - len(known)
+    stall = f" In {_counted(empty, 'second')} none ended ok." if empty else ""
+    if len(known) == 1:
+        row = known.iloc[0]
+        return (
+            f"One second was recorded: p50 {milliseconds(row['p50_ms'])}, p95 {milliseconds(row['p95_ms'])}, "
+            f"p99 {milliseconds(row['p99_ms'])}.{stall}"
+        )
+    low, high = np.percentile(known["p95_ms"].to_numpy(dtype=np.float64), (5, 95))
+    worst = known.iloc[int(known["p95_ms"].to_numpy().argmax())]
+    return (
+        f"In nine of ten seconds p95 lay between {milliseconds(low)} and {milliseconds(high)}; it was highest in "
+        f"second {int(worst['elapsed_s']):,} with {milliseconds(worst['p95_ms'])}{_at_users(worst['users'])}.{stall}"
+    )
+
+
+def reading_by_users(frame: pd.DataFrame) -> str:
+    """Compare the p95 at the fewest and the most users."""
+    if frame.empty:
+        return "No data: no number of users had 20 operations that ended ok."
+    first, last = frame.iloc[0], frame.iloc[-1]
+    if len(frame) == 1:
+        return (
+            f"Only one load was measured: p95 is {milliseconds(last['p95_ms'])} at {_users(last)}. "
+            "How latency grows with users, this run cannot say."
+        )
+    ratio = last["p95_ms"] / first["p95_ms"] if first["p95_ms"] > 0 else math.nan
+    times = f", {number(ratio, 2)} times as much" if math.isfinite(ratio) else ""
+    return (
+        f"p95 is {milliseconds(first['p95_ms'])} at {_users(first)} and {milliseconds(last['p95_ms'])} "
+        f"at {_users(last)}{times}."
+    )
+
+
+def _at_users(users: float) -> str:
+    return f" at {_counted(int(users), 'user')}" if math.isfinite(users) else ""
+
+
+def _users(row: pd.Series) -> str:
+    low, high = int(row["users_min"]), int(row["users_max"])
+    return _counted(low, "user") if low == high else f"{low:,} to {high:,} users"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -1,0 +1,298 @@
+"""The checkers: folds over the history of a run, each deciding one property of ``docs/definitions.md``.
+
+A checker is told every operation once (``add``) and then decides (``close``). It knows no other checker. One that
+raises is UNKNOWN, and says so (``judge.check``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from harness.judge.entry import EXAMPLES, Entry, Status, percent, shown_percent, zero_of
+from harness.words.operation import WORKER_SHIFT, Flag, Operation, Outcome
+
+
+class Checker(Protocol):
+    """What decides one property."""
+
+    name: str
+    required: bool
+
+    def add(self, operation: Operation) -> None:
+        """Take one operation of the history."""
+
+    def close(self) -> Entry:
+        """Decide, after the last operation."""
+
+
+class Accuracy:
+    """The decided route equals the corpus's expected route, where the corpus gives one.
+
+    Source: ROUTE-003, success criteria (routing decision consistency, golden output comparison: 100 %).
+    """
+
+    name = "accuracy"
+
+    def __init__(self, *, golden: bool) -> None:
+        self.required = golden
+        self._golden = golden
+        self._cases = 0
+        self._wrong = 0
+        self._examples: list[Operation] = []
+
+    def add(self, operation: Operation) -> None:
+        """Compare the decision of one operation that ended ok."""
+        if operation.expected_route is None or operation.outcome is not Outcome.OK:
+            return
+        self._cases += 1
+        if operation.route != operation.expected_route:
+            self._wrong += 1
+            if len(self._examples) < EXAMPLES:
+                self._examples.append(operation)
+
+    @property
+    def percent(self) -> float | None:
+        """Share of compared decisions that were right, None where nothing was compared."""
+        return percent(self._cases - self._wrong, self._cases)
+
+    def close(self) -> Entry:
+        """INVALID if any decision differs, UNKNOWN where nothing could be compared."""
+        if not self._cases:
+            detail = (
+                "no operation with an expected route ended ok"
+                if self._golden
+                else "the corpus gives no expected routes for this target; record them with: python -m harness golden"
+            )
+            return Entry(self.name, Status.UNKNOWN, None, "100 %", detail, required=self.required)
+        right = self._cases - self._wrong
+        detail = f"wrong routes: {zero_of(self._cases)}"
+        if self._wrong:
+            detail = f"{self._wrong:,} of {self._cases:,} wrong, e.g. " + "; ".join(
+                f"{op.scenario}: {op.route!r} instead of {op.expected_route!r}" for op in self._examples[:3]
+            )
+        return Entry(
+            self.name,
+            Status.INVALID if self._wrong else Status.VALID,
+            shown_percent(right, self._cases),
+            "100 %",
+            detail,
+            tuple(op.id for op in self._examples),
+            self.required,
+        )
+
+
+class Consistency:
+    """Equal inputs get equal routes: under load as in the sequential pass, and at any time as at any other.
+
+    Compared are operations that ended ok, by scenario. Source: ROUTE-004 H4, determinism.
+    """
+
+    name = "consistency"
+    required = True
+
+    def __init__(self, baseline: Iterable[Operation]) -> None:
+        self._sequential = {op.scenario: op.route for op in baseline if op.outcome is Outcome.OK}
+        self._first: dict[str, Operation] = {}
+        self._with_sequential = 0
+        self._repeated = 0
+        self._cases = 0
+        self._different = 0
+        self._examples: list[tuple[Operation, str | None, str]] = []
+
+    def add(self, operation: Operation) -> None:
+        """Compare one decision with the sequential one, or else with the first one under load."""
+        if operation.outcome is not Outcome.OK:
+            return
+        scenario = operation.scenario
+        first = self._first.setdefault(scenario, operation)
+        if scenario in self._sequential:
+            self._with_sequential += 1
+            before, when = self._sequential[scenario], "in the sequential pass"
+        elif first is not operation:
+            self._repeated += 1
+            before, when = first.route, f"in operation {first.id}"
+        else:
+            return
+        self._cases += 1
+        if operation.route != before:
+            self._different += 1
+            if len(self._examples) < EXAMPLES:
+                self._examples.append((operation, before, when))
+
+    @property
+    def percent(self) -> float | None:
+        """Share of compared decisions that were equal, None where nothing was compared."""
+        return percent(self._cases - self._different, self._cases)
+
+    def close(self) -> Entry:
+        """INVALID if any decision differs, UNKNOWN where no sequential decision met one under load."""
+        same = self._cases - self._different
+        if self._different:
+            detail = f"{self._different:,} of {self._cases:,} differ, e.g. " + "; ".join(
+                f"{op.scenario}: {op.route!r}, but {before!r} {when}" for op, before, when in self._examples[:3]
+            )
+        else:
+            detail = (
+                f"differing routes: {zero_of(self._cases)}; {self._with_sequential:,} compared with a sequential pass "
+                f"over {len(self._sequential):,} scenarios, {self._repeated:,} with an earlier operation"
+            )
+        status = Status.INVALID if self._different else Status.VALID
+        if not self._with_sequential and not self._different:
+            status = Status.UNKNOWN
+            detail = "no operation could be compared with a sequential pass" + (
+                "" if self._sequential else " (there was none)"
+            )
+        return Entry(
+            self.name,
+            status,
+            shown_percent(same, self._cases),
+            "100 %",
+            detail,
+            tuple(op.id for op, _, _ in self._examples),
+        )
+
+
+class Conservation:
+    """Arrivals = ok + failed + cancelled + timeout + shed, each operation once.
+
+    ``arrivals`` are counted by the clients before an operation starts, None where a worker's count was lost.
+    """
+
+    name = "conservation"
+    required = True
+
+    def __init__(self, arrivals: int | None) -> None:
+        self._arrivals = arrivals
+        self._outcomes = 0
+        self._twice: list[int] = []
+        self._without = 0
+        self._runs: dict[int, _IdRun] = {}
+
+    def add(self, operation: Operation) -> None:
+        """Count one outcome."""
+        self._outcomes += 1
+        if operation.outcome not in _OUTCOMES:
+            self._without += 1
+        run = self._runs.get(operation.worker)
+        if run is None:
+            run = self._runs[operation.worker] = _IdRun()
+        if not run.add(operation.id) and len(self._twice) < EXAMPLES:
+            self._twice.append(operation.id)
+
+    def close(self) -> Entry:
+        """INVALID if an operation has no outcome, or two; UNKNOWN where arrivals were not counted."""
+        actual = f"{self._outcomes:,} outcomes"
+        if self._twice or self._without:
+            detail = f"operations with two outcomes: {len(self._twice)}, with none: {self._without}"
+            return Entry(self.name, Status.INVALID, actual, "one each", detail, tuple(self._twice))
+        if self._arrivals is None:
+            detail = "a worker was lost before it reported how many operations it had started"
+            return Entry(self.name, Status.UNKNOWN, actual, None, detail)
+        target = f"{self._arrivals:,} arrivals"
+        if not self._arrivals and not self._outcomes:
+            return Entry(self.name, Status.UNKNOWN, actual, target, "no operation was started")
+        balanced = self._arrivals == self._outcomes
+        detail = (
+            "every operation has exactly one outcome"
+            if balanced
+            else f"{self._arrivals - self._outcomes:+,} operations have no outcome"
+        )
+        return Entry(self.name, Status.VALID if balanced else Status.INVALID, actual, target, detail)
+
+
+_OUTCOMES = frozenset(Outcome)
+
+
+class _IdRun:
+    """Ids of one worker, seen once each: a watermark and the few ids above it, not one entry per operation."""
+
+    __slots__ = ("_above", "_next")
+
+    def __init__(self) -> None:
+        self._next: int | None = None
+        self._above: set[int] = set()
+
+    def add(self, identifier: int) -> bool:
+        """Take an id; False if it was seen before. Ids of a worker start at its ordinal 0."""
+        if self._next is None:
+            self._next = identifier >> WORKER_SHIFT << WORKER_SHIFT
+        if identifier < self._next or identifier in self._above:
+            return False
+        self._above.add(identifier)
+        while self._next in self._above:
+            self._above.discard(self._next)
+            self._next += 1
+        return True
+
+
+class Hang:
+    """No operation is without an outcome at its deadline."""
+
+    name = "hang"
+    required = True
+
+    def __init__(self, deadline_ms: float | None) -> None:
+        self._deadline_ms = deadline_ms
+        self._cases = 0
+        self._hung = 0
+        self._examples: list[int] = []
+
+    def add(self, operation: Operation) -> None:
+        """Count one operation that could have hung."""
+        self._cases += 1
+        if operation.outcome is Outcome.TIMEOUT:
+            self._hung += 1
+            if len(self._examples) < EXAMPLES:
+                self._examples.append(operation.id)
+
+    def close(self) -> Entry:
+        """INVALID if a deadline passed, UNKNOWN without a deadline or without operations."""
+        if self._deadline_ms is None:
+            return Entry(self.name, Status.UNKNOWN, None, None, "no deadline was set (--deadline-ms)")
+        target = f"within {self._deadline_ms:g} ms"
+        if not self._cases:
+            return Entry(self.name, Status.UNKNOWN, None, target, "no operation was started")
+        detail = f"no outcome at the deadline: {zero_of(self._cases)}"
+        if self._hung:
+            detail = f"{self._hung:,} of {self._cases:,} operations had no outcome at the deadline"
+        status = Status.INVALID if self._hung else Status.VALID
+        return Entry(self.name, status, f"{self._hung:,} hung", target, detail, tuple(self._examples))
+
+
+class SilentFailure:
+    """No operation says ok while it carries no usable route.
+
+    Of the definition's cases this decides those that need no ledger: no route, a malformed one, or one of absurd
+    length. Source: Huang et al. 2017, differential observability.
+    """
+
+    name = "silent failure"
+    required = True
+
+    def __init__(self) -> None:
+        self._cases = 0
+        self._flagged: dict[Flag, int] = {}
+        self._examples: list[int] = []
+
+    def add(self, operation: Operation) -> None:
+        """Look at one operation that ended ok."""
+        if operation.outcome is not Outcome.OK:
+            return
+        self._cases += 1
+        if operation.flag is not None:
+            self._flagged[operation.flag] = self._flagged.get(operation.flag, 0) + 1
+            if len(self._examples) < EXAMPLES:
+                self._examples.append(operation.id)
+
+    def close(self) -> Entry:
+        """INVALID if an ok operation has no usable route, UNKNOWN where no operation ended ok."""
+        if not self._cases:
+            return Entry(self.name, Status.UNKNOWN, None, "0", "no operation ended ok")
+        silent = sum(self._flagged.values())
+        detail = f"ok without a usable route: {zero_of(self._cases)}"
+        if silent:
+            kinds = ", ".join(f"{flag.value} {count:,}" for flag, count in sorted(self._flagged.items()))
+            detail = f"{silent:,} of {self._cases:,} operations said ok and had no usable route ({kinds})"
+        status = Status.INVALID if silent else Status.VALID
+        return Entry(self.name, status, f"{silent:,}", "0", detail, tuple(self._examples))

@@ -1,0 +1,232 @@
+"""Criteria: thresholds on measured numbers, written one per line.
+
+Grammar (blank lines and everything behind ``#`` are skipped)::
+
+    criterion := metric comparison number [unit] [ "at" "users" comparison integer ]
+    comparison := "<" | "<=" | ">" | ">=" | "=="
+    unit := "ms" | "%" | "/s"             (must be the metric's own)
+
+    p95_ms < 500 at users >= 100
+    consistency_pct == 100
+    availability_pct >= 99.9 %
+
+Latency metrics are over operations that ended ok, measured from the intended start. A metric that was not measured
+is UNKNOWN: a threshold never passes on absent data.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.judge.entry import Entry, Status
+from harness.measure.histogram import Histogram
+from harness.measure.series import SeriesRow
+from harness.words.errors import CriteriaError
+from harness.words.operation import Outcome
+
+_COMPARE: Mapping[str, Callable[[float, float], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "==": operator.eq,
+}
+_LINE = re.compile(
+    r"(?P<metric>\w+)\s*(?P<compare><=|>=|==|<|>)\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|%|/s)?"
+    r"(?:\s+at\s+users\s*(?P<users_compare><=|>=|==|<|>)\s*(?P<users>\d+))?"
+)
+_PERCENTILES = {"p50_ms": 50.0, "p90_ms": 90.0, "p95_ms": 95.0, "p99_ms": 99.0, "p999_ms": 99.9}
+_UNITS = {
+    **dict.fromkeys((*_PERCENTILES, "mean_ms", "min_ms", "max_ms"), "ms"),
+    "availability_pct": "%",
+    "failed_pct": "%",
+    "consistency_pct": "%",
+    "accuracy_pct": "%",
+    "throughput_rps": "/s",
+    "operations": "",
+}
+_OF_CHECKS = {"consistency_pct": "consistency", "accuracy_pct": "accuracy"}
+
+DEFAULT_CRITERIA = """\
+p95_ms < 500 at users >= 100    # ROUTE-003: P95 latency under 100 concurrent requests
+consistency_pct == 100          # ROUTE-003: routing decision consistency
+availability_pct >= 99.9        # ROUTE-004: availability with fallbacks
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """A threshold on one metric, perhaps only over the seconds with a certain number of concurrent users."""
+
+    text: str
+    metric: str
+    compare: str
+    number: float
+    users_compare: str | None = None
+    users: int | None = None
+
+    def covers(self, users: int | None) -> bool:
+        """Whether a second with ``users`` concurrent users counts; an unmeasured number covers nothing."""
+        if self.users is None or self.users_compare is None:
+            return True
+        return users is not None and _COMPARE[self.users_compare](users, self.users)
+
+    def holds(self, value: float) -> bool:
+        """Whether a measured value meets the threshold."""
+        return _COMPARE[self.compare](value, self.number)
+
+
+def parse_criterion(line: str) -> Criterion:
+    """Return the criterion of one line.
+
+    Raises:
+        CriteriaError: the line does not follow the grammar, or names no known metric.
+
+    """
+    text = " ".join(line.split())
+    match = _LINE.fullmatch(text)
+    if match is None:
+        raise CriteriaError(f"{text!r} is no criterion, expected e.g. 'p95_ms < 500 at users >= 100'")
+    metric = match["metric"]
+    if metric not in _UNITS:
+        raise CriteriaError(f"no metric {metric!r}, expected one of {', '.join(_UNITS)}")
+    if match["unit"] and match["unit"] != _UNITS[metric]:
+        raise CriteriaError(f"{metric} is in {_UNITS[metric] or 'no unit'}, found {match['unit']!r}")
+    if match["users"] and metric in _OF_CHECKS:
+        raise CriteriaError(f"{metric} is over the whole run, found 'at users'")
+    users = int(match["users"]) if match["users"] else None
+    return Criterion(text, metric, match["compare"], float(match["number"]), match["users_compare"], users)
+
+
+def parse_criteria(text: str, source: str) -> tuple[Criterion, ...]:
+    """Return the criteria of a text; errors name ``source`` and the line.
+
+    Raises:
+        CriteriaError: a line does not parse, or there is no criterion at all.
+
+    """
+    criteria = []
+    for number, line in enumerate(text.splitlines(), 1):
+        body = line.split("#", 1)[0].strip()
+        if not body:
+            continue
+        try:
+            criteria.append(parse_criterion(body))
+        except CriteriaError as error:
+            raise CriteriaError(f"{source}:{number}: {error}") from None
+    if not criteria:
+        raise CriteriaError(f"{source}: no criterion found, expected lines such as 'p95_ms < 500 at users >= 100'")
+    return tuple(criteria)
+
+
+def read_criteria(path: Path) -> tuple[Criterion, ...]:
+    """Return the criteria of a file.
+
+    Raises:
+        CriteriaError: the file cannot be read or a line does not parse.
+
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise CriteriaError(f"{path}: cannot read criteria: {reason}") from error
+    return parse_criteria(text, str(path))
+
+
+class Window:
+    """A fold of series rows: what was measured over the seconds a criterion covers."""
+
+    def __init__(self) -> None:
+        self.ok = Histogram()
+        self.sum_ns = 0
+        self.min_ns: int | None = None
+        self.max_ns = 0
+        self.outcomes: dict[str, int] = {}
+        self.seconds: set[int] = set()
+
+    def add(self, row: SeriesRow) -> None:
+        """Take one row."""
+        cell = row.cell
+        self.seconds.add(row.key.second)
+        self.outcomes[row.key.outcome] = self.outcomes.get(row.key.outcome, 0) + cell.count
+        if row.key.outcome == Outcome.OK:
+            self.ok.merge(cell.histogram.counts)
+            self.sum_ns += cell.sum_ns
+            self.max_ns = max(self.max_ns, cell.max_ns)
+            if cell.min_ns is not None:
+                self.min_ns = cell.min_ns if self.min_ns is None else min(self.min_ns, cell.min_ns)
+
+    def measure(self, metric: str) -> float | None:
+        """Return the value of a metric over the window, None where it was not measured."""
+        ok = self.outcomes.get(Outcome.OK, 0)
+        if metric in _PERCENTILES:
+            value = self.ok.percentile_us(_PERCENTILES[metric])
+            return None if value is None else min(value * 1000, self.max_ns) / 1e6
+        if metric == "operations":
+            return float(sum(self.outcomes.values()))
+        if metric == "throughput_rps":
+            # whole seconds only: the first and the last one are cut by the window's edges
+            return sum(self.outcomes.values()) / len(self.seconds) if len(self.seconds) > 1 else None
+        if metric in ("availability_pct", "failed_pct"):
+            # what the run's own end cancelled says nothing about the target
+            judged = sum(self.outcomes.values()) - self.outcomes.get(Outcome.CANCELLED, 0)
+            share = 100.0 * ok / judged if judged else None
+            return share if share is None or metric == "availability_pct" else 100.0 - share
+        if not ok:
+            return None
+        return {"mean_ms": self.sum_ns / ok, "min_ms": float(self.min_ns or 0), "max_ms": float(self.max_ns)}[
+            metric
+        ] / 1e6
+
+
+def judge_criteria(
+    criteria: Iterable[Criterion], series: Iterable[SeriesRow], of_checks: Mapping[str, float | None]
+) -> list[Entry]:
+    """Decide each criterion over the series; ``of_checks`` gives the percentages that checkers measured."""
+    wanted = [(criterion, Window()) for criterion in criteria]
+    users_max: int | None = None
+    for row in series:
+        if row.users is not None:
+            users_max = max(users_max or 0, row.users)
+        for criterion, window in wanted:
+            if criterion.covers(row.users):
+                window.add(row)
+    return [_decide(criterion, window, users_max, of_checks) for criterion, window in wanted]
+
+
+def _decide(
+    criterion: Criterion, window: Window, users_max: int | None, of_checks: Mapping[str, float | None]
+) -> Entry:
+    metric = criterion.metric
+    of_check = _OF_CHECKS.get(metric)
+    value = of_checks.get(of_check) if of_check else window.measure(metric)
+    target = f"{criterion.compare} {criterion.number:g} {_UNITS[metric]}".strip()
+    if value is None:
+        return Entry(criterion.text, Status.UNKNOWN, None, target, _why_unknown(criterion, window, users_max))
+    status = Status.PASS if criterion.holds(value) else Status.FAIL
+    if of_check:
+        detail = f"measured by the checker {of_check!r}"
+    else:
+        operations = sum(window.outcomes.values())
+        detail = f"over {operations:,} operations in {len(window.seconds):,} seconds"
+    return Entry(criterion.text, status, f"{_shown(value)} {_UNITS[metric]}".strip(), target, detail)
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.3f}".rstrip("0").rstrip(".") if value < 1000 else f"{value:,.0f}"
+
+
+def _why_unknown(criterion: Criterion, window: Window, users_max: int | None) -> str:
+    if criterion.metric in _OF_CHECKS:
+        return f"the checker {_OF_CHECKS[criterion.metric]!r} had nothing to compare"
+    if criterion.users is not None and not window.seconds:
+        most = "no operation at all" if users_max is None else f"at most {users_max}"
+        return f"no second had users {criterion.users_compare} {criterion.users} ({most})"
+    if not window.seconds:
+        return "no operation was recorded"
+    return "no operation ended ok" if criterion.metric.endswith("_ms") else "too few operations"

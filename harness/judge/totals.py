@@ -1,0 +1,82 @@
+"""Totals of a run, folded from its history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from harness.measure.histogram import Histogram
+from harness.words.operation import Operation, Outcome
+
+
+@dataclass(slots=True)
+class Totals:
+    """A fold of operations: counts by outcome and route, latency of those that ended ok, agreement with labels."""
+
+    labels: dict[str, str] = field(default_factory=dict)  # scenario id -> human label
+    outcomes: dict[str, int] = field(default_factory=dict)
+    routes: dict[str, int] = field(default_factory=dict)
+    errors: dict[str, int] = field(default_factory=dict)
+    confusion: dict[str, dict[str, int]] = field(default_factory=dict)
+    flagged: int = 0
+    ok: Histogram = field(default_factory=Histogram)
+    max_ns: int = 0
+    first_ns: int | None = None
+    last_ns: int | None = None
+
+    def add(self, operation: Operation) -> None:
+        """Take one operation."""
+        outcome = operation.outcome
+        self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
+        if self.first_ns is None or operation.intended_ns < self.first_ns:
+            self.first_ns = operation.intended_ns
+        if self.last_ns is None or operation.end_ns > self.last_ns:
+            self.last_ns = operation.end_ns
+        if operation.error is not None:
+            self.errors[operation.error] = self.errors.get(operation.error, 0) + 1
+        if outcome is not Outcome.OK:
+            return
+        self.flagged += operation.flag is not None
+        route = operation.route if operation.route is not None else "(none)"
+        self.routes[route] = self.routes.get(route, 0) + 1
+        response_ns = operation.end_ns - operation.intended_ns
+        self.ok.add((response_ns + 500) // 1000)
+        self.max_ns = max(self.max_ns, response_ns)
+        label = self.labels.get(operation.scenario)
+        if label is not None:
+            row = self.confusion.setdefault(label, {})
+            row[route] = row.get(route, 0) + 1
+
+    @property
+    def count(self) -> int:
+        """Operations with an outcome."""
+        return sum(self.outcomes.values())
+
+    @property
+    def duration_s(self) -> float | None:
+        """Seconds from the first intended start to the last outcome."""
+        if self.first_ns is None or self.last_ns is None:
+            return None
+        return (self.last_ns - self.first_ns) / 1e9
+
+    def as_json(self) -> dict[str, object]:
+        """Return the ``totals`` of ``verdict.json``; latencies in milliseconds, null where nothing ended ok."""
+        duration = self.duration_s
+        p50, p95, p99 = self.ok.percentiles_us((50.0, 95.0, 99.0))
+        return {
+            **{outcome.value: self.outcomes.get(outcome, 0) for outcome in Outcome},
+            "operations": self.count,
+            "flagged": self.flagged,
+            "duration_s": None if duration is None else round(duration, 3),
+            "throughput_rps": round(self.count / duration, 3) if duration else None,
+            "p50_ms": _ms(p50, self.max_ns),
+            "p95_ms": _ms(p95, self.max_ns),
+            "p99_ms": _ms(p99, self.max_ns),
+            "max_ms": round(self.max_ns / 1e6, 3) if self.ok.counts else None,
+            "routes": dict(sorted(self.routes.items(), key=lambda item: (-item[1], item[0]))),
+            "errors": dict(sorted(self.errors.items(), key=lambda item: (-item[1], item[0]))[:20]),
+            "label_confusion": {label: dict(sorted(row.items())) for label, row in sorted(self.confusion.items())},
+        }
+
+
+def _ms(microseconds: int | None, max_ns: int) -> float | None:
+    return None if microseconds is None else round(min(microseconds * 1000, max_ns) / 1e6, 3)

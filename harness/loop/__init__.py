@@ -1,0 +1,8 @@
+"""asyncio on the gevent hub: the loop that serves the target's coroutines in the thread of the Locust users."""
+
+from harness.loop.deadlines import DeadlineExceeded
+from harness.loop.hubloop import HubLoop
+from harness.loop.interrupts import deliver_interrupts_to_main
+from harness.loop.selector import HubSelector
+
+__all__ = ["DeadlineExceeded", "HubLoop", "HubSelector", "deliver_interrupts_to_main"]

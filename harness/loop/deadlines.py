@@ -1,0 +1,53 @@
+"""Deadlines of operations at a constant cost each: no timer per operation."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Any
+
+from gevent.hub import Hub, Waiter
+
+from harness.words.errors import RouteSwarmError
+
+
+class DeadlineExceeded(RouteSwarmError):
+    """An operation was not over when its deadline passed. Its task was asked to cancel, and not waited for."""
+
+
+class Deadlines:
+    """All waiting greenlets that asked for the same ``seconds``, first come first due, behind one timer."""
+
+    __slots__ = ("_home", "_hub", "_seconds", "_timer", "entries")
+
+    def __init__(self, hub: Hub, seconds: float, home: dict[float, Deadlines]) -> None:
+        #: the greenlets that wait, and when each is due (monotonic seconds), in the order of both
+        self.entries: dict[Waiter, float] = {}
+        self._hub = hub
+        self._seconds = seconds
+        self._home = home
+        home[seconds] = self
+        self._timer: Any = None
+        self._arm(seconds)
+
+    def close(self) -> None:
+        """Forget all deadlines."""
+        self._timer.close()
+        self.entries.clear()
+        self._home.pop(self._seconds, None)
+
+    def _arm(self, delay_s: float) -> None:
+        self._timer = self._hub.loop.timer(max(0.0, delay_s), ref=False)
+        # update: libev counts from its cached time, which lags behind while the target computes.
+        self._timer.start(self._on_timer, update=True)
+
+    def _on_timer(self) -> None:
+        self._timer.close()
+        now = monotonic()
+        for waiter, due in list(self.entries.items()):
+            if due > now:
+                self._arm(due - now)
+                return
+            del self.entries[waiter]
+            error = DeadlineExceeded(f"not over after {self._seconds:g} s")
+            self._hub.loop.run_callback(waiter.throw, error)
+        del self._home[self._seconds]

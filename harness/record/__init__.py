@@ -1,0 +1,1 @@
+"""What a run leaves behind: the history in Parquet, the series, and the run directory that holds them."""

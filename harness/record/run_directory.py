@@ -1,0 +1,111 @@
+"""The run directory ``results/<UTC time>-<locustfile>-<4 hex>/`` and what is written into it when.
+
+The manifest is written before the run, the history while it goes, the verdict after it: a run killed at any moment
+leaves a directory that loads.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeAlias
+
+from harness.words.errors import RunError, UsageError
+
+Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
+
+SPACE_NEEDED = 64 * 1024 * 1024
+"""Free bytes a run needs to start: an hour at a thousand operations a second takes about 400 MB, a minute 7 MB."""
+
+
+class RunDirectory:
+    """The folder of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.history = path / "history"
+        self.manifest = path / "manifest.json"
+        self.series = path / "series.csv"
+        self.verdict = path / "verdict.json"
+        self.report = path / "report.html"
+        self.baseline = self.history / "baseline-w000-000000.parquet"
+        self.locust_prefix = str(path / "locust")  # Locust appends _stats.csv and its like
+
+    @property
+    def run_id(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    def write_json(self, path: Path, content: object) -> None:
+        """Write a JSON file whole or not at all."""
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.rename(path)
+
+    def read_manifest(self) -> dict[str, Json]:
+        """Return the manifest.
+
+        Raises:
+            RunError: there is none, or it is no JSON object.
+
+        """
+        try:
+            content = json.loads(self.manifest.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.manifest}: no manifest of a run: {error}") from error
+        if not isinstance(content, dict):
+            raise RunError(f"{self.manifest}: found {type(content).__name__}, expected an object")
+        return content
+
+
+def create_run_directory(results: Path, locustfile: str, now: datetime | None = None) -> RunDirectory:
+    """Create the folder of a new run and point ``latest`` at it.
+
+    Raises:
+        UsageError: the folder cannot be made or written, or the disk is full.
+
+    """
+    stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
+    name = f"{stamp}-{Path(locustfile).stem}-{secrets.token_hex(2)}"
+    run = RunDirectory(results / name)
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        _require_space(results)
+        run.path.mkdir()
+        run.history.mkdir()
+        _point_latest(results, name)
+    except OSError as error:
+        raise UsageError(f"--results-dir {results}: cannot write results: {error.strerror or error}") from error
+    return run
+
+
+def require_writable(results: Path) -> None:
+    """Raise ``UsageError`` if a run could not be kept in ``results``; leaves nothing behind."""
+    probe = results / f".probe-{os.getpid()}-{secrets.token_hex(2)}"
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        _require_space(results)
+        probe.write_bytes(bytes(4096))
+    except OSError as error:
+        raise UsageError(f"--results-dir {results}: cannot write results: {error.strerror or error}") from error
+    finally:
+        probe.unlink(missing_ok=True) if results.is_dir() else None
+
+
+def _require_space(folder: Path) -> None:
+    status = os.statvfs(folder)
+    free = status.f_bavail * status.f_frsize
+    if free < SPACE_NEEDED:
+        raise UsageError(
+            f"--results-dir {folder}: disk full: {free // 1_048_576} MiB free, expected {SPACE_NEEDED // 1_048_576} MiB"
+        )
+
+
+def _point_latest(results: Path, name: str) -> None:
+    """Point ``results/latest`` at a run; atomic, so that two runs at once both leave a valid link."""
+    link = results / f".latest-{secrets.token_hex(4)}"
+    link.symlink_to(name, target_is_directory=True)
+    link.replace(results / "latest")

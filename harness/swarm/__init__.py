@@ -1,0 +1,20 @@
+"""The Locust side: importing this package in a locustfile adds RouteSwarm's options and listeners to Locust."""
+
+from locust import events as _events
+
+from harness.swarm.client import StageflowClient
+from harness.swarm.plugin import on_command_line as _on_command_line
+from harness.swarm.plugin import on_init as _on_init
+from harness.swarm.users import (
+    CriticalUser,
+    HighUser,
+    LowUser,
+    NormalUser,
+    RouteUser,
+)
+
+__all__ = ["CriticalUser", "HighUser", "LowUser", "NormalUser", "RouteUser", "StageflowClient"]
+
+# Locust has no other way in for a plugin than its module-level events, before it parses the command line.
+_events.init_command_line_parser.add_listener(_on_command_line)
+_events.init.add_listener(_on_init)

@@ -1,0 +1,128 @@
+"""The client: one call = one operation = one Locust request event."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import gevent
+from greenlet import GreenletExit
+from locust.exception import StopUser
+from locust.runners import STATE_CLEANUP
+
+from harness.load.corpus import Scenario
+from harness.loop import DeadlineExceeded
+from harness.swarm.session import Session
+from harness.target.runner import NO_DECISION
+from harness.target.tracing import Trace
+from harness.words.clock import now_ns
+from harness.words.errors import one_line
+from harness.words.operation import Decision, Operation, Outcome, operation_id
+
+if TYPE_CHECKING:
+    from locust import User
+
+ROUTE = "ROUTE"
+FALLBACK = "FALLBACK"
+UNDECIDED = "(no decision)"
+
+
+class StageflowClient:
+    """Drives scenarios through the target on behalf of one user.
+
+    Args:
+        session: what the users of this worker share.
+        user: the user whose class and environment the operations carry.
+
+    """
+
+    def __init__(self, session: Session, user: User) -> None:
+        self._session = session
+        self._user_class = type(user).__name__
+        self._ordinal = session.new_user()
+        self._identity = session.user_identity(self._ordinal)
+        self._fire = user.environment.events.request.fire
+        self._runner = user.environment.runner
+
+    def route(self, scenario: Scenario, intended_ns: int | None = None) -> Operation:
+        """Run one scenario and return its operation, recorded and reported, whatever became of it.
+
+        Args:
+            scenario: the input.
+            intended_ns: monotonic nanoseconds at which the operation should have started; now, if not given.
+
+        Raises:
+            GreenletExit: the user was killed meanwhile; the operation is recorded as cancelled first.
+            StopUser: the run is ending, no operation was started.
+
+        """
+        if self._runner is not None and self._runner.state == STATE_CLEANUP:
+            # Locust kills waiting users; one whose wait ends in that moment would begin here, and then be killed.
+            raise StopUser
+        session = self._session
+        identifier = operation_id(session.worker, session.arrivals)
+        session.arrivals += 1
+        trace = Trace()
+        stop: BaseException | None = None
+        start_ns = now_ns()
+        try:
+            outcome, decision, error = session.loop.drive(
+                session.runner.run(scenario, session.identity(identifier, self._identity), trace), session.deadline_s
+            )
+        except DeadlineExceeded:
+            outcome, decision = Outcome.TIMEOUT, NO_DECISION
+            error = f"no outcome within {session.deadline_s * 1000:g} ms"
+            trace.end_ns = None
+        except BaseException as raised:  # noqa: BLE001  # no sample is lost, whatever ends the wait
+            outcome, decision, error = _ended_by(raised)
+            stop = raised if isinstance(raised, (GreenletExit, gevent.Timeout)) else None
+        resumed_ns = now_ns()
+        operation = Operation(
+            identifier,
+            session.worker,
+            self._ordinal,
+            self._user_class,
+            scenario.id,
+            scenario.priority,
+            scenario.expected_route,
+            start_ns if intended_ns is None else intended_ns,
+            start_ns,
+            trace.entered_ns,
+            resumed_ns if trace.end_ns is None else trace.end_ns,
+            resumed_ns,
+            outcome,
+            decision.route,
+            decision.asked_route,
+            decision.confidence,
+            decision.tier,
+            decision.attempts,
+            decision.flag,
+            error,
+        )
+        session.record(operation, trace.spans)
+        self._report(operation)
+        if stop is not None:
+            raise stop
+        return operation
+
+    def _report(self, operation: Operation) -> None:
+        """Fire Locust's request event: statistics, web UI and stock CSV."""
+        error = operation.error
+        name = operation.asked_route or operation.expected_route or UNDECIDED
+        self._fire(
+            request_type=FALLBACK if operation.tier else ROUTE,
+            name=self._session.routes.of(name),
+            response_time=(operation.end_ns - operation.intended_ns) / 1e6,
+            response_length=0,
+            exception=None if error is None else self._session.errors.of(error),
+            context=operation,
+        )
+
+
+def _ended_by(raised: BaseException) -> tuple[Outcome, Decision, str]:
+    """Return what an operation came to that ended by an exception instead of a reply."""
+    if isinstance(raised, GreenletExit):
+        return Outcome.CANCELLED, NO_DECISION, "cancelled: the user was stopped"
+    if isinstance(raised, (asyncio.CancelledError, gevent.Timeout)):
+        return Outcome.CANCELLED, NO_DECISION, one_line(raised)
+    return Outcome.FAILED, NO_DECISION, one_line(raised)

@@ -1,0 +1,140 @@
+"""The keeping side of a run, in the master or a single process: deltas in, a run directory out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import gevent
+from gevent.queue import Queue
+
+from harness.measure.series import Merged, read_series, write_header, write_rows
+from harness.record.history import PartWriter
+from harness.record.run_directory import RunDirectory
+from harness.swarm.session import Delta
+from harness.words.errors import RecordError
+
+CLOSED_AFTER_S = 5
+"""Seconds after which no worker that still lives can report a second again: reports come every second."""
+
+
+@dataclass(slots=True)
+class WorkerRecord:
+    """What the run knows of one worker."""
+
+    index: int
+    arrivals: int = 0
+    final: bool = False
+    joined: float = field(default_factory=time.time)
+    last_report: float = field(default_factory=time.time)
+    users: dict[int, int] = field(default_factory=dict)
+    log_records: dict[str, int] = field(default_factory=dict)
+
+
+class Collector:
+    """Merges what workers hand over, and writes it down while the run goes.
+
+    Args:
+        run: the run's folder.
+        on_failure: called once with the first error that keeps data from being written.
+
+    """
+
+    def __init__(self, run: RunDirectory, on_failure: Callable[[RecordError], None]) -> None:
+        self._run = run
+        self._on_failure = on_failure
+        self._merged = Merged()
+        self._parts = PartWriter(run.history)
+        self._queue: Queue[tuple[str, int, bytes] | None] = Queue()
+        self._series = run.series.open("w", encoding="utf-8", newline="")
+        self._written_to = 0
+        self._late = False
+        self.workers: dict[int, WorkerRecord] = {}
+        self.errors: list[str] = []
+        write_header(self._series)
+        self._writer = gevent.spawn(self._write_parts)
+
+    def receive(self, delta: Delta) -> None:
+        """Take what a worker hands over; one of another run, or after that worker's final one, is not counted."""
+        worker = self.workers.setdefault(delta["worker"], WorkerRecord(delta["worker"]))
+        if delta["run_id"] != self._run.run_id or worker.final:
+            return
+        worker.arrivals = delta["arrivals"]
+        worker.final = delta["final"]
+        worker.last_report = time.time()
+        worker.log_records = delta["log_records"]
+        worker.users.update(delta["users"])
+        self._late |= any(row[0][0] < self._written_to for row in delta["series"])
+        self._merged.merge(delta["series"])
+        for table, part in delta["history"].items():
+            self._queue.put((table, worker.index, part))
+
+    def write_closed_seconds(self) -> None:
+        """Append to ``series.csv`` the seconds that can get no more operations."""
+        self._write_before(int(time.time()) - CLOSED_AFTER_S)
+
+    def close(self) -> None:
+        """Write down everything that was received."""
+        self._queue.put(None)
+        self._writer.join()
+        self._write_before(None)
+        self._series.close()
+        if self._late:
+            self._rewrite()
+
+    def _write_before(self, second: int | None) -> None:
+        rows = self._merged.pop_before(second)
+        if not rows:
+            return
+        try:
+            start = 0
+            for end in range(1, len(rows) + 1):
+                if end == len(rows) or rows[end][0].second != rows[start][0].second:
+                    write_rows(self._series, rows[start:end], self._users(rows[start][0].second))
+                    start = end
+            self._series.flush()
+        except OSError as error:
+            self._fail(RecordError(f"{self._run.series}: cannot write series: {error.strerror or error}"))
+        self._written_to = max(self._written_to, rows[-1][0].second + 1)
+
+    def _users(self, second: int) -> int | None:
+        """Return the users of all workers in a second; a worker that was too busy to look has those of before."""
+        known = [users for worker in self.workers.values() if (users := _at(worker.users, second)) is not None]
+        return sum(known) if known else None
+
+    def _rewrite(self) -> None:
+        """Merge rows of seconds that were reported late into those written before."""
+        merged = Merged()
+        users: dict[int, int | None] = {}
+        for row in read_series(self._run.series):
+            merged.merge_cell(row.key, row.cell)
+            users[row.key.second] = row.users
+        partial = self._run.series.with_suffix(".partial")
+        with partial.open("w", encoding="utf-8", newline="") as file:
+            write_header(file)
+            for second in merged.seconds():
+                write_rows(file, merged.pop_before(second + 1), users[second])
+        partial.rename(self._run.series)
+
+    def _write_parts(self) -> None:
+        """Write parts of the history as they come, in a native thread: Parquet's work needs no interpreter lock."""
+        pool = gevent.get_hub().threadpool
+        for table, worker, part in iter(self._queue.get, None):
+            try:
+                pool.apply(self._parts.write, (table, worker, part))
+            except RecordError as error:
+                self._fail(error)
+
+    def _fail(self, error: RecordError) -> None:
+        first = not self.errors
+        self.errors.append(str(error))
+        if first:
+            self._on_failure(error)
+
+
+def _at(users: dict[int, int], second: int) -> int | None:
+    if second in users:
+        return users[second]
+    before = [known for known in users if known < second]
+    return users[max(before)] if before else None

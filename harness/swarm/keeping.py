@@ -1,0 +1,191 @@
+"""Keeping a run: its folder, its sequential pass, its files while it goes, its verdict and report at the end."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import gevent
+import gevent.subprocess
+import pyarrow as pa
+from locust.env import Environment
+
+from harness.judge.verdict import Verdict
+from harness.loop import HubLoop
+from harness.record.history import OPERATIONS, to_batch, write_table
+from harness.record.judging import Facts, judge_run
+from harness.record.run_directory import Json, create_run_directory
+from harness.swarm.collector import Collector
+from harness.swarm.inputs import Inputs, load_runner
+from harness.swarm.manifest import first_manifest, stamp
+from harness.swarm.session import Delta
+from harness.swarm.statistics import RunCsvWriter
+from harness.target.runner import run_sequential
+from harness.words.clock import Epoch
+from harness.words.errors import RecordError
+from harness.words.operation import Outcome
+
+REPORT_TIMEOUT_S = 300
+_LOCUST_OPTIONS = ("num_users", "spawn_rate", "run_time", "processes", "stop_timeout", "expect_workers", "tags")
+
+
+class Keeper:
+    """The keeping side of one run.
+
+    Args:
+        environment: Locust's, with a runner.
+        inputs: what the run is made of.
+        loop: the process's loop, for the sequential pass.
+        say: shows a line to the user.
+        on_failure: called when data cannot be written any more.
+
+    Raises:
+        UsageError: the run's folder cannot be made.
+
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        inputs: Inputs,
+        loop: HubLoop,
+        say: Callable[[str], None],
+        on_failure: Callable[[RecordError], None],
+    ) -> None:
+        self._environment = environment
+        self._inputs = inputs
+        self._loop = loop
+        self._say = say
+        locustfile = environment.locustfile or "locust"
+        self.run = create_run_directory(inputs.options.results_dir, locustfile)
+        parsed = vars(environment.parsed_options) if environment.parsed_options is not None else {}
+        chosen: dict[str, Json] = {name: parsed.get(name) for name in _LOCUST_OPTIONS if parsed.get(name) is not None}
+        self._manifest = first_manifest(self.run.run_id, inputs, locustfile, chosen)
+        self.run.write_json(self.run.manifest, self._manifest)
+        self.collector = Collector(self.run, on_failure)
+        self._csv: RunCsvWriter | None = None
+        self._introduced: dict[int, dict[str, Json]] = {}
+        self._stats_reset = False
+
+    def run_baseline(self) -> None:
+        """Run the sequential pass, on a target built for it alone, and write its operations down."""
+        sample, budget_s = self._inputs.baseline_sample()
+        if not sample:
+            return
+        started = time.monotonic()
+        runner = load_runner(self._inputs.options)
+        self._loop.start()
+        passed = self._loop.drive(run_sequential(runner, sample, self._inputs.options.deadline_s, budget_s))
+        rows = [operation for operation, _ in passed]
+        offset_ns = Epoch.of_this_process().offset_ns
+        write_table(pa.Table.from_batches([to_batch(OPERATIONS, rows, offset_ns)]), self.run.baseline)
+        took = time.monotonic() - started
+        failed = sum(operation.outcome is not Outcome.OK for operation in rows)
+        self._manifest["baseline"] = {"scenarios": len(rows), "failed": failed, "duration_s": round(took, 3)}
+        self._say(
+            f"sequential pass: {len(rows):,} of {len(self._inputs.scenarios):,} scenarios in {took:.1f} s"
+            + (f", {failed:,} failed" if failed else "")
+        )
+
+    def begin(self) -> None:
+        """Start writing Locust's own CSV files."""
+        self._manifest["t0"] = stamp()
+        self._csv = RunCsvWriter(self._environment, self.run.locust_prefix)
+        self._environment.events.reset_stats.add_listener(self._on_reset)
+        self._stats_reset = bool(self._environment.reset_stats)
+
+    def introduce(self, worker: dict[str, Json]) -> None:
+        """Take what a worker says of itself."""
+        index = worker["index"]
+        assert isinstance(index, int)
+        self._introduced[index] = worker
+
+    def receive(self, delta: Delta) -> None:
+        """Take what a worker hands over."""
+        self.collector.receive(delta)
+
+    def missing(self) -> list[int]:
+        """Return the workers that took part and have not reported for the last time."""
+        joined = {*self._introduced, *self.collector.workers}
+        reported = {index for index, worker in self.collector.workers.items() if worker.final}
+        return sorted(joined - reported)
+
+    def finish(self) -> Verdict:
+        """Write everything down, judge the run, and draw its report."""
+        self.collector.close()
+        if self._csv is not None:
+            self._csv.finish()
+            self._environment.events.reset_stats.remove_listener(self._on_reset)
+        self._manifest["t1"] = stamp()
+        self._note_workers()
+        facts = self._facts()
+        # In a native thread, so that the web UI stays alive meanwhile.
+        verdict: Verdict = gevent.get_hub().threadpool.apply(judge_run, (self.run, self._inputs.criteria, facts))
+        self._manifest["counts"] = {"arrivals": facts.arrivals, "locust_requests": facts.locust_requests}
+        self.run.write_json(self.run.manifest, self._manifest)
+        self.run.write_json(self.run.verdict, verdict.as_json())
+        self._draw_report()
+        return verdict
+
+    def _on_reset(self, **_: object) -> None:
+        self._stats_reset = True
+
+    def _note_workers(self) -> None:
+        lost = set(self.missing())
+        rows: list[Json] = []
+        for index in sorted({*self._introduced, *self.collector.workers}):
+            row: dict[str, Json] = dict(self._introduced.get(index, {"index": index}))
+            row["fate"] = "lost" if index in lost else "finished"
+            row["left"] = self._last_seen(index)
+            rows.append(row)
+        self._manifest["workers"] = rows
+        hosts: list[Json] = [*sorted({str(row["host"]) for row in self._introduced.values()})]
+        self._manifest["hosts"] = hosts or self._manifest["hosts"]
+
+    def _last_seen(self, index: int) -> Json:
+        record = self.collector.workers.get(index)
+        return None if record is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.last_report))
+
+    def _facts(self) -> Facts:
+        workers = self.collector.workers.values()
+        lost = self.missing()
+        levels: dict[str, int] = {}
+        for worker in workers:
+            for level, count in worker.log_records.items():
+                levels[level] = levels.get(level, 0) + count
+        return Facts(
+            golden=self._inputs.golden,
+            deadline_ms=self._inputs.options.deadline_ms,
+            arrivals=None if lost else sum(worker.arrivals for worker in workers),
+            locust_requests=None if self._stats_reset else self._environment.stats.total.num_requests,
+            lost_workers=tuple(f"worker {index}" for index in lost),
+            errors=tuple(self.collector.errors),
+            labels=self._inputs.labels,
+            log_records=levels,
+        )
+
+    def _draw_report(self) -> None:
+        """Draw in a process of its own: matplotlib takes seconds, and belongs in no monkey-patched interpreter."""
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        drawn = gevent.subprocess.run(
+            [sys.executable, "-m", "analysis", "report", str(self.run.path)],
+            stdout=gevent.subprocess.PIPE,
+            stderr=gevent.subprocess.STDOUT,
+            timeout=REPORT_TIMEOUT_S,
+            env=environment,
+            start_new_session=True,  # a second Ctrl-C is for the run, not for its report
+        )
+        if drawn.returncode:
+            last = drawn.stdout.decode(errors="replace").strip().splitlines()[-1:]
+            self._say(f"the report could not be drawn: {' '.join(last)}")
+
+
+def shown_path(path: Path) -> str:
+    """Return a path as short as it can be read from here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,89 @@
+"""Starting and ending the load side of a run in this process."""
+
+from __future__ import annotations
+
+import gc
+import random
+from collections.abc import Callable
+
+import gevent
+from locust.env import Environment
+
+from harness.loop import HubLoop
+from harness.swarm.inputs import Inputs
+from harness.swarm.logs import TargetLogs
+from harness.swarm.session import Delta, Session, open_session
+from harness.words.clock import Epoch
+
+USERS_SAMPLED_EVERY_S = 0.25
+SETTLE_S = 1.0
+"""How long cancelled operations may take to end after the users have stopped, before they count as orphans."""
+
+
+class Loader:
+    """The load side of one run: a session and what samples it.
+
+    Args:
+        environment: Locust's.
+        loop: the process's loop.
+        logs: where the target's log records are counted.
+
+    """
+
+    def __init__(self, environment: Environment, loop: HubLoop, logs: TargetLogs) -> None:
+        self._environment = environment
+        self._loop = loop
+        self._logs = logs
+        self._session: Session | None = None
+        self._sampler: gevent.Greenlet | None = None
+
+    @property
+    def loading(self) -> bool:
+        """Whether a run goes on."""
+        return self._session is not None
+
+    def start(self, inputs: Inputs, run_id: str, worker: int, workers: int) -> None:
+        """Open the session that users of this run join."""
+        self._loop.start()
+        self._logs.clear()
+        random.seed(f"{inputs.options.seed} {worker}")  # Locust draws tasks and think times from the module's generator
+        session = Session(inputs, run_id, self._loop, Epoch.of_this_process(), worker, workers)
+        session.log_records = self._logs.counts
+        open_session(self._environment, session)
+        # A full collection of the start-up heap stalls the loop for 20 to 30 ms, in the middle of a measurement.
+        gc.collect()
+        gc.freeze()
+        self._session = session
+        self._sampler = gevent.spawn(self._sample_users, session)
+
+    def take(self, *, final: bool = False) -> Delta | None:
+        """Return what came since the last call, None where no run goes on."""
+        return None if self._session is None else self._session.take(final=final)
+
+    def stop(self) -> Delta | None:
+        """End the session after its users have stopped, and return the last of it."""
+        if self._session is None:
+            return None
+        if self._sampler is not None:
+            self._sampler.kill()
+        self._loop.settle(SETTLE_S)
+        last = self.take(final=True)
+        self._session = None
+        return last
+
+    def _sample_users(self, session: Session) -> None:
+        while True:
+            if self._environment.runner is not None:
+                session.sample_users(len(self._environment.runner.user_greenlets))
+            gevent.sleep(USERS_SAMPLED_EVERY_S)
+
+
+def every(seconds: float, action: Callable[[], None]) -> gevent.Greenlet:
+    """Return a greenlet that does something again and again until it is killed."""
+
+    def repeat() -> None:
+        while True:
+            gevent.sleep(seconds)
+            action()
+
+    return gevent.spawn(repeat)

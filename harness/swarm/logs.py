@@ -1,0 +1,51 @@
+"""Log records of the target: counted always, shown a few times, never in the way of the run's own output."""
+
+from __future__ import annotations
+
+import logging
+
+SHOWN = 5
+"""Records of the target shown per run; a target that logs each of a million failures must not drown the verdict."""
+
+_OURS = ("locust", "harness", "root", "gevent", "geventwebsocket", "werkzeug", "urllib3", "py.warnings")
+
+logger = logging.getLogger("harness")
+
+
+class TargetLogs(logging.Filter):
+    """Counts the target's records by level and lets the first few through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: dict[str, int] = {}
+
+    def clear(self) -> None:
+        """Forget the counts of the run before."""
+        self.counts.clear()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether a record is shown."""
+        if record.name.split(".", 1)[0] in _OURS:
+            return True
+        self.counts[record.levelname] = self.counts.get(record.levelname, 0) + 1
+        seen = sum(self.counts.values())
+        if seen == SHOWN + 1:
+            logger.warning("the target goes on logging; its further records are counted, not shown")
+        return seen <= SHOWN
+
+
+def watch_target_logs(level: str) -> TargetLogs:
+    """Count and limit the target's records on the handlers Locust has set up.
+
+    Only WARNING and above reach them, unless Locust runs at DEBUG: Stageflow alone writes ten INFO records per
+    operation, and writing them would be measured as the target's own time.
+    """
+    root = logging.getLogger()
+    logs = TargetLogs()
+    for handler in root.handlers:
+        handler.addFilter(logs)
+    if level.upper() != "DEBUG":
+        for name in ("locust", "harness"):
+            logging.getLogger(name).setLevel(root.level)
+        root.setLevel(max(root.level, logging.WARNING))
+    return logs

@@ -1,0 +1,149 @@
+"""The options RouteSwarm adds to Locust's command line, environment variables and start form."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from locust.argument_parser import LocustArgumentParser
+
+from harness.target.runner import GRAPH_SCOPES
+from harness.words.errors import UsageError
+
+REFERENCE_TARGET = "harness.stages.reference:build"
+AUTO = "auto"
+STOP_TIMEOUT = "10"
+"""Seconds that operations may take to end when the run ends, unless ``--stop-timeout`` says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user asked for. ``corpus`` and ``criteria`` are None where the defaults are meant."""
+
+    target: str
+    graph_scope: str
+    corpus: Path | None
+    criteria: Path | None
+    deadline_ms: int
+    seed: int
+    results_dir: Path
+    baseline_size: int | None  # scenarios of the sequential pass; None: up to 200, within 10 seconds
+
+    @property
+    def deadline_s(self) -> float:
+        """Outer deadline of one operation in seconds."""
+        return self.deadline_ms / 1000
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number of at least {least}")
+        return number
+
+    return parse
+
+
+def _baseline_size(text: str) -> str:
+    if text != AUTO:
+        _whole(0)(text)
+    return text
+
+
+def add_options(parser: LocustArgumentParser) -> None:
+    """Add RouteSwarm's options to Locust's parser."""
+    # A user stopped in mid-operation is a cancelled operation: let those end that are about to.
+    parser.set_defaults(stop_timeout=STOP_TIMEOUT)
+    group = parser.add_argument_group("RouteSwarm", "What to test, with what, and how to judge it")
+    add = group.add_argument
+    add(
+        "--target",
+        metavar="module:attribute",
+        default=REFERENCE_TARGET,
+        env_var="ROUTESWARM_TARGET",
+        help="The pipeline under test: a Stageflow Pipeline, a function returning one, a built graph, or a "
+        "RouteSwarm Target. Looked up from the current folder. Default: the reference target.",
+    )
+    add(
+        "--graph-scope",
+        choices=list(GRAPH_SCOPES),
+        default=GRAPH_SCOPES[0],
+        env_var="ROUTESWARM_GRAPH_SCOPE",
+        help="One built graph shared by all requests, as services run it (default), or one graph per request.",
+    )
+    add(
+        "--corpus",
+        metavar="<file>",
+        default="",
+        env_var="ROUTESWARM_CORPUS",
+        help="JSON Lines file of scenarios. Default: the shipped corpus; its golden routes count only for the "
+        "reference target.",
+    )
+    add(
+        "--criteria",
+        metavar="<file>",
+        default="",
+        env_var="ROUTESWARM_CRITERIA",
+        help="File of criteria, one a line, e.g. 'p95_ms < 500 at users >= 100'. Default: see docs.",
+    )
+    add(
+        "--deadline-ms",
+        metavar="<ms>",
+        type=_whole(1),
+        default=30_000,
+        env_var="ROUTESWARM_DEADLINE_MS",
+        help="Outer deadline of one operation; one without an outcome by then is a timeout. Default: 30000.",
+    )
+    add(
+        "--seed",
+        metavar="<n>",
+        type=_whole(0),
+        default=1,
+        env_var="ROUTESWARM_SEED",
+        help="Seed of everything drawn: order of scenarios, choice of tasks, simulated service times. Default: 1.",
+    )
+    add(
+        "--baseline-size",
+        metavar="<n>",
+        type=_baseline_size,
+        default=AUTO,
+        env_var="ROUTESWARM_BASELINE_SIZE",
+        help="Scenarios of the sequential pass before the load, with whose routes those under load are compared. "
+        "Default auto: up to 200, within 10 seconds. 0: no pass, and consistency is not judged.",
+    )
+    add(
+        "--results-dir",
+        metavar="<dir>",
+        default="results",
+        env_var="ROUTESWARM_RESULTS_DIR",
+        help="Folder in which each run makes its own folder. Default: results.",
+    )
+
+
+def read_options(parsed: argparse.Namespace) -> Options:
+    """Return the options of a parsed command line (or of the web UI's start form, which sets texts).
+
+    Raises:
+        UsageError: an option has no value it can have.
+
+    """
+    try:
+        size = str(parsed.baseline_size)
+        return Options(
+            target=str(parsed.target).strip(),
+            graph_scope=str(parsed.graph_scope),
+            corpus=Path(parsed.corpus) if parsed.corpus else None,
+            criteria=Path(parsed.criteria) if parsed.criteria else None,
+            deadline_ms=_whole(1)(str(parsed.deadline_ms)),
+            seed=_whole(0)(str(parsed.seed)),
+            results_dir=Path(parsed.results_dir or "results"),
+            baseline_size=None if _baseline_size(size) == AUTO else int(size),
+        )
+    except argparse.ArgumentTypeError as error:
+        raise UsageError(f"options: {error}") from error

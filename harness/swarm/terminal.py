@@ -1,0 +1,93 @@
+"""What the terminal shows of a run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TextIO
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from harness.judge.entry import Entry, Status
+from harness.judge.verdict import Conclusion, Verdict
+
+_STYLES = {
+    Status.PASS: "green",
+    Status.VALID: "green",
+    Status.FAIL: "bold red",
+    Status.INVALID: "bold red",
+    Status.UNKNOWN: "yellow",
+}
+_CONCLUSION_STYLES = {
+    Conclusion.PASS: "bold green",
+    Conclusion.CONCERNS: "bold yellow",
+    Conclusion.FAIL: "bold red",
+    Conclusion.INCONCLUSIVE: "bold yellow",
+}
+PIPE_WIDTH = 140  # columns where the output is no terminal, as in CI
+
+
+def say(line: str) -> None:
+    """Show a line of the run's own on standard error, beside Locust's log."""
+    print(f"routeswarm: {line}", file=sys.stderr, flush=True)
+
+
+def print_verdict(verdict: Verdict, run_path: str, file: TextIO | None = None) -> None:
+    """Print the verdict as a table."""
+    console = Console(file=file, highlight=False, soft_wrap=False, width=None if _is_terminal(file) else PIPE_WIDTH)
+    console.print()
+    headline = Text.assemble(
+        ("verdict  ", "dim"), (verdict.conclusion.value, _CONCLUSION_STYLES[verdict.conclusion]), f"  {verdict.reason}"
+    )
+    console.print(headline)
+    console.print(Padding(_summary(verdict.totals), (0, 0, 1, 9)))
+    console.print(_table(verdict))
+    console.print(Text.assemble(("\nreport   ", "dim"), f"{run_path}{os.sep}report.html"), soft_wrap=True)
+    console.print(Text.assemble(("exit     ", "dim"), str(int(verdict.exit_code))))
+
+
+def _is_terminal(file: TextIO | None) -> bool:
+    return (file or sys.stdout).isatty()
+
+
+def _summary(totals: dict[str, object]) -> Text:
+    """Return the totals in one line; what was not measured is left out."""
+    parts = [f"{totals['operations']:,} operations"]
+    for name, unit in (("throughput_rps", "/s"), ("p50_ms", " ms"), ("p95_ms", " ms"), ("p99_ms", " ms")):
+        value = totals.get(name)
+        if isinstance(value, (int, float)):
+            label = "" if name == "throughput_rps" else f"{name.removesuffix('_ms')} "
+            parts.append(f"{label}{value:,.1f}{unit}" if value >= 10 else f"{label}{value:.3f}{unit}")
+    others = ("failed", "cancelled", "timeout", "shed")
+    parts += [f"{outcome} {totals[outcome]:,}" for outcome in others if totals[outcome]]
+    return Text(" · ".join(parts))
+
+
+def _table(verdict: Verdict) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for column in ("", "row", "status", "measured", "expected"):
+        table.add_column(column, overflow="fold")
+    table.add_column("evidence", overflow="fold", ratio=1)
+    for title, entries in (
+        ("criteria", verdict.criteria),
+        ("checks", verdict.checks),
+        ("validity", verdict.validity),
+    ):
+        _add_rows(table, title, entries)
+    return table
+
+
+def _add_rows(table: Table, title: str, entries: Sequence[Entry]) -> None:
+    for number, entry in enumerate(entries):
+        table.add_row(
+            Text(title if number == 0 else "", "dim"),
+            Text(entry.name),
+            Text(entry.status.value, _STYLES[entry.status]),
+            Text(entry.actual or "-"),
+            Text(entry.target or "-"),
+            Text(entry.detail),
+        )

@@ -1,0 +1,57 @@
+"""The web UI: bad input is said in the start form, and the report of the last run has a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+from flask import jsonify, make_response, request, send_file
+from flask.typing import ResponseReturnValue
+from locust.env import Environment
+from locust.runners import STATE_INIT, STATE_STOPPED
+
+from harness.words.errors import UsageError
+
+REPORT_PATH = "/routeswarm/report"
+View = Callable[[], ResponseReturnValue]
+
+
+def extend(environment: Environment, open_run: Callable[[], None]) -> None:
+    """Make the start form refuse bad input, and serve the newest report.
+
+    Args:
+        environment: Locust's, with a web UI that has not started yet.
+        open_run: validates the inputs as the options are now and prepares a run; raises ``UsageError``.
+
+    """
+    web_ui = environment.web_ui
+    assert web_ui is not None
+    assert web_ui.app is not None
+    assert environment.parsed_options is not None
+    options = vars(environment.parsed_options)
+    protected = cast(Callable[[View], View], web_ui.auth_required_if_enabled)
+    start = cast(View, web_ui.app.view_functions["locust.swarm"])
+
+    def swarm() -> ResponseReturnValue:
+        if environment.runner is None or environment.runner.state not in (STATE_INIT, STATE_STOPPED):
+            return start()  # the form edits a run that goes on
+        before = dict(options)
+        options.update({name: request.form[name] for name in options.keys() & request.form.keys() & OURS})
+        try:
+            open_run()
+        except UsageError as error:
+            options.update(before)
+            return jsonify({"success": False, "message": str(error), "host": environment.host})
+        return start()
+
+    def report() -> ResponseReturnValue:
+        newest = Path(options["results_dir"] or "results").resolve() / "latest" / "report.html"
+        return send_file(newest) if newest.exists() else make_response("No run has ended yet.", 404)
+
+    web_ui.app.view_functions["locust.swarm"] = protected(swarm)
+    web_ui.app.add_url_rule(REPORT_PATH, "routeswarm.report", protected(report))
+
+
+OURS = frozenset({"target", "graph_scope", "corpus", "criteria", "deadline_ms", "seed", "baseline_size", "results_dir"})
+"""Names of RouteSwarm's options in the form."""

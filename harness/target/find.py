@@ -1,0 +1,112 @@
+"""Finding the target that ``--target module:attribute`` names."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import sys
+import traceback
+from pathlib import Path
+from types import ModuleType
+
+from stageflow import Pipeline
+from stageflow.pipeline.dag import UnifiedStageGraph
+
+from harness.target.target import Target
+from harness.words.errors import TargetError, one_line
+
+
+def find_target(spec: str, *, seed: int = 0) -> Target:
+    """Return the target of ``module:attribute``, importing the module from the current folder or the environment.
+
+    The attribute may be a ``Pipeline``, a function returning one (a parameter named ``seed`` is given the run's
+    seed), a built graph, or a ``Target``.
+
+    Raises:
+        TargetError: no such module or attribute, or an object that is no pipeline.
+
+    """
+    module_name, colon, attribute = spec.partition(":")
+    if not colon or not module_name or not attribute:
+        raise TargetError(f"--target {spec}: expected module:attribute, e.g. mypackage.routing:pipeline")
+    found: object = _import(spec, module_name)
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            raise TargetError(f"--target {spec}: {module_name} has no attribute {attribute!r}{_nearest(part, found)}")
+        found = getattr(found, part)
+    if isinstance(found, Target):
+        return found
+    if isinstance(found, (Pipeline, UnifiedStageGraph)):
+        return Target(found)
+    if callable(found) and not inspect.isclass(found):
+        return _from_function(spec, found, seed)
+    raise TargetError(
+        f"--target {spec}: found {_kind(found)}, "
+        "expected a Pipeline, a function returning one, a built graph or a Target"
+    )
+
+
+def _import(spec: str, name: str) -> ModuleType:
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+            raise TargetError(f"--target {spec}: no module {error.name!r} here or in the environment") from error
+        raise TargetError(f"--target {spec}: importing {name} failed: {one_line(error)}{_place(error)}") from error
+    except Exception as error:
+        raise TargetError(f"--target {spec}: importing {name} failed: {one_line(error)}{_place(error)}") from error
+
+
+def _place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "importlib" not in frame.filename and frame.filename != __file__]
+    return f" ({own[-1].filename}:{own[-1].lineno})" if own else ""
+
+
+def _nearest(name: str, holder: object) -> str:
+    near = difflib.get_close_matches(name, [n for n in dir(holder) if not n.startswith("_")], n=1)
+    return f", did you mean {near[0]!r}?" if near else ""
+
+
+def _kind(found: object) -> str:
+    return f"the class {found.__name__}" if inspect.isclass(found) else f"an object of type {type(found).__name__}"
+
+
+def _from_function(spec: str, function: object, seed: int) -> Target:
+    assert callable(function)
+    if inspect.iscoroutinefunction(function):
+        raise TargetError(
+            f"--target {spec}: found a coroutine function, expected a plain function returning a Pipeline"
+        )
+    try:
+        takes_seed = "seed" in inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        takes_seed = False
+
+    def make() -> Pipeline | UnifiedStageGraph | Target:
+        try:
+            made = function(seed=seed) if takes_seed else function()
+        except Exception as error:
+            raise TargetError(f"--target {spec}: the function failed: {one_line(error)}{_place(error)}") from error
+        if not isinstance(made, (Pipeline, UnifiedStageGraph, Target)):
+            raise TargetError(
+                f"--target {spec}: the function returned {_kind(made)}, expected a Pipeline or a built graph"
+            )
+        return made
+
+    first = make()
+    if isinstance(first, Target):
+        return first
+    if isinstance(first, Pipeline):
+        return Target(first)
+
+    def make_graph() -> UnifiedStageGraph:
+        made = make()
+        assert isinstance(made, UnifiedStageGraph)
+        return made
+
+    return Target(make_graph)

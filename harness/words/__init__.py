@@ -1,0 +1,1 @@
+"""Layer 0: the words every other part speaks. Standard library only."""

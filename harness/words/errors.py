@@ -1,0 +1,55 @@
+"""The project's errors and its exit codes, in one place.
+
+A user's mistake is a ``UsageError``: one line saying where, what was found and what was expected, and exit 2
+before any load starts.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit codes of a run. Locust's own 1 is never left to stand for any of these."""
+
+    PASS = 0  # PASS or PASS WITH CONCERNS
+    USAGE = 2  # bad usage or input
+    CRITERION = 10  # a criterion failed
+    CHECKER = 11  # a checker found a violation
+    INCONCLUSIVE = 12  # not trustworthy, or a required checker or criterion is UNKNOWN
+
+
+class RouteSwarmError(Exception):
+    """Base of all errors this project raises."""
+
+
+class UsageError(RouteSwarmError):
+    """A user's mistake: bad target, corpus, criterion, option or folder. Shown as one line, exit 2."""
+
+
+class TargetError(UsageError):
+    """The target cannot be loaded, built, or has nothing to test."""
+
+
+class CorpusError(UsageError):
+    """A corpus file cannot be read or a line of it is no scenario."""
+
+
+class CriteriaError(UsageError):
+    """A criterion does not parse or names no known metric."""
+
+
+class RecordError(RouteSwarmError):
+    """Operations could not be written down: the run cannot be trusted."""
+
+
+class RunError(RouteSwarmError):
+    """A run directory cannot be read, or holds something else."""
+
+
+def one_line(error: BaseException, limit: int = 300) -> str:
+    """Return ``error`` as ``Type: message`` on one line of at most ``limit`` characters."""
+    message = " ".join(str(error)[: 4 * limit].split())
+    name = type(error).__name__
+    text = f"{name}: {message}" if message else name
+    return text if len(text) <= limit else text[: limit - 1] + "…"

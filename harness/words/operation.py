@@ -1,0 +1,112 @@
+"""The operation: one request driven through the target, as one flat record.
+
+Every consumer (Locust's statistics, series, history, checkers) is a fold over operations and knows no other
+consumer. A NamedTuple, because it is made once per request on the target's own core: creating one costs a
+third of a frozen slotted dataclass, the garbage collector stops tracking it, and ``_fields`` is the column
+schema.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Outcome(StrEnum):
+    """How an operation ended. Exactly one each, always."""
+
+    OK = "ok"
+    FAILED = "failed"  # surfaced as an error
+    CANCELLED = "cancelled"
+    TIMEOUT = "timeout"  # no outcome within the outer deadline
+    SHED = "shed"  # refused by the target's declared rule
+
+
+class Flag(StrEnum):
+    """What is wrong with an operation whose outcome says ok."""
+
+    NO_ROUTE = "no_route"  # a ROUTE stage answered without a route
+    MALFORMED = "malformed"  # the route is no text
+    OVERSIZED = "oversized"  # the route was longer than ROUTE_LABEL_LIMIT characters
+
+
+ROUTE_LABEL_LIMIT = 100
+"""Characters of a route kept as its label; a longer one keeps its head and a checksum of the whole."""
+
+
+class Decision(NamedTuple):
+    """What the ROUTE stages of one operation chose.
+
+    ``tier`` 0 is the primary route, 1, 2, ... are fallbacks in their declared order. ``asked_route`` is the
+    route first tried: it differs from ``route`` exactly when a fallback answered. ``attempts`` is 1 unless the
+    target reports more. ``confidence`` is None when the target gives none.
+    """
+
+    route: str | None
+    asked_route: str | None = None
+    confidence: float | None = None
+    tier: int = 0
+    attempts: int = 1
+    flag: Flag | None = None
+
+
+class Operation(NamedTuple):
+    """One request driven through the target. Times are nanoseconds of one monotonic clock.
+
+    In a running process the clock is ``time.monotonic_ns``; in the history it has been moved to the Unix epoch
+    by one constant per worker (see ``words.clock``), so that workers can be laid side by side.
+    """
+
+    id: int  # worker index << 40 | ordinal within the worker: unique in a run
+    worker: int
+    user: int  # ordinal of the user within its worker
+    user_class: str
+    scenario: str
+    priority: int  # 0-9, 9 most urgent
+    expected_route: str | None  # golden route of the corpus, None where it gives none
+    intended_ns: int  # when it should have started
+    start_ns: int  # when it was handed to the loop
+    entered_ns: int | None  # when its first stage was entered, None if none was
+    end_ns: int  # when its outcome was known
+    resumed_ns: int  # when the user greenlet ran again
+    outcome: Outcome
+    route: str | None
+    asked_route: str | None
+    confidence: float | None
+    tier: int
+    attempts: int
+    flag: Flag | None
+    error: str | None  # "Type: message", at most 300 characters
+
+    @property
+    def response_ns(self) -> int:
+        """Response time: intended start to outcome."""
+        return self.end_ns - self.intended_ns
+
+
+class Span(NamedTuple):
+    """One execution of one stage inside an operation, on the operation's clock."""
+
+    operation: int
+    stage: str
+    kind: str
+    start_ns: int
+    end_ns: int
+    outcome: str  # the StageStatus value, or "error" / "cancelled" when it raised
+
+
+SpanTuple = tuple[str, str, int, int, str]
+"""A span while its operation runs: stage, kind, start_ns, end_ns, outcome."""
+
+WORKER_SHIFT = 40
+"""Bits of an operation id that hold the ordinal within its worker."""
+
+
+def operation_id(worker: int, ordinal: int) -> int:
+    """Return the id of the ``ordinal``-th operation of ``worker``."""
+    return (worker << WORKER_SHIFT) | ordinal
+
+
+def display_id(identifier: int) -> str:
+    """Return an operation id as people read it: ``worker-ordinal``."""
+    return f"{identifier >> WORKER_SHIFT}-{identifier & ((1 << WORKER_SHIFT) - 1)}"

@@ -1,0 +1,170 @@
+"""Run directories made from known numbers, with hdrh's own histograms."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import random
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import pytest
+from hdrh.histogram import HdrHistogram
+
+COLUMNS = [
+    "second", "user_class", "priority", "expected_route", "route", "tier", "outcome", "count", "sum_ms", "min_ms",
+    "p50_ms", "p90_ms", "p95_ms", "p99_ms", "p999_ms", "max_ms", "users", "hdr",
+]  # fmt: skip
+START = 1_740_000_000
+
+Row = dict[str, object]
+MakeRow = Callable[..., Row]
+MakeRun = Callable[..., Path]
+
+
+def encode(values_us: Iterable[int]) -> str:
+    """Return the encoding of the values (µs) by the hdrh library."""
+    histogram = HdrHistogram(1, 3_600_000_000, 3)
+    for microseconds in values_us:
+        histogram.record_value(microseconds)
+    return histogram.encode().decode("ascii")
+
+
+@pytest.fixture(name="encode", scope="session")
+def encode_fixture() -> Callable[[Iterable[int]], str]:
+    return encode
+
+
+def row_of(second: int, values_us: Sequence[int], users: int | None = 10, **labels: object) -> Row:
+    """Return one row of series.csv whose operations took ``values_us``; ``second`` counts from the start."""
+    milliseconds = [value / 1000 for value in values_us]
+    return {
+        "second": START + second,
+        "user_class": "NormalUser",
+        "priority": 4,
+        "expected_route": "fast",
+        "route": "fast",
+        "tier": 0,
+        "outcome": "ok",
+        "count": len(values_us),
+        "sum_ms": sum(milliseconds),
+        "min_ms": min(milliseconds, default=""),
+        **dict.fromkeys(("p50_ms", "p90_ms", "p95_ms", "p99_ms", "p999_ms"), ""),
+        "max_ms": max(milliseconds, default=""),
+        "users": "" if users is None else users,
+        "hdr": encode(values_us),
+    } | labels
+
+
+@pytest.fixture(name="row", scope="session")
+def row_fixture() -> MakeRow:
+    return row_of
+
+
+def manifest_of() -> dict[str, object]:
+    return {
+        "run_id": "20250219T212000Z-route-1f3a",
+        "routeswarm_version": "0.1.0",
+        "argv": ["locust", "--headless", "--target", "my package.routing:pipeline", "--users", "100"],
+        "locustfile": "locustfiles/route.py",
+        "options": {"target": "my package.routing:pipeline", "seed": 7, "users": 100, "deadline_ms": None},
+        "git": {"commit": "0123abcd", "dirty": True},
+        "versions": {"python": "3.11.9", "locust": "2.47.0"},
+        "hosts": ["alpha"],
+        "cpus": 2,
+        "workers": [{"index": 0, "id": "alpha_1", "host": "alpha", "pid": 12, "fate": "finished"}],
+        "t0": "2025-02-19T21:20:00Z",
+        "t1": "2025-02-19T21:21:00Z",
+        "digests": {"corpus": "ab" * 32},
+    }
+
+
+def entry_of(name: str, status: str, **fields: object) -> dict[str, object]:
+    return {"name": name, "status": status, "actual": None, "target": None, "detail": "", "examples": []} | fields
+
+
+def verdict_of() -> dict[str, object]:
+    return {
+        "verdict": "FAIL",
+        "exit_code": 11,
+        "reason": "a checker found a violation: accuracy",
+        "criteria": [
+            entry_of("p95_ms < 500 at users >= 100", "PASS", actual="84.5 ms", target="< 500 ms", detail="n = 900"),
+            entry_of("consistency_pct == 100", "UNKNOWN", target="== 100 %", detail="nothing to compare"),
+        ],
+        "checks": [
+            entry_of("accuracy", "INVALID", actual="2 wrong", target="0", detail="2 of 900", examples=["0-17", "1-3"]),
+            entry_of("conservation", "VALID", detail="0 of 900 (rate below 0.0033 at 95 % confidence)"),
+        ],
+        "validity": [entry_of("generator not saturated", "VALID", actual=41.5, target="< 90 %", detail="cpu")],
+        "hypotheses": [],
+        "totals": {
+            "operations": 900, "ok": 880, "failed": 15, "cancelled": 3, "timeout": 2, "shed": 0, "flagged": 1,
+            "duration_s": 60.02, "throughput_rps": 15.0, "p50_ms": 20.1, "p95_ms": 84.5, "p99_ms": 130.0,
+            "max_ms": 222.5, "routes": {"fast": 600, "premium": 280}, "errors": {"ValueError: no": 15},
+            "label_confusion": {"greeting": {"fast": 590, "premium": 3}, "history": {"premium": 277, "fast": 10}},
+        },
+    }  # fmt: skip
+
+
+@pytest.fixture(name="manifest")
+def manifest_fixture() -> dict[str, object]:
+    return manifest_of()
+
+
+@pytest.fixture(name="verdict")
+def verdict_fixture() -> dict[str, object]:
+    return verdict_of()
+
+
+def write_run(
+    folder: Path,
+    rows: Iterable[Row] | None = (),
+    manifest: object = None,
+    verdict: object = None,
+) -> Path:
+    """Write a run directory; a part that is None is left out."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if rows is not None:
+        with (folder / "series.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+    for name, document in (("manifest", manifest), ("verdict", verdict)):
+        if document is not None:
+            (folder / f"{name}.json").write_text(json.dumps(document), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(name="make_run")
+def make_run_fixture(tmp_path: Path) -> MakeRun:
+    """Return a function writing run directories under the test's own folder."""
+
+    def make(
+        rows: Iterable[Row] | None = (), manifest: object = None, verdict: object = None, name: str = "run"
+    ) -> Path:
+        return write_run(tmp_path / name, rows, manifest, verdict)
+
+    return make
+
+
+def ramp(seconds: int = 60, users_max: int = 100, label_sets: int = 3, seed: int = 1) -> list[Row]:
+    """Return the rows of a run whose users rise to the middle third and whose latency grows with them."""
+    source = random.Random(seed)
+    routes = ["fast", "standard", "premium", "escalation", "fallback"]
+    rows = []
+    for second in range(seconds):
+        users = max(1, min(users_max, users_max * (second + 1) * 3 // seconds))
+        for index in range(label_sets):
+            values = [
+                int(source.lognormvariate(math.log(4_000 + 120 * users * (1 + index % 3)), 0.5))
+                for _ in range(max(1, users // 3))
+            ]
+            rows.append(row_of(second, values, users, route=routes[index % 5], priority=index % 10))
+    return rows
+
+
+@pytest.fixture(name="ramp", scope="session")
+def ramp_fixture() -> Callable[..., list[Row]]:
+    return ramp

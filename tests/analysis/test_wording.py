@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import pytest
+
+from analysis import load_run, statistics, wording
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "—"), (float("nan"), "—"), (float("inf"), "—"), (0, "0"), (0.0, "0"), (1234567, "1,234,567"),
+        (0.223, "0.223"), (0.00123456, "0.00123"), (84.49, "84.5"), (1234.56, "1,235"), (12.0, "12"), (-2.5, "-2.50"),
+    ],
+)  # fmt: skip
+def test_numbers_are_shown_with_three_significant_digits(value: float | None, text: str) -> None:
+    assert wording.number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("found", "text"),
+    [
+        (None, "—"), (True, "True"), ("< 500 ms", "< 500 ms"), (41.5, "41.5"), (1e6, "1e+06"), (12345, "12,345"),
+        (float("nan"), "nan"), ({"b": 1, "a": "é"}, '{"a": "é", "b": 1}'), ([1, 2], "[1, 2]"),
+    ],
+)  # fmt: skip
+def test_values_of_documents_are_shown_as_text(found: object, text: str) -> None:
+    assert wording.value(found) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain é 漢", "plain é 漢"),
+        ("a\x00\n\x7f", "a\\x00\\n\\x7f"),
+        ("\u202ex", "\\u202ex"),
+        ("x" * 301, "x" * 299 + "…"),
+    ],
+)
+def test_what_cannot_be_seen_is_shown(text: str, shown: str) -> None:
+    assert wording.visible(text) == shown
+
+
+@pytest.fixture(name="readings")
+def readings_fixture(make_run):
+    def readings(rows) -> tuple[str, str]:
+        series = load_run(make_run(rows)).series
+        return (
+            wording.reading_over_time(statistics.latency_over_time(series)),
+            wording.reading_by_users(statistics.latency_by_users(series)),
+        )
+
+    return readings
+
+
+def test_readings_of_nothing_say_so(readings, row) -> None:
+    assert readings([]) == (
+        "No data: no operation ended ok.",
+        "No data: no number of users had 20 operations that ended ok.",
+    )
+    assert readings([row(0, [5], outcome="failed")])[0].startswith("No data")
+
+
+def test_one_second_is_read_as_one(readings, row) -> None:
+    over_time, by_users = readings([row(0, [1_000] * 30, users=100)])
+
+    assert over_time == "One second was recorded: p50 1 ms, p95 1 ms, p99 1 ms."
+    assert by_users.startswith("Only one load was measured: p95 is 1 ms at 100 users.")
+
+
+def test_readings_name_the_slowest_second_and_stalls(readings, row) -> None:
+    rows = [row(s, [1_000] * 3, users=1) for s in range(100) if s not in (40, 41)] + [row(7, [1_500] * 9, users=1)]
+
+    over_time, _ = readings(rows)
+
+    assert over_time == (
+        "In nine of ten seconds p95 lay between 1 ms and 1 ms; it was highest in second 7 with 1.50 ms at 1 user. "
+        "In 2 seconds none ended ok."
+    )
+
+
+def test_bins_are_read_as_ranges(readings, row) -> None:
+    _, by_users = readings([row(n, [1_000 + n] * 20, users=n) for n in range(1, 101)])
+
+    assert by_users == "p95 is 1.00 ms at 1 to 4 users and 1.10 ms at 97 to 100 users, 1.1 times as much."
+
+
+def test_unmeasured_users_are_not_mentioned(readings, row) -> None:
+    over_time, by_users = readings([row(s, [1_000] * 30, users=None) for s in range(3)])
+
+    assert "user" not in over_time
+    assert by_users.startswith("No data")

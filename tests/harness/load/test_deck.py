@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness.load.corpus import Scenario
+from harness.load.deck import Deck
+
+ALL = tuple(Scenario(str(number), f"text {number}", number % 10) for number in range(60))
+sizes = st.integers(1, 60)
+seeds = st.integers()
+
+
+def drawn(count: int, size: int = 60, **options) -> list[str]:
+    deck = Deck(ALL[:size], **{"seed": 1, "name": "deck", **options})
+    return [deck.draw().id for _ in range(count)]
+
+
+def ids(size: int) -> list[str]:
+    return sorted(scenario.id for scenario in ALL[:size])
+
+
+@settings(deadline=None)
+@given(size=sizes, seed=seeds, worker=st.integers(0, 12), workers=st.integers(1, 8))
+def test_every_pass_covers_every_scenario_exactly_once(size, seed, worker, workers):
+    draws = drawn(3 * size, size, seed=seed, worker=worker, workers=workers)
+    for start in range(0, 3 * size, size):
+        assert sorted(draws[start : start + size]) == ids(size)
+
+
+@settings(deadline=None)
+@given(size=sizes, seed=seeds, workers=st.integers(1, 8), generation=st.integers(0, 2))
+def test_workers_of_equal_speed_share_the_deck_without_repeating_each_other(size, seed, workers, generation):
+    first = generation * workers
+    each = [drawn(size, size, seed=seed, worker=first + index, workers=workers) for index in range(workers)]
+    together = [name for draws in each for name in draws[: size // workers]]
+    assert len(set(together)) == len(together)
+    assert {name for draws in each for name in draws[: -(-size // workers)]} == set(ids(size))
+
+
+@given(seed=seeds, worker=st.integers(0, 5), workers=st.integers(1, 4))
+@settings(deadline=None, max_examples=30)
+def test_equal_decks_draw_alike(seed, worker, workers):
+    options = {"seed": seed, "worker": worker, "workers": workers}
+    assert drawn(150, **options) == drawn(150, **options)
+
+
+@given(seed=seeds)
+@settings(deadline=None, max_examples=30)
+def test_seeds_names_passes_and_late_workers_are_shuffled_each_their_own_way(seed):
+    plain = drawn(120, seed=seed)
+    orders = [
+        plain[:60],
+        plain[60:],
+        drawn(60, seed=seed + 1),
+        drawn(60, seed=seed, name="another"),
+        drawn(60, seed=seed, worker=1),
+    ]
+    assert len({tuple(order) for order in orders}) == len(orders)
+
+
+def test_the_order_is_the_same_on_every_host():
+    assert drawn(12, size=6, seed=7, name="normal/question") == [
+        "2",
+        "3",
+        "5",
+        "0",
+        "1",
+        "4",
+        "2",
+        "4",
+        "5",
+        "3",
+        "0",
+        "1",
+    ]
+
+
+def test_one_scenario_is_drawn_for_ever():
+    assert drawn(5, size=1) == ["0"] * 5
+
+
+def test_the_length_is_that_of_one_pass():
+    assert len(Deck(ALL, seed=1, name="deck")) == 60
+
+
+@pytest.mark.parametrize(
+    ("scenarios", "worker", "workers"), [((), 0, 1), (ALL, -1, 1), (ALL, 0, 0)], ids=["empty", "worker", "workers"]
+)
+def test_a_deck_of_nothing_or_for_nobody_is_refused(scenarios, worker, workers):
+    with pytest.raises(ValueError, match=r"no scenarios|expected 0 or more"):
+        Deck(scenarios, seed=1, name="deck", worker=worker, workers=workers)
