@@ -156,6 +156,8 @@ def configuration(manifest: Manifest) -> list[Fact]:
         "ended": manifest.t1,
         "locustfile": manifest.locustfile,
         **manifest.options,
+        "scenarios": manifest.scenarios,
+        "ROUTE stages": ", ".join(manifest.route_stages) or None,
         "commit": commit,
         "RouteSwarm": manifest.routeswarm_version,
         **manifest.versions,

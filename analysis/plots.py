@@ -56,14 +56,15 @@ LINES = (
 def latency_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw p50, p95 and p99 per second; ``frame`` as from ``statistics.latency_over_time``.
 
-    The seconds before the highest number of users was reached are shaded. Says 'no data' for an empty frame.
+    Shaded are the seconds before the highest number of users was reached and those in which users left.
+    Says 'no data' for an empty frame.
     """
     ax = _styled(ax, "Latency over time", "time since the first operation (s)", "latency of ok operations (ms)")
     if not _has_latency(frame):
         return _no_data(ax, "no operation ended ok")
     elapsed = frame["elapsed_s"].to_numpy(dtype=np.float64)
     _scale(ax, frame, elapsed)
-    _shade_rise(ax, frame)
+    _shade_edges(ax, frame)
     _draw_lines(ax, frame, elapsed)
     return ax
 
@@ -134,7 +135,8 @@ def _scale(ax: Axes, frame: pd.DataFrame, x: NDArray[np.float64]) -> None:
     if highest / lowest > LOG_FROM:
         ax.set_yscale("log")
         ax.set_ylabel(f"{ax.get_ylabel()}, log scale")
-        ax.set_ylim(lowest / 1.5, highest * 1.5)
+        span = highest / lowest
+        ax.set_ylim(lowest / span**0.06, highest * span**0.12)
         subdivisions = (1.0, 2.0, 5.0) if highest / lowest < 1000 else (1.0,)
         ax.yaxis.set_major_locator(LogLocator(base=10, subs=subdivisions))
         ax.yaxis.set_minor_locator(NullLocator())
@@ -150,26 +152,30 @@ def _scale(ax: Axes, frame: pd.DataFrame, x: NDArray[np.float64]) -> None:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, steps=[1, 2, 5, 10]))
 
 
-def _shade_rise(ax: Axes, frame: pd.DataFrame) -> None:
-    """Shade the seconds before the highest number of users was reached, and name them where there is room."""
-    if not frame["users"].notna().any():
-        return
+def _shade_edges(ax: Axes, frame: pd.DataFrame) -> None:
+    """Shade the seconds before the highest number of users was reached and those in which they left; name both."""
     elapsed = frame["elapsed_s"].to_numpy(dtype=np.float64)
     users = frame["users"].to_numpy(dtype=np.float64)
-    highest = int(np.nanmax(users))
-    reached = float(elapsed[int(np.nanargmax(users))])
-    if reached <= elapsed[0]:
-        return
-    ax.axvspan(ax.get_xlim()[0], reached, color=SHADE, linewidth=0, zorder=0)
-    label = f"users rising to {highest:,}"
     low, high = ax.get_xlim()
-    if (reached - low) / (high - low) < 0.3:  # the label would not fit inside: put it beside
-        ax.text(reached, 0.98, f"◂ {label}", va="top", fontsize=9, color=MUTED, transform=ax.get_xaxis_transform())
-    else:
-        ax.text(
-            reached, 0.98, f"{label} ", ha="right", va="top", fontsize=9, color=MUTED,
-            transform=ax.get_xaxis_transform(),
-        )  # fmt: skip
+    reached = low
+    if np.isfinite(users).any() and (top := int(np.nanargmax(users))) > 0:
+        reached = float(elapsed[top])
+        ax.axvspan(low, reached, color=SHADE, linewidth=0, zorder=0)
+        _name_shade(
+            ax, reached, f"users rising to {int(users[top]):,}", inside_left=(reached - low) > 0.3 * (high - low)
+        )
+    leaving = np.flatnonzero(frame["winding_down"].to_numpy(dtype=np.bool_))
+    if len(leaving):
+        begin = float(elapsed[max(leaving[0] - 1, 0)])
+        ax.axvspan(begin, high, color=SHADE, linewidth=0, zorder=0)
+        if begin - reached > 0.55 * (high - low):  # room for both names
+            _name_shade(ax, begin, "users leaving ▸", inside_left=True)
+
+
+def _name_shade(ax: Axes, x: float, name: str, *, inside_left: bool) -> None:
+    """Write ``name`` at the top of the axes, left of ``x`` or, with an arrow to it, right of it."""
+    text, side = (f"{name} ", "right") if inside_left else (f" ◂ {name}", "left")
+    ax.text(x, 0.985, text, ha=side, va="top", fontsize=9, color=MUTED, transform=ax.get_xaxis_transform())
 
 
 def _draw_lines(ax: Axes, frame: pd.DataFrame, x: NDArray[np.float64]) -> None:

@@ -68,12 +68,13 @@ def latency_over_time(series: pd.DataFrame, percents: Sequence[float] = PERCENTS
     """Return one row per second from the first to the last of the run, without gaps.
 
     Columns: ``second`` (Unix), ``elapsed_s`` (from the first), ``users`` (NaN where not measured), ``count``,
-    ``min_ms``, percentiles and ``max_ms`` of the operations that ended ok. A second without any has count 0
-    and NaN latencies, so that a stall shows.
+    ``min_ms``, percentiles and ``max_ms`` of the operations that ended ok, ``winding_down`` (see ``wind_down``).
+    A second without such an operation has count 0 and NaN latencies, so that a stall shows.
     """
     found = percentiles(ended_ok(series), ["second"], percents).set_index("second")
     frame = _every_second(series).join(found, how="left")
     frame["count"] = frame["count"].fillna(0).astype("int64")
+    frame["winding_down"] = frame.index.to_numpy() >= wind_down(series)
     return frame.reset_index()
 
 
@@ -110,11 +111,12 @@ def latency_by_users(
 
     More than ``max_points`` distinct numbers are put into that many bins of equal width at most. Columns:
     ``users`` (mean over the operations of the row), ``users_min``, ``users_max``, ``seconds``, ``count``,
-    ``min_ms``, percentiles, ``max_ms``. Rows of fewer than ``min_count`` such operations are left out,
-    and so are seconds whose users nobody measured or had left.
+    ``min_ms``, percentiles, ``max_ms``. Rows of fewer than ``min_count`` such operations are left out, and so are
+    seconds whose users nobody measured or had left, and the wind-down: what ends while users are being stopped
+    was started, and waited, among more users than the second counts.
     """
     rows = ended_ok(series)
-    rows = rows[rows["users"] > 0]
+    rows = rows[(rows["users"] > 0) & (rows["second"] < wind_down(series))]
     rows = rows.assign(bin=_bins(rows["users"].to_numpy(dtype=np.int64), max_points))
     rows = rows.assign(weighted=rows["users"] * rows["count"])
     grouped = rows.groupby("bin", sort=True)
@@ -128,6 +130,24 @@ def latency_by_users(
     )
     frame = levels.join(percentiles(rows, ["bin"], percents).set_index("bin"))
     return frame[frame["count"] >= min_count].reset_index(drop=True)
+
+
+def wind_down(series: pd.DataFrame) -> float:
+    """Return the Unix second in which users began to leave for good; infinity where they did not.
+
+    A user that is being stopped ends at most the operation it is in. So the wind-down is the longest tail of
+    seconds that begins with a fall of users, sees no rise, and in which, after its first second, at most as many
+    operations end as there were users before it. A shape that steps down and goes on working is none.
+    """
+    seconds = throughput(series)
+    users, ended = seconds["users"].to_numpy(dtype=np.float64), seconds["count"].to_numpy(dtype=np.int64)
+    change = np.diff(users)
+    falls = np.flatnonzero(change < 0) + 1
+    last_rise = int(np.flatnonzero(change > 0).max(initial=-1)) + 1
+    for fall in falls[falls > last_rise]:
+        if ended[fall + 1 :].sum() <= users[fall - 1]:
+            return float(seconds["second"].iloc[fall])
+    return float("inf")
 
 
 def _bins(users: NDArray[np.int64], max_points: int) -> NDArray[np.int64]:

@@ -69,23 +69,28 @@ def visible(text: str, limit: int = 300) -> str:
 
 
 def reading_over_time(frame: pd.DataFrame) -> str:
-    """Say where the p95 of most seconds lay and which second was the slowest."""
-    known = frame[frame["p95_ms"].notna()]
+    """Say where the p95 of most seconds lay and which second was the slowest; the wind-down is left out."""
+    working = frame[~frame["winding_down"].astype(bool)]
+    known = working[working["p95_ms"].notna()]
     if known.empty:
-        return "No data: no operation ended ok."
-    empty = len(frame) - len(known)
+        return (
+            "No data: no operation ended ok." if frame["p95_ms"].isna().all() else "Users only left: nothing to read."
+        )
+    empty = len(working) - len(known)
     stall = f" In {_counted(empty, 'second')} none ended ok." if empty else ""
+    leaving = len(frame) - len(working)
+    rest = stall + (f" Not counted: {_counted(leaving, 'second')} in which users left." if leaving else "")
     if len(known) == 1:
         row = known.iloc[0]
         return (
             f"One second was recorded: p50 {milliseconds(row['p50_ms'])}, p95 {milliseconds(row['p95_ms'])}, "
-            f"p99 {milliseconds(row['p99_ms'])}.{stall}"
+            f"p99 {milliseconds(row['p99_ms'])}.{rest}"
         )
     low, high = np.percentile(known["p95_ms"].to_numpy(dtype=np.float64), (5, 95))
     worst = known.iloc[int(known["p95_ms"].to_numpy().argmax())]
     return (
         f"In nine of ten seconds p95 lay between {milliseconds(low)} and {milliseconds(high)}; it was highest in "
-        f"second {int(worst['elapsed_s']):,} with {milliseconds(worst['p95_ms'])}{_at_users(worst['users'])}.{stall}"
+        f"second {int(worst['elapsed_s']):,} with {milliseconds(worst['p95_ms'])}{_at_users(worst['users'])}.{rest}"
     )
 
 
@@ -95,16 +100,15 @@ def reading_by_users(frame: pd.DataFrame) -> str:
         return "No data: no number of users had 20 operations that ended ok."
     first, last = frame.iloc[0], frame.iloc[-1]
     if len(frame) == 1:
-        return (
-            f"Only one load was measured: p95 is {milliseconds(last['p95_ms'])} at {_users(last)}. "
-            "How latency grows with users, this run cannot say."
-        )
+        return f"Only one load was measured: p95 is {_p95_at(last)}. How latency grows with users, this run cannot say."
     ratio = last["p95_ms"] / first["p95_ms"] if first["p95_ms"] > 0 else math.nan
-    times = f", {number(ratio, 2)} times as much" if math.isfinite(ratio) else ""
-    return (
-        f"p95 is {milliseconds(first['p95_ms'])} at {_users(first)} and {milliseconds(last['p95_ms'])} "
-        f"at {_users(last)}{times}."
-    )
+    times = f": {number(ratio, 2)} times as much" if math.isfinite(ratio) else ""
+    return f"p95 is {_p95_at(first)} and {_p95_at(last)}{times}."
+
+
+def _p95_at(row: pd.Series) -> str:
+    """Return 'X ms at N users (S seconds)': a point made from one second is weaker than one made from fifty."""
+    return f"{milliseconds(row['p95_ms'])} at {_users(row)} ({_counted(int(row['seconds']), 'second')})"
 
 
 def _at_users(users: float) -> str:

@@ -165,6 +165,7 @@ class Conservation:
     def __init__(self, arrivals: int | None) -> None:
         self._arrivals = arrivals
         self._outcomes = 0
+        self._repeats = 0
         self._twice: list[int] = []
         self._without = 0
         self._runs: dict[int, _IdRun] = {}
@@ -177,14 +178,16 @@ class Conservation:
         run = self._runs.get(operation.worker)
         if run is None:
             run = self._runs[operation.worker] = _IdRun()
-        if not run.add(operation.id) and len(self._twice) < EXAMPLES:
-            self._twice.append(operation.id)
+        if not run.add(operation.id):
+            self._repeats += 1
+            if len(self._twice) < EXAMPLES:
+                self._twice.append(operation.id)
 
     def close(self) -> Entry:
         """INVALID if an operation has no outcome, or two; UNKNOWN where arrivals were not counted."""
         actual = f"{self._outcomes:,} outcomes"
-        if self._twice or self._without:
-            detail = f"operations with two outcomes: {len(self._twice)}, with none: {self._without}"
+        if self._repeats or self._without:
+            detail = f"operations with two outcomes: {self._repeats:,}, with none: {self._without:,}"
             return Entry(self.name, Status.INVALID, actual, "one each", detail, tuple(self._twice))
         if self._arrivals is None:
             detail = "a worker was lost before it reported how many operations it had started"
@@ -239,7 +242,9 @@ class Hang:
         self._examples: list[int] = []
 
     def add(self, operation: Operation) -> None:
-        """Count one operation that could have hung."""
+        """Count one operation that could have hung: one that was cancelled before its deadline shows nothing."""
+        if operation.outcome is Outcome.CANCELLED:
+            return
         self._cases += 1
         if operation.outcome is Outcome.TIMEOUT:
             self._hung += 1
@@ -252,7 +257,7 @@ class Hang:
             return Entry(self.name, Status.UNKNOWN, None, None, "no deadline was set (--deadline-ms)")
         target = f"within {self._deadline_ms:g} ms"
         if not self._cases:
-            return Entry(self.name, Status.UNKNOWN, None, target, "no operation was started")
+            return Entry(self.name, Status.UNKNOWN, None, target, "no operation ended by itself")
         detail = f"no outcome at the deadline: {zero_of(self._cases)}"
         if self._hung:
             detail = f"{self._hung:,} of {self._cases:,} operations had no outcome at the deadline"

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.judge.entry import Entry, Status
+from harness.judge.entry import Entry, Status, percent
 from harness.measure.histogram import Histogram
 from harness.measure.series import SeriesRow
 from harness.words.errors import CriteriaError
@@ -147,12 +147,12 @@ class Window:
         self.min_ns: int | None = None
         self.max_ns = 0
         self.outcomes: dict[str, int] = {}
-        self.seconds: set[int] = set()
+        self.seconds: dict[int, int] = {}  # second -> operations
 
     def add(self, row: SeriesRow) -> None:
         """Take one row."""
         cell = row.cell
-        self.seconds.add(row.key.second)
+        self.seconds[row.key.second] = self.seconds.get(row.key.second, 0) + cell.count
         self.outcomes[row.key.outcome] = self.outcomes.get(row.key.outcome, 0) + cell.count
         if row.key.outcome == Outcome.OK:
             self.ok.merge(cell.histogram.counts)
@@ -168,20 +168,26 @@ class Window:
             value = self.ok.percentile_us(_PERCENTILES[metric])
             return None if value is None else min(value * 1000, self.max_ns) / 1e6
         if metric == "operations":
-            return float(sum(self.outcomes.values()))
+            return float(sum(self.outcomes.values())) if self.seconds else None
         if metric == "throughput_rps":
-            # whole seconds only: the first and the last one are cut by the window's edges
-            return sum(self.outcomes.values()) / len(self.seconds) if len(self.seconds) > 1 else None
+            return self._throughput()
         if metric in ("availability_pct", "failed_pct"):
             # what the run's own end cancelled says nothing about the target
             judged = sum(self.outcomes.values()) - self.outcomes.get(Outcome.CANCELLED, 0)
-            share = 100.0 * ok / judged if judged else None
-            return share if share is None or metric == "availability_pct" else 100.0 - share
+            return percent(ok if metric == "availability_pct" else judged - ok, judged)
         if not ok:
             return None
         return {"mean_ms": self.sum_ns / ok, "min_ms": float(self.min_ns or 0), "max_ms": float(self.max_ns)}[
             metric
         ] / 1e6
+
+    def _throughput(self) -> float | None:
+        """Return operations per second over whole seconds: the first and the last one are cut by the window."""
+        if not self.seconds:
+            return None
+        first, last = min(self.seconds), max(self.seconds)
+        inside = sum(count for second, count in self.seconds.items() if first < second < last)
+        return inside / (last - first - 1) if last - first > 1 else None
 
 
 def judge_criteria(
@@ -205,7 +211,7 @@ def _decide(
     metric = criterion.metric
     of_check = _OF_CHECKS.get(metric)
     value = of_checks.get(of_check) if of_check else window.measure(metric)
-    target = f"{criterion.compare} {criterion.number:g} {_UNITS[metric]}".strip()
+    target = f"{criterion.compare} {criterion.number:.12g} {_UNITS[metric]}".strip()
     if value is None:
         return Entry(criterion.text, Status.UNKNOWN, None, target, _why_unknown(criterion, window, users_max))
     status = Status.PASS if criterion.holds(value) else Status.FAIL
@@ -218,7 +224,8 @@ def _decide(
 
 
 def _shown(value: float) -> str:
-    return f"{value:,.3f}".rstrip("0").rstrip(".") if value < 1000 else f"{value:,.0f}"
+    """Return a value with enough digits that it never looks like a threshold it misses."""
+    return f"{value:.9g}" if value < 1000 else f"{value:,.3f}"
 
 
 def _why_unknown(criterion: Criterion, window: Window, users_max: int | None) -> str:

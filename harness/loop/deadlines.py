@@ -9,24 +9,29 @@ from gevent.hub import Hub, Waiter
 
 from harness.words.errors import RouteSwarmError
 
+_LONGEST_S = 24 * 3600.0  # of one timer; a deadline may be further off
 
-class DeadlineExceeded(RouteSwarmError):
+
+class DeadlineExceeded(RouteSwarmError):  # noqa: N818 - the operation's outcome, not a fault
     """An operation was not over when its deadline passed. Its task was asked to cancel, and not waited for."""
 
 
 class Deadlines:
-    """All waiting greenlets that asked for the same ``seconds``, first come first due, behind one timer."""
+    """All waiting greenlets that asked for the same ``seconds``: first come, first due, behind one timer.
+
+    Lives in ``home`` under ``seconds`` until its timer finds nobody waiting.
+    """
 
     __slots__ = ("_home", "_hub", "_seconds", "_timer", "entries")
 
     def __init__(self, hub: Hub, seconds: float, home: dict[float, Deadlines]) -> None:
-        #: the greenlets that wait, and when each is due (monotonic seconds), in the order of both
+        #: who waits, and when each is due (monotonic seconds), in the order of both
         self.entries: dict[Waiter, float] = {}
         self._hub = hub
         self._seconds = seconds
         self._home = home
-        home[seconds] = self
         self._timer: Any = None
+        home[seconds] = self
         self._arm(seconds)
 
     def close(self) -> None:
@@ -36,14 +41,14 @@ class Deadlines:
         self._home.pop(self._seconds, None)
 
     def _arm(self, delay_s: float) -> None:
-        self._timer = self._hub.loop.timer(max(0.0, delay_s), ref=False)
-        # update: libev counts from its cached time, which lags behind while the target computes.
-        self._timer.start(self._on_timer, update=True)
+        self._timer = self._hub.loop.timer(min(max(0.0, delay_s), _LONGEST_S), ref=False)
+        self._timer.start(self._on_timer, update=True)  # libev's cached time lags while the target computes
 
     def _on_timer(self) -> None:
         self._timer.close()
         now = monotonic()
-        for waiter, due in list(self.entries.items()):
+        while self.entries:
+            waiter, due = next(iter(self.entries.items()))
             if due > now:
                 self._arm(due - now)
                 return

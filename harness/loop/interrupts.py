@@ -25,7 +25,7 @@ def deliver_interrupts_to_main() -> Callable[[], None]:
         undelivered = False
         hub.parent.throw(KeyboardInterrupt())
 
-    def on_sigint(signum: int, frame: FrameType | None) -> None:
+    def on_sigint(_signum: int, _frame: FrameType | None) -> None:
         nonlocal undelivered
         if undelivered or getcurrent() is hub.parent:
             raise KeyboardInterrupt

@@ -31,7 +31,7 @@ class HubSelector(selectors.BaseSelector):
         self._watchers: dict[int, Any] = {}
         #: the events ``select()`` would return: fd to mask
         self.fired: dict[int, EventMask] = {}
-        self._stopped: list[tuple[int, Any]] = []
+        self._stopped: list[tuple[int, Any]] = []  # the watchers of events reported, maybe closed since
 
     def register(self, fileobj: FileDescriptorLike, events: EventMask, data: Any = None) -> selectors.SelectorKey:
         """Watch ``fileobj``; raise KeyError when it is watched already, ValueError for no fd or no events."""
@@ -63,7 +63,10 @@ class HubSelector(selectors.BaseSelector):
             self._watch(fd, events)
         return key
 
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, EventMask]]:
+    def select(  # timeout is the interface's
+        self,
+        timeout: float | None = None,  # noqa: ARG002
+    ) -> list[tuple[selectors.SelectorKey, EventMask]]:
         """Return the events since the last call. Never waits, whatever ``timeout``: the hub does."""
         found = [(self._keys[fd], events) for fd, events in self.fired.items()]
         self.fired.clear()
@@ -72,7 +75,7 @@ class HubSelector(selectors.BaseSelector):
     def rearm(self) -> None:
         """Watch again the descriptors whose events ``select()`` returned."""
         for fd, watcher in self._stopped:
-            if self._watchers.get(fd) is watcher:
+            if fd in self._watchers and self._watchers[fd] is watcher:
                 watcher.start(self._on_event, watcher, fd, pass_events=True)
         self._stopped.clear()
 
@@ -82,7 +85,7 @@ class HubSelector(selectors.BaseSelector):
             self._unwatch(fd)
         self._keys.clear()
 
-    def get_map(self) -> Mapping[FileDescriptorLike, selectors.SelectorKey]:
+    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
         """Return a view of the watched descriptors: fd to key."""
         return MappingProxyType(self._keys)
 

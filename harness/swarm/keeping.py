@@ -10,12 +10,11 @@ from pathlib import Path
 
 import gevent
 import gevent.subprocess
-import pyarrow as pa
 from locust.env import Environment
 
 from harness.judge.verdict import Verdict
 from harness.loop import HubLoop
-from harness.record.history import OPERATIONS, to_batch, write_table
+from harness.record.history import OPERATIONS, to_batch, to_table, write_table
 from harness.record.judging import Facts, judge_run
 from harness.record.run_directory import Json, create_run_directory
 from harness.swarm.collector import Collector
@@ -56,7 +55,7 @@ class Keeper:
         on_failure: Callable[[RecordError], None],
     ) -> None:
         self._environment = environment
-        self._inputs = inputs
+        self.inputs = inputs
         self._loop = loop
         self._say = say
         locustfile = environment.locustfile or "locust"
@@ -72,21 +71,21 @@ class Keeper:
 
     def run_baseline(self) -> None:
         """Run the sequential pass, on a target built for it alone, and write its operations down."""
-        sample, budget_s = self._inputs.baseline_sample()
+        sample, budget_s = self.inputs.baseline_sample()
         if not sample:
             return
         started = time.monotonic()
-        runner = load_runner(self._inputs.options)
+        runner = load_runner(self.inputs.options)
         self._loop.start()
-        passed = self._loop.drive(run_sequential(runner, sample, self._inputs.options.deadline_s, budget_s))
+        passed = self._loop.drive(run_sequential(runner, sample, self.inputs.options.deadline_s, budget_s))
         rows = [operation for operation, _ in passed]
         offset_ns = Epoch.of_this_process().offset_ns
-        write_table(pa.Table.from_batches([to_batch(OPERATIONS, rows, offset_ns)]), self.run.baseline)
+        write_table(to_table(OPERATIONS, [to_batch(OPERATIONS, rows)], offset_ns), self.run.baseline)
         took = time.monotonic() - started
         failed = sum(operation.outcome is not Outcome.OK for operation in rows)
         self._manifest["baseline"] = {"scenarios": len(rows), "failed": failed, "duration_s": round(took, 3)}
         self._say(
-            f"sequential pass: {len(rows):,} of {len(self._inputs.scenarios):,} scenarios in {took:.1f} s"
+            f"sequential pass: {len(rows):,} of {len(self.inputs.scenarios):,} scenarios in {took:.1f} s"
             + (f", {failed:,} failed" if failed else "")
         )
 
@@ -123,7 +122,7 @@ class Keeper:
         self._note_workers()
         facts = self._facts()
         # In a native thread, so that the web UI stays alive meanwhile.
-        verdict: Verdict = gevent.get_hub().threadpool.apply(judge_run, (self.run, self._inputs.criteria, facts))
+        verdict: Verdict = gevent.get_hub().threadpool.apply(judge_run, (self.run, self.inputs.criteria, facts))
         self._manifest["counts"] = {"arrivals": facts.arrivals, "locust_requests": facts.locust_requests}
         self.run.write_json(self.run.manifest, self._manifest)
         self.run.write_json(self.run.verdict, verdict.as_json())
@@ -157,13 +156,13 @@ class Keeper:
             for level, count in worker.log_records.items():
                 levels[level] = levels.get(level, 0) + count
         return Facts(
-            golden=self._inputs.golden,
-            deadline_ms=self._inputs.options.deadline_ms,
+            golden=self.inputs.golden,
+            deadline_ms=self.inputs.options.deadline_ms,
             arrivals=None if lost else sum(worker.arrivals for worker in workers),
             locust_requests=None if self._stats_reset else self._environment.stats.total.num_requests,
             lost_workers=tuple(f"worker {index}" for index in lost),
             errors=tuple(self.collector.errors),
-            labels=self._inputs.labels,
+            labels=self.inputs.labels,
             log_records=levels,
         )
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 import random
-from collections.abc import Callable
 
 import gevent
 from locust.env import Environment
 
 from harness.loop import HubLoop
+from harness.record.history import warm_up
 from harness.swarm.inputs import Inputs
 from harness.swarm.logs import TargetLogs
 from harness.swarm.session import Delta, Session, open_session
@@ -49,7 +49,9 @@ class Loader:
         random.seed(f"{inputs.options.seed} {worker}")  # Locust draws tasks and think times from the module's generator
         session = Session(inputs, run_id, self._loop, Epoch.of_this_process(), worker, workers)
         session.log_records = self._logs.counts
+        session.sample_users(0)
         open_session(self._environment, session)
+        warm_up()
         # A full collection of the start-up heap stalls the loop for 20 to 30 ms, in the middle of a measurement.
         gc.collect()
         gc.freeze()
@@ -76,14 +78,3 @@ class Loader:
             if self._environment.runner is not None:
                 session.sample_users(len(self._environment.runner.user_greenlets))
             gevent.sleep(USERS_SAMPLED_EVERY_S)
-
-
-def every(seconds: float, action: Callable[[], None]) -> gevent.Greenlet:
-    """Return a greenlet that does something again and again until it is killed."""
-
-    def repeat() -> None:
-        while True:
-            gevent.sleep(seconds)
-            action()
-
-    return gevent.spawn(repeat)

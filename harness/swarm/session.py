@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import TypedDict
-from uuid import UUID
+from uuid import UUID, SafeUUID
 from weakref import WeakKeyDictionary
 
 from locust.env import Environment
@@ -36,6 +36,10 @@ class Delta(TypedDict):
     history: dict[str, bytes]  # table -> Arrow stream
     log_records: dict[str, int]  # level -> records the target logged since the run began
     final: bool
+
+
+_set_int = UUID.__dict__["int"].__set__  # slots of an object that is immutable once made
+_set_is_safe = UUID.__dict__["is_safe"].__set__
 
 
 class Labels:
@@ -72,6 +76,7 @@ class Session:
         self.log_records: Mapping[str, int] = {}
         self._users_started = 0
         self._users: dict[int, int] = {}
+        self._users_before = 0  # at the last sample: a second begins with those of the second before
         self._workers = workers
         self._epoch = epoch
         self._series = Series(epoch)
@@ -83,11 +88,15 @@ class Session:
         """Return the ordinal of a user that starts."""
         ordinal = self._users_started
         self._users_started += 1
+        self.sample_users(self._users_before + 1)
         return ordinal
 
     def uuid(self, number: int, purpose: int) -> UUID:
         """Return an id that is unique in the run for its purpose (0 run, 1 request, 2 session, 3 user)."""
-        return UUID(int=self._id_prefix | purpose << 88 | number)
+        identifier = object.__new__(UUID)  # UUID(int=...) spends 1 µs on the arguments it is not given
+        _set_int(identifier, self._id_prefix | purpose << 88 | number)
+        _set_is_safe(identifier, SafeUUID.unknown)
+        return identifier
 
     def identity(self, operation: int, user: Identity) -> Identity:
         """Return the ids of one operation of ``user``."""
@@ -130,7 +139,8 @@ class Session:
     def sample_users(self, users: int) -> None:
         """Note how many users run now; a second counts with the most it saw."""
         second = self._epoch.second(now_ns())
-        self._users[second] = max(users, self._users.get(second, 0))
+        self._users[second] = max(users, self._users.get(second, self._users_before))
+        self._users_before = users
 
     def take(self, *, final: bool = False) -> Delta:
         """Return what came since the last call, and forget it."""

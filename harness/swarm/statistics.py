@@ -12,8 +12,6 @@ import locust.stats
 from locust.env import Environment
 from locust.stats import PERCENTILES_TO_REPORT, StatsCSVFileWriter, StatsEntry
 
-SIGNIFICANT_DIGITS = 3
-
 
 def bucket_response_time(response_time: float) -> float:
     """Round a response time in milliseconds to three significant digits, and to no less than 1 µs.
@@ -21,10 +19,13 @@ def bucket_response_time(response_time: float) -> float:
     Locust's own rounds to whole milliseconds below 100 ms, which reports 0.223 ms as 0. Between 1 µs and a minute
     there are at most 5,400 keys; a worker's report grows by about 12 bytes for each one in use.
     """
-    if response_time <= 0:
-        return 0.0
-    digits = SIGNIFICANT_DIGITS - 1 - math.floor(math.log10(response_time))
-    return round(response_time, min(digits, 3))
+    if response_time < 1:
+        return round(response_time, 3)
+    if response_time < 10:
+        return round(response_time, 2)
+    if response_time < 100:
+        return round(response_time, 1)
+    return round(response_time, 2 - math.floor(math.log10(response_time)))
 
 
 def install_buckets() -> None:

@@ -57,7 +57,7 @@ def _import(spec: str, name: str) -> ModuleType:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise TargetError(f"--target {spec}: no module {error.name!r} here or in the environment") from error
         raise TargetError(f"--target {spec}: importing {name} failed: {one_line(error)}{_place(error)}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise TargetError(f"--target {spec}: importing {name} failed: {one_line(error)}{_place(error)}") from error
 
 
@@ -90,7 +90,7 @@ def _from_function(spec: str, function: object, seed: int) -> Target:
     def make() -> Pipeline | UnifiedStageGraph | Target:
         try:
             made = function(seed=seed) if takes_seed else function()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise TargetError(f"--target {spec}: the function failed: {one_line(error)}{_place(error)}") from error
         if not isinstance(made, (Pipeline, UnifiedStageGraph, Target)):
             raise TargetError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 from uuid import UUID
 
@@ -81,7 +81,7 @@ class TargetRunner:
             graph = self._build()
         except TargetError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise TargetError(f"--target {self._name}: the pipeline does not build: {one_line(error)}") from error
         if not isinstance(graph, UnifiedStageGraph):
             raise TargetError(f"--target {self._name}: built a {type(graph).__name__}, expected a Stageflow graph")
@@ -128,8 +128,17 @@ def _in_order(graph: UnifiedStageGraph) -> list[UnifiedStageSpec]:
     return ordered
 
 
+def _ended_by(raised: BaseException) -> Reply:
+    """Return what an operation came to that ended by no ``Exception``; raise if it is the pass that shall end."""
+    task = asyncio.current_task()
+    if isinstance(raised, GeneratorExit) or (task is not None and task.cancelling()):
+        raise raised
+    outcome = Outcome.CANCELLED if isinstance(raised, asyncio.CancelledError) else Outcome.FAILED
+    return Reply(outcome, NO_DECISION, one_line(raised))
+
+
 async def run_sequential(
-    runner: TargetRunner, scenarios: Sequence[Scenario], deadline_s: float, budget_s: float | None = None
+    runner: TargetRunner, scenarios: Iterable[Scenario], deadline_s: float, budget_s: float | None = None
 ) -> list[tuple[Operation, list[SpanTuple]]]:
     """Run scenarios one after the other and return an operation and its spans for each.
 
@@ -149,6 +158,8 @@ async def run_sequential(
                 reply = await runner.run(scenario, nobody, trace)
         except TimeoutError:
             reply = Reply(Outcome.TIMEOUT, NO_DECISION, "no outcome at the deadline")
+        except BaseException as raised:  # noqa: BLE001  # whatever a stage raises is this operation's outcome
+            reply = _ended_by(raised)
         end_ns = now_ns() if trace.end_ns is None else trace.end_ns
         decision = reply.decision
         operation = Operation(

@@ -17,6 +17,7 @@ from stageflow import Pipeline, PipelineContext, StageOutput, StageStatus
 from stageflow.pipeline.dag import UnifiedStageGraph
 
 from harness.load.corpus import Scenario
+from harness.words.errors import one_line, printable
 from harness.words.operation import ROUTE_LABEL_LIMIT, Decision, Flag
 
 Results = Mapping[str, StageOutput]
@@ -80,6 +81,7 @@ class RouteReader:
     def __init__(self, route_stages: tuple[str, ...], route_keys: tuple[str, ...]) -> None:
         self._stages = route_stages
         self._keys = route_keys
+        self._first_key = route_keys[0]
 
     def __call__(self, results: Results) -> Decision:
         """Return the decision of one run; ``flag`` says what is wrong with it."""
@@ -90,7 +92,9 @@ class RouteReader:
             return Decision(None, flag=Flag.NO_ROUTE)
         return Decision(
             route="/".join(decision.route or "" for decision in found) if any(d.route for d in found) else None,
-            asked_route="/".join(decision.asked_route or decision.route or "" for decision in found) or None,
+            asked_route="/".join(decision.asked_route or "" for decision in found)
+            if any(d.asked_route for d in found)
+            else None,
             confidence=min((d.confidence for d in found if d.confidence is not None), default=None),
             tier=max(decision.tier for decision in found),
             attempts=sum(decision.attempts for decision in found),
@@ -99,31 +103,50 @@ class RouteReader:
 
     def _read(self, output: StageOutput | None) -> Decision:
         data = output.data if output is not None else {}
-        value = next((data[key] for key in self._keys if key in data), None)
+        value = data.get(self._first_key)
+        if value is None:
+            value = next((data[key] for key in self._keys if key in data), None)
         route, flag = route_label(value)
-        asked, _ = route_label(data.get("asked_route"))
-        confidence = data.get("confidence")
-        tier = data.get("tier")
-        attempts = data.get("attempts")
+        asked, tier, attempts = data.get("asked_route"), data.get("tier"), data.get("attempts")
+        if asked is None and tier is None and attempts is None:
+            return Decision(route, route, _share(data.get("confidence")), 0, 1, flag)
+        tier, attempts = _count(tier, 0), _count(attempts, 1)
+        if tier is None or attempts is None:
+            flag = flag or Flag.MALFORMED
         return Decision(
-            route=route,
-            asked_route=asked or route,
-            confidence=float(confidence) if isinstance(confidence, (int, float)) else None,
-            tier=tier if isinstance(tier, int) else 0,
-            attempts=len(attempts)
-            if isinstance(attempts, (list, tuple))
-            else attempts
-            if isinstance(attempts, int)
-            else 1,
-            flag=flag,
+            route,
+            route if asked is None else route_label(asked)[0],
+            _share(data.get("confidence")),
+            tier or 0,
+            1 if attempts is None else attempts,
+            flag,
         )
 
 
-def _count(attempts: object) -> int:
-    """Return a number of attempts given as a number or as a list of them; 1 where the target gives none."""
-    if isinstance(attempts, (list, tuple)):
-        return len(attempts)
-    return attempts if isinstance(attempts, int) else 1
+COUNT_LIMIT = 32_767  # what the history keeps
+
+
+def _count(value: object, default: int) -> int | None:
+    """Return a tier or a number of attempts, also given as a list; None where it is no such thing."""
+    if value is None:
+        return default
+    if isinstance(value, (list, tuple)):
+        value = len(value)
+    return value if type(value) is int and 0 <= value <= COUNT_LIMIT else None
+
+
+def _share(value: object) -> float | None:
+    """Return a confidence, None where the target gives no finite number."""
+    if type(value) is not float and (isinstance(value, bool) or not isinstance(value, (int, float))):
+        return None
+    return float(value) if abs(value) < 1e30 else None  # not-a-number compares false
+
+
+def _repr(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception as error:  # noqa: BLE001  # an object of the target whose own repr raises
+        return f"<{type(value).__name__}: {one_line(error)}>"
 
 
 def _skipped(output: StageOutput | None) -> bool:
@@ -136,13 +159,15 @@ def route_label(value: object) -> tuple[str | None, Flag | None]:
     A label has at most ``ROUTE_LABEL_LIMIT`` characters: a longer route keeps its head and a checksum, so that two
     long routes stay two.
     """
+    if type(value) is str and 0 < len(value) <= ROUTE_LABEL_LIMIT and value.isprintable():
+        return value, None  # what nearly every operation gives, on the target's own core
     if isinstance(value, Enum):
         value = value.value
     if value is None or value == "":
         return None, Flag.NO_ROUTE
     flag = None if isinstance(value, str) else Flag.MALFORMED
-    text = value if isinstance(value, str) else repr(value)
+    text = value if isinstance(value, str) else _repr(value)
     if len(text) > ROUTE_LABEL_LIMIT:
         checksum = crc32(text.encode("utf-8", "surrogatepass"))
-        return f"{text[: ROUTE_LABEL_LIMIT - 10]}…#{checksum:08x}", flag or Flag.OVERSIZED
-    return text, flag
+        return f"{printable(text[: ROUTE_LABEL_LIMIT - 10])}…#{checksum:08x}", flag or Flag.OVERSIZED
+    return printable(text), flag

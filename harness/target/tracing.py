@@ -15,6 +15,7 @@ from stageflow import StageContext, StageOutput
 from stageflow.pipeline.dag import UnifiedStageGraph
 
 from harness.words.clock import now_ns
+from harness.words.errors import printable
 from harness.words.operation import SpanTuple
 
 
@@ -41,7 +42,7 @@ def trace_stages(graph: UnifiedStageGraph) -> None:
         if getattr(spec.runner, "_routeswarm_traced", False):
             continue
         kind = spec.kind.value if spec.kind is not None else ""
-        spec.runner = _traced(spec.name, kind, spec.runner)  # type: ignore[assignment]
+        spec.runner = _traced(printable(spec.name), kind, spec.runner)  # type: ignore[assignment]
 
 
 def _traced(name: str, kind: str, runner: Runner) -> Runner:

@@ -49,7 +49,17 @@ class RunError(RouteSwarmError):
 
 def one_line(error: BaseException, limit: int = 300) -> str:
     """Return ``error`` as ``Type: message`` on one line of at most ``limit`` characters."""
-    message = " ".join(str(error)[: 4 * limit].split())
     name = type(error).__name__
+    try:
+        message = printable(" ".join(str(error)[: 4 * limit].split()))
+    except Exception:  # noqa: BLE001  # an exception of the target whose own __str__ raises
+        message = "(its message could not be read)"
     text = f"{name}: {message}" if message else name
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """Return ``text`` with what no file and no terminal should get as it is (controls, lone surrogates) escaped."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)

@@ -72,6 +72,12 @@ RUNS = {
     "sub-millisecond": lambda row, ramp: [row(s, [220 + s, 510, 721] * 10) for s in range(10)],
     "four decades": lambda row, ramp: [row(s, [250] * 20 + [3_000_000] * 2, users=s + 1) for s in range(30)],
     "stalled": lambda row, ramp: [row(s, [9_000, 70_000] * 10) for s in (0, 1, 2, 30, 31, 59)],
+    "users rise and leave": lambda row, ramp: [
+        row(s, [5_000, 9_000, 90_000] * 2, users=u) for s, u in enumerate([25, 50, 75] + [100] * 9 + [60, 3])
+    ],
+    "users rise and leave at once": lambda row, ramp: [
+        row(s, [5_000, 400_000] * 9, users=u) for s, u in enumerate([9, 10, 1])
+    ],
     "200 users": lambda row, ramp: ramp(seconds=300, users_max=200, label_sets=1),
     "zero latency": lambda row, ramp: [row(s, [0] * 30) for s in range(5)],
 }
@@ -144,6 +150,14 @@ def test_the_rise_of_users_is_shaded_and_named(series_of, row) -> None:
     shade = ax.patches[0].get_extents().transformed(ax.transData.inverted())
     assert shade.x1 == pytest.approx(9)
     assert any("users rising to 10" in text for text in texts(ax))
+
+
+def test_the_wind_down_is_shaded_and_named(series_of, row) -> None:
+    ax = over_time(series_of([row(s, [1_000] * 3, users=10 if s < 18 else 2) for s in range(19)]))
+
+    shade = ax.patches[0].get_extents().transformed(ax.transData.inverted())
+    assert shade.x0 == pytest.approx(17)
+    assert any("users leaving" in text for text in texts(ax))
 
 
 @pytest.mark.parametrize("users", [10, None])

@@ -98,7 +98,9 @@ def test_plots_are_in_the_page_and_as_files_each_with_a_reading(make_run, row, p
 
     assert sum(tag == "svg" for tag, _ in page.tags) == 2
     assert "it was highest in second 1 with 2 ms at 20 users." in page.section("latency-over-time")
-    assert "p95 is 1 ms at 10 users and 2 ms at 20 users, 2 times as much." in page.section("latency-against-users")
+    assert "p95 is 1 ms at 10 users (1 second) and 2 ms at 20 users (1 second): 2 times as much." in page.section(
+        "latency-against-users"
+    )
     names = sorted(path.name for path in (folder / "plots").iterdir())
     assert names == [f"latency-{name}.{kind}" for name in ("against-users", "over-time") for kind in ("png", "svg")]
 

@@ -13,6 +13,7 @@ from analysis.statistics import (
     percentile_column,
     percentiles,
     throughput,
+    wind_down,
 )
 from harness.words.operation import Outcome
 
@@ -78,9 +79,9 @@ def test_throughput_counts_every_outcome_of_every_second(series_of, row) -> None
 def test_seconds_with_equal_users_are_merged_to_one_point(series_of, row) -> None:
     rows = [
         row(0, [1_000] * 20, users=5),
-        row(1, [1_800] * 30, users=10),
-        row(2, [2_000] * 10, users=10),
-        row(3, [1_500] * 5, users=5),
+        row(1, [1_500] * 5, users=5),
+        row(2, [1_800] * 30, users=10),
+        row(3, [2_000] * 10, users=10),
     ]
 
     frame = latency_by_users(series_of(rows))
@@ -100,7 +101,7 @@ def test_a_point_needs_twenty_operations_that_ended_ok(series_of, row, operation
 
 
 def test_operations_without_known_users_or_after_the_last_user_are_no_point(series_of, row) -> None:
-    rows = [row(0, [1_000] * 30, users=4), row(1, [9_000] * 30, users=0), row(2, [9_000] * 30, users=None)]
+    rows = [row(0, [9_000] * 30, users=0), row(1, [9_000] * 30, users=None), row(2, [1_000] * 30, users=4)]
 
     frame = latency_by_users(series_of(rows))
 
@@ -172,3 +173,29 @@ def test_outcomes_are_counted(series_of, row) -> None:
     series = series_of([row(0, [1, 2]), row(1, [3]), row(1, [4], outcome="shed")])
 
     assert outcomes(series) == dict.fromkeys(Outcome, 0) | {Outcome.OK: 3, Outcome.SHED: 1}
+
+
+WIND_DOWNS = {
+    "users stay": ([5, 5, 5], [9, 9, 9], None),
+    "all leave in the last second": ([5, 5, 1], [9, 9, 9], 2),
+    "they leave over some seconds": ([5, 5, 3, 1, 1], [9, 9, 7, 2, 2], 2),
+    "a step down that goes on working": ([9, 9, 4, 4, 4], [9, 9, 9, 9, 9], None),
+    "a step down and then the end": ([9, 9, 4, 4, 1], [9, 9, 9, 9, 9], 4),
+    "a fall and a rise": ([9, 4, 9, 9], [9, 1, 9, 9], None),
+    "a rise only": ([1, 2, 3], [9, 9, 9], None),
+    "nobody counted": ([None, None], [9, 9], None),
+}
+
+
+@pytest.mark.parametrize("name", WIND_DOWNS)
+def test_the_wind_down_begins_where_users_leave_for_good(series_of, row, name: str) -> None:
+    users, ended, begin = WIND_DOWNS[name]
+    series = series_of([row(s, [1_000] * n, users=u) for s, (u, n) in enumerate(zip(users, ended, strict=True))])
+
+    assert wind_down(series) == (math.inf if begin is None else series["second"].min() + begin)
+
+
+def test_what_ends_in_the_wind_down_is_no_point_at_few_users(series_of, row) -> None:
+    rows = [row(s, [1_000] * 50, users=40) for s in range(5)] + [row(5, [9_000] * 30, users=1)]
+
+    assert latency_by_users(series_of(rows))["users"].tolist() == [40]

@@ -64,7 +64,7 @@ def test_one_second_is_read_as_one(readings, row) -> None:
     over_time, by_users = readings([row(0, [1_000] * 30, users=100)])
 
     assert over_time == "One second was recorded: p50 1 ms, p95 1 ms, p99 1 ms."
-    assert by_users.startswith("Only one load was measured: p95 is 1 ms at 100 users.")
+    assert by_users.startswith("Only one load was measured: p95 is 1 ms at 100 users (1 second).")
 
 
 def test_readings_name_the_slowest_second_and_stalls(readings, row) -> None:
@@ -81,7 +81,9 @@ def test_readings_name_the_slowest_second_and_stalls(readings, row) -> None:
 def test_bins_are_read_as_ranges(readings, row) -> None:
     _, by_users = readings([row(n, [1_000 + n] * 20, users=n) for n in range(1, 101)])
 
-    assert by_users == "p95 is 1.00 ms at 1 to 4 users and 1.10 ms at 97 to 100 users, 1.1 times as much."
+    assert by_users == (
+        "p95 is 1.00 ms at 1 to 4 users (4 seconds) and 1.10 ms at 97 to 100 users (4 seconds): 1.1 times as much."
+    )
 
 
 def test_unmeasured_users_are_not_mentioned(readings, row) -> None:
@@ -89,3 +91,12 @@ def test_unmeasured_users_are_not_mentioned(readings, row) -> None:
 
     assert "user" not in over_time
     assert by_users.startswith("No data")
+
+
+def test_the_wind_down_is_not_read_as_load(readings, row) -> None:
+    rows = [row(s, [1_000] * 30, users=20) for s in range(5)] + [row(5, [9_000] * 20, users=1)]
+
+    over_time, by_users = readings(rows)
+
+    assert over_time.endswith("highest in second 0 with 1 ms at 20 users. Not counted: 1 second in which users left.")
+    assert by_users.startswith("Only one load was measured: p95 is 1 ms at 20 users (5 seconds).")

@@ -1,0 +1,143 @@
+"""What the harness costs: one graph driven by plain asyncio, and by Locust with all recording on.
+
+Both drive the same one-stage ROUTE graph with the same scenarios, in processes of their own, in turns, so that what
+else the machine does meets both. Printed are medians of the ratios of pairs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+
+HERE = Path(__file__).parent
+WARM_UP_S = 1.0
+GOALS = {  # of plain asyncio
+    (100, "throughput"): (0.80, "at least"),
+    (1, "throughput"): (0.65, "at least"),
+    (100, "p95"): (1.20, "at most"),
+}
+
+
+def drive_plainly(users: int, seconds: float) -> dict[str, float]:
+    """Drive the graph by plain asyncio: ``users`` tasks, each one operation after the other."""
+    sys.path.insert(0, str(HERE))
+    from one_stage import pipeline
+
+    from harness.load.corpus import DEFAULT_CORPUS, read_corpus
+    from harness.target.target import Identity, default_context
+
+    scenarios = read_corpus(DEFAULT_CORPUS).scenarios
+    identity = Identity(uuid4(), uuid4(), uuid4(), uuid4())
+    graph = pipeline.build()
+    latencies: list[int] = []
+
+    async def user(number: int, begin: float, end: float) -> None:
+        at = number
+        while (now := time.monotonic()) < end:
+            at = (at + 7) % len(scenarios)
+            start = time.monotonic_ns()
+            results = await graph.run(default_context(scenarios[at], identity))
+            assert results["router"].data["route"]
+            if now >= begin:
+                latencies.append(time.monotonic_ns() - start)
+
+    async def run() -> None:
+        begin = time.monotonic() + WARM_UP_S
+        await asyncio.gather(*(user(number, begin, begin + seconds) for number in range(users)))
+
+    gc.collect()
+    gc.freeze()
+    asyncio.run(run())
+    return _summary(latencies, seconds)
+
+
+def drive_with_locust(users: int, seconds: float, processes: int = 0) -> dict[str, float]:
+    """Drive the graph by a real headless Locust, and read its history."""
+    from harness.record.history import parts_of, read_operations
+
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            *(sys.executable, "-m", "locust", "-f", str(HERE / "closed_loop.py"), "--headless", "--only-summary"),
+            *("--users", str(users), "--spawn-rate", "1000", "--run-time", f"{int(seconds + 2 * WARM_UP_S)}s"),
+            *("--target", "one_stage:pipeline", "--baseline-size", "0", "--results-dir", folder),
+            *(("--processes", str(processes)) if processes else ()),
+        ]
+        done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
+        if done.returncode not in (0, 12):  # without a sequential pass consistency is not judged
+            raise SystemExit(f"locust ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+        history = Path(folder) / "latest" / "history"
+        operations = list(read_operations(parts_of(history, "operations").paths))
+    begin = min(operation.start_ns for operation in operations) + int(WARM_UP_S * 1e9)
+    inside = [op for op in operations if begin <= op.start_ns and op.end_ns < begin + int(seconds * 1e9)]
+    return _summary([op.end_ns - op.intended_ns for op in inside], seconds)
+
+
+def _summary(latencies: Iterable[int], seconds: float) -> dict[str, float]:
+    taken = np.fromiter(latencies, dtype=np.int64)
+    p50, p95, p99 = (float(value) / 1e3 for value in np.percentile(taken, (50, 95, 99)))
+    return {"throughput": len(taken) / seconds, "p50": p50, "p95": p95, "p99": p99}
+
+
+def measure(kind: str, users: int, seconds: float) -> dict[str, float]:
+    """Measure in a process of its own."""
+    command = [sys.executable, __file__, "--child", kind, "--users", str(users), "--seconds", str(seconds)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def compare(users: int, pairs: int, seconds: float) -> bool:
+    """Print the ratios of ``pairs`` pairs; whether the goals hold."""
+    found = [(measure("asyncio", users, seconds), measure("locust", users, seconds)) for _ in range(pairs)]
+    holds = True
+    for metric, unit in (("throughput", "/s"), ("p50", "µs"), ("p95", "µs"), ("p99", "µs")):
+        plain, bridged = (statistics.median(side[metric] for side in sides) for sides in zip(*found, strict=True))
+        ratios = sorted(bridge[metric] / alone[metric] for alone, bridge in found)
+        ratio = statistics.median(ratios)
+        goal = ""
+        if (users, metric) in GOALS:
+            bound, side = GOALS[users, metric]
+            kept = ratio >= bound if side == "at least" else ratio <= bound
+            holds &= kept
+            goal = f"  goal: {side} {bound:.2f} {'kept' if kept else 'MISSED'}"
+        print(
+            f"{users:>4} users  {metric:<10}  asyncio {plain:>9,.0f} {unit}  locust {bridged:>9,.0f} {unit}"
+            f"  ratio {ratio:.3f} [{ratios[0]:.3f}, {ratios[-1]:.3f}]{goal}",
+            flush=True,
+        )
+    return holds
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=5, help="pairs of measurements (5)")
+    parser.add_argument("--seconds", type=float, default=4.0, help="length of one measurement (4)")
+    parser.add_argument("--users", type=int, default=0, help="concurrent users (100, then 1)")
+    parser.add_argument("--child", choices=("asyncio", "locust"), help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.child:
+        drive = drive_plainly if asked.child == "asyncio" else drive_with_locust
+        print(json.dumps(drive(asked.users, asked.seconds)))
+        return
+    print("bridge: one-stage ROUTE graph, plain asyncio against Locust with all recording on")
+    kept = [compare(users, asked.pairs, asked.seconds) for users in ([asked.users] if asked.users else [100, 1])]
+    sys.exit(not all(kept))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""The single process: loads and keeps."""
+
+from __future__ import annotations
+
+from locust.env import Environment
+from locust.runners import LocalRunner
+
+from harness.swarm.keeping import Keeper
+from harness.swarm.loading import Loader
+from harness.swarm.manifest import about_this_process
+from harness.swarm.role import KeepingRole, stop_once
+
+
+class Local(KeepingRole):
+    """RouteSwarm in a process without workers."""
+
+    def __init__(self, environment: Environment, runner: LocalRunner) -> None:
+        super().__init__(environment, runner)
+        self._loader = Loader(environment, self.loop, self.logs)
+        stop_once(runner)
+
+    def begin(self) -> None:
+        """Open the session that the users join, and start to keep what it gathers."""
+        keeper = self.opened()
+        keeper.begin()
+        keeper.introduce(about_this_process(0, "local"))
+        self._loader.start(keeper.inputs, keeper.run.run_id, worker=0, workers=1)
+        self.tick_every_second(lambda: self._hand_over(keeper))
+
+    def _hand_over(self, keeper: Keeper) -> None:
+        delta = self._loader.take()
+        if delta is not None:
+            keeper.receive(delta)
+            keeper.collector.write_closed_seconds()
+
+    def gather(self, keeper: Keeper) -> None:
+        """Take what the session has left."""
+        last = self._loader.stop()
+        if last is not None:
+            keeper.receive(last)
+
+    def on_quitting(self) -> None:
+        """Stop the users first: on Ctrl-C Locust gets here while they run."""
+        if self._loader.loading:
+            self.runner.stop()
+        super().on_quitting()

@@ -1,0 +1,225 @@
+"""What RouteSwarm does in any Locust process: prepare inputs, listen, refuse. Roles differ in the rest.
+
+A single process (``local``) loads and keeps; a master (``master``) keeps; a worker (``worker``) loads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import gevent
+from gevent.event import Event
+from locust.env import Environment
+from locust.runners import Runner
+
+from harness.judge.verdict import Verdict
+from harness.loop import HubLoop, deliver_interrupts_to_main
+from harness.record.run_directory import require_writable
+from harness.swarm.inputs import Inputs, load_inputs
+from harness.swarm.keeping import Keeper, shown_path
+from harness.swarm.logs import watch_target_logs
+from harness.swarm.options import read_options
+from harness.swarm.terminal import print_verdict, say
+from harness.swarm.users import RouteUser
+from harness.words.errors import ExitCode, RecordError, UsageError
+
+REPORT_INTERVAL_S = 1.0
+"""Seconds between two reports of a worker. Locust's default of 3 s is what is lost when a worker dies."""
+
+
+class Role:
+    """RouteSwarm in one Locust process."""
+
+    def __init__(self, environment: Environment, runner: Runner) -> None:
+        assert environment.parsed_options is not None
+        self.environment = environment
+        self.runner = runner
+        self.loop = HubLoop()
+        self.logs = watch_target_logs(environment.parsed_options.loglevel)
+        self._inputs: Inputs | None = None
+        self._refused = False
+
+    def wire(self) -> None:
+        """Listen to Locust."""
+        events = self.environment.events
+        events.test_start.add_listener(lambda **_: self._on_test_start())
+        events.test_stop.add_listener(lambda **_: self.on_test_stop())
+        events.quitting.add_listener(lambda **_: self.on_quitting())
+        events.quit.add_listener(lambda **_: self.on_quit())
+        deliver_interrupts_to_main()
+
+    def prepare(self) -> Inputs:
+        """Read and validate all inputs as the options are now.
+
+        Raises:
+            UsageError: one of them cannot be used.
+
+        """
+        assert self.environment.parsed_options is not None
+        options = read_options(self.environment.parsed_options)
+        if self._inputs is None or self._inputs.options != options:
+            self._inputs = load_inputs(options)
+        self._drop_idle_users(self._inputs)
+        return self._inputs
+
+    def _drop_idle_users(self, inputs: Inputs) -> None:
+        """Leave out the user classes for whose priorities the corpus has nothing."""
+        present = {scenario.priority for scenario in inputs.scenarios}
+        ours = [user for user in self.environment.user_classes if issubclass(user, RouteUser)]
+        idle = [user for user in ours if present.isdisjoint(user.priorities)]
+        if not idle:
+            return
+        left = [user for user in self.environment.user_classes if user not in idle]
+        if not left:
+            wanted = sorted({priority for user in idle for priority in user.priorities})
+            raise UsageError(f"the corpus has priorities {sorted(present)}, the user classes send only {wanted}")
+        say(f"no scenario in the corpus for {', '.join(user.__name__ for user in idle)}: left out")
+        self.environment.user_classes = left
+
+    def _on_test_start(self) -> None:
+        try:
+            self.begin()
+        except UsageError as error:
+            self.refuse(error)
+
+    def refuse(self, error: UsageError) -> None:
+        """End the process (in the web UI: the run) on a user's mistake that only shows now."""
+        say(str(error))
+        self._refused = True
+        self.environment.process_exit_code = int(ExitCode.USAGE)
+        self.end_load()
+
+    def end_load(self) -> None:
+        """Have Locust stop the users, and outside the web UI end, from whatever greenlet this is called."""
+        gevent.spawn(self.runner.quit if self.environment.web_ui is None else self.runner.stop)
+
+    def begin(self) -> None:
+        """Begin a run, before the first user starts; raises ``UsageError`` where that cannot be."""
+        raise NotImplementedError
+
+    def on_test_stop(self) -> None:
+        """End a run after its last user has stopped."""
+        raise NotImplementedError
+
+    def on_quitting(self) -> None:
+        """Settle the exit code, before Locust decides on it."""
+        raise NotImplementedError
+
+    def on_quit(self) -> None:
+        """Say the last word, below Locust's own tables."""
+
+
+class KeepingRole(Role):
+    """A role that keeps the run directory and gives the verdict."""
+
+    def __init__(self, environment: Environment, runner: Runner) -> None:
+        super().__init__(environment, runner)
+        self.keeper: Keeper | None = None
+        self._verdict: Verdict | None = None
+        self._ticker: gevent.Greenlet | None = None
+        self._finishing: gevent.Greenlet | None = None
+
+    def open_run(self) -> None:
+        """Prepare a run: its inputs, its folder and its sequential pass.
+
+        Done before Locust starts to count the run time, which is for the load alone.
+
+        Raises:
+            UsageError: the inputs or the folder cannot be used.
+
+        """
+        inputs = self.prepare()
+        require_writable(inputs.options.results_dir)
+        self._verdict, self._finishing = None, None
+        self.keeper = Keeper(self.environment, inputs, self.loop, say, self._on_data_loss)
+        say(f"{shown_path(self.keeper.run.path)}: {inputs.options.target}, {len(inputs.scenarios):,} scenarios")
+        self.keeper.run_baseline()
+
+    def opened(self) -> Keeper:
+        """Return the keeper of the run that is about to begin, opening one if none is."""
+        if self.keeper is None or self._finishing is not None:
+            self.open_run()
+        assert self.keeper is not None
+        return self.keeper
+
+    def tick_every_second(self, tick: Callable[[], None]) -> None:
+        """Do something every second until the run is finished."""
+
+        def repeat() -> None:
+            while True:
+                gevent.sleep(REPORT_INTERVAL_S)
+                tick()
+
+        self._ticker = gevent.spawn(repeat)
+
+    def on_test_stop(self) -> None:
+        """Finish the run."""
+        self.finish()
+
+    def finish(self) -> None:
+        """Judge the run, once, whoever asks; returns when that is done.
+
+        In a greenlet of its own: Locust kills the greenlets that get here, in the middle of shutting down.
+        """
+        if self.keeper is None:
+            return
+        if self._finishing is None:
+            self._finishing = gevent.spawn(self._finish, self.keeper)
+        self._finishing.join()
+
+    def _finish(self, keeper: Keeper) -> None:
+        self.gather(keeper)
+        if self._ticker is not None:
+            self._ticker.kill()
+        say("judging the run and drawing its report ...")
+        self._verdict = keeper.finish()
+        if not self._refused:
+            self.environment.process_exit_code = int(self._verdict.exit_code)
+        if self.environment.web_ui is not None:
+            self._show()
+
+    def gather(self, keeper: Keeper) -> None:
+        """Hand the keeper the last of what was measured."""
+        raise NotImplementedError
+
+    def on_quitting(self) -> None:
+        """Finish the run that goes on, if any."""
+        self.finish()
+        if self.environment.process_exit_code is None:
+            self.environment.process_exit_code = int(ExitCode.PASS)
+
+    def on_quit(self) -> None:
+        """Show the verdict."""
+        if self.environment.web_ui is None:
+            self._show()
+
+    def _show(self) -> None:
+        if self._verdict is not None and self.keeper is not None:
+            print_verdict(self._verdict, shown_path(self.keeper.run.path))
+
+    def _on_data_loss(self, error: RecordError) -> None:
+        say(f"{error}; stopping the run")
+        self.end_load()
+
+
+def stop_once(runner: Runner) -> None:
+    """Make overlapping calls of ``runner.stop`` wait for the first one instead of stopping users twice.
+
+    A signal, the run time, the master's message and ours may all come at once; Locust raises for a user that is told
+    to stop while it stops (runners.py, ``stop_users``; locust 2.47).
+    """
+    stop = runner.stop
+    ended = Event()
+    ended.set()
+
+    def guarded() -> None:
+        if not ended.is_set():
+            ended.wait()
+            return
+        ended.clear()
+        try:
+            stop()
+        finally:
+            ended.set()
+
+    runner.stop = guarded  # type: ignore[method-assign]

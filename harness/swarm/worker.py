@@ -1,0 +1,72 @@
+"""The worker: loads, and hands over what it gathers with Locust's own reports."""
+
+from __future__ import annotations
+
+import locust.runners
+from locust.env import Environment
+from locust.rpc import Message
+from locust.runners import WorkerRunner
+
+from harness.swarm.loading import Loader
+from harness.swarm.manifest import about_this_process
+from harness.swarm.messages import DELTA, FINISH, HELLO, REFUSED, START
+from harness.swarm.role import REPORT_INTERVAL_S, Role, stop_once
+from harness.words.errors import ExitCode, UsageError
+
+
+class Worker(Role):
+    """RouteSwarm in a worker."""
+
+    def __init__(self, environment: Environment, runner: WorkerRunner) -> None:
+        super().__init__(environment, runner)
+        self._worker = runner
+        self._loader = Loader(environment, self.loop, self.logs)
+        self._announced: dict[str, object] = {}
+        stop_once(runner)
+
+    def wire(self) -> None:
+        """Listen to Locust and to the master."""
+        super().wire()
+        locust.runners.WORKER_REPORT_INTERVAL = REPORT_INTERVAL_S
+        self.environment.events.report_to_master.add_listener(lambda data, **_: self._add_to_report(data))
+
+        def on_start(msg: Message, **_: object) -> None:
+            self._announced = msg.data
+
+        self._worker.register_message(START, on_start)
+        self._worker.register_message(FINISH, lambda **_: self._worker.stop(), concurrent=True)
+
+    def begin(self) -> None:
+        """Join the run that the master announced."""
+        inputs = self.prepare()
+        run_id, workers = self._announced.get("run_id"), self._announced.get("workers")
+        if not isinstance(run_id, str) or not isinstance(workers, int):
+            raise UsageError("the master did not announce its run: is it running RouteSwarm too?")
+        index = max(self._worker.worker_index, 0)
+        self._worker.send_message(HELLO, {"run_id": run_id, **about_this_process(index, self._worker.client_id)})
+        self._loader.start(inputs, run_id, index, workers)
+
+    def refuse(self, error: UsageError) -> None:
+        """Tell the master, too."""
+        self._worker.send_message(REFUSED, {"error": str(error), "worker": self._worker.worker_index})
+        super().refuse(error)
+
+    def _add_to_report(self, data: dict[str, object]) -> None:
+        delta = self._loader.take()
+        if delta is not None:
+            data[DELTA] = delta
+
+    def on_test_stop(self) -> None:
+        """Send the master everything that is left, with Locust's own statistics of the same operations."""
+        last = self._loader.stop()
+        if last is None:
+            return
+        report: dict[str, object] = {}
+        self.environment.events.report_to_master.fire(client_id=self._worker.client_id, data=report)
+        self._worker.send_message("stats", {**report, DELTA: last})
+
+    def on_quitting(self) -> None:
+        """Stop the users; the verdict is the master's to give."""
+        self.runner.stop()
+        if self.environment.process_exit_code is None:
+            self.environment.process_exit_code = int(ExitCode.PASS)

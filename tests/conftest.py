@@ -1,0 +1,64 @@
+"""What all tests share: Hypothesis without deadlines or chance, and operations made from a few words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import settings
+
+from harness.words.operation import Operation, Outcome, operation_id
+
+settings.register_profile("routeswarm", deadline=None, derandomize=True)
+settings.load_profile("routeswarm")
+
+MS = 1_000_000
+START_NS = 1_740_000_000_000_000_000
+
+
+def operation(ordinal: int = 0, *, worker: int = 0, response_ms: float = 5.0, **fields: object) -> Operation:
+    """Return an operation that ended ok, begun ``ordinal`` ms after the start; fields may be replaced."""
+    begun = START_NS + ordinal * MS
+    ended = begun + round(response_ms * MS)
+    made = Operation(
+        id=operation_id(worker, ordinal),
+        worker=worker,
+        user=0,
+        user_class="NormalUser",
+        scenario="s1",
+        priority=4,
+        expected_route="fast",
+        intended_ns=begun,
+        start_ns=begun,
+        entered_ns=begun + 1000,
+        end_ns=ended,
+        resumed_ns=ended + 1000,
+        outcome=Outcome.OK,
+        route="fast",
+        asked_route="fast",
+        confidence=0.5,
+        tier=0,
+        attempts=1,
+        flag=None,
+        error=None,
+    )
+    return made._replace(**fields)
+
+
+def undecided(outcome: Outcome, ordinal: int = 0, **fields: object) -> Operation:
+    """Return an operation that ended with ``outcome`` before anything was decided."""
+    nothing = {"route": None, "asked_route": None, "confidence": None, "error": f"{outcome.value}: why"}
+    return operation(ordinal, outcome=outcome, **nothing, **fields)
+
+
+MakeOperation = Callable[..., Operation]
+
+
+@pytest.fixture(name="operation", scope="session")
+def operation_fixture() -> MakeOperation:
+    return operation
+
+
+@pytest.fixture(name="undecided", scope="session")
+def undecided_fixture() -> MakeOperation:
+    return undecided

@@ -1,0 +1,108 @@
+"""What a run left behind, read without the project's own readers."""
+
+from __future__ import annotations
+
+import csv
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+OUTCOMES = ("ok", "failed", "cancelled", "timeout", "shed")
+FILES = {
+    "manifest.json",
+    "locust_stats.csv",
+    "locust_stats_history.csv",
+    "locust_failures.csv",
+    "locust_exceptions.csv",
+    "series.csv",
+    "verdict.json",
+    "report.html",
+    "history",
+    "plots",
+}
+
+Row = dict[str, Any]
+
+
+class KeptRun:
+    """A run directory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def manifest(self) -> Row:
+        return json.loads((self.path / "manifest.json").read_text(encoding="utf-8"))
+
+    @cached_property
+    def verdict(self) -> Row:
+        return json.loads((self.path / "verdict.json").read_text(encoding="utf-8"))
+
+    @property
+    def totals(self) -> Row:
+        return self.verdict["totals"]
+
+    @cached_property
+    def operations(self) -> list[Row]:
+        """The operations, in the order in which their workers started them."""
+        rows = [row for part in sorted(self.path.glob("history/operations-*.parquet")) for row in _rows(part)]
+        return sorted(rows, key=lambda row: row["id"])
+
+    @cached_property
+    def series(self) -> list[dict[str, str]]:
+        with (self.path / "series.csv").open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    @cached_property
+    def locust_stats(self) -> list[dict[str, str]]:
+        with (self.path / "locust_stats.csv").open(encoding="utf-8", newline="") as file:
+            return list(csv.DictReader(file))
+
+    @property
+    def locust_requests(self) -> int:
+        return next(int(row["Request Count"]) for row in self.locust_stats if row["Name"] == "Aggregated")
+
+    def status(self, name: str) -> str:
+        """Return the status of a row of the verdict."""
+        rows = [*self.verdict["criteria"], *self.verdict["checks"], *self.verdict["validity"]]
+        return next(row["status"] for row in rows if row["name"] == name)
+
+    def outcomes(self) -> dict[str, int]:
+        """Return the outcomes that occurred, counted in the history."""
+        seen: dict[str, int] = {}
+        for row in self.operations:
+            seen[row["outcome"]] = seen.get(row["outcome"], 0) + 1
+        return seen
+
+    def assert_complete(self) -> None:
+        """Every file is there, whole, and nothing unfinished."""
+        assert {entry.name for entry in self.path.iterdir()} >= FILES
+        assert [str(path) for path in self.path.rglob("*.partial")] == []
+        report = (self.path / "report.html").read_text(encoding="utf-8")
+        assert report.rstrip().endswith("</html>")
+        assert self.verdict["verdict"] in report
+        assert self.manifest["t1"] is not None
+        assert list(self.path.glob("history/baseline-*.parquet"))
+
+    def assert_conserved(self, *, least: int = 1) -> None:
+        """Arrivals = outcomes = history = series = Locust's requests, and every operation is there once."""
+        count = self.totals["arrivals"]
+        assert count is not None
+        assert count >= least
+        assert {
+            "outcomes": sum(self.totals[outcome] for outcome in OUTCOMES),
+            "history": len(self.operations),
+            "ids": len({row["id"] for row in self.operations}),
+            "series": sum(int(row["count"]) for row in self.series),
+            "locust": self.locust_requests,
+        } == dict.fromkeys(("outcomes", "history", "ids", "series", "locust"), count)
+        assert self.outcomes() == {outcome: self.totals[outcome] for outcome in OUTCOMES if self.totals[outcome]}
+        assert self.status("conservation") == "VALID"
+        assert self.status("recording") == "VALID"
+
+
+def _rows(part: Path) -> list[Row]:
+    return pq.read_table(part).to_pylist()

@@ -1,0 +1,208 @@
+"""A user's mistake is one line that names its place, exit code 2, before any load and without a run."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+from collections.abc import Callable
+
+import pytest
+from locust_process import LocustProcess
+from user_folder import Folder, ports
+
+pytestmark = pytest.mark.slow
+
+BAD_TARGETS = """
+import asyncio
+import sys
+
+from stageflow import Pipeline, StageKind, StageOutput
+from fast import Router
+
+number = 7
+unbuildable = Pipeline(name="p").with_stage("router", Router, StageKind.ROUTE, dependencies=("nobody",))
+empty = Pipeline(name="p")
+routeless = Pipeline(name="p").with_stage("router", Router, StageKind.TRANSFORM)
+graph = Pipeline(name="p").with_stage("router", Router, StageKind.ROUTE).build()
+
+
+def breaks():
+    raise RuntimeError("no model here")
+
+
+def leaves():
+    sys.exit(0)
+
+
+def returns_seven():
+    return 7
+
+
+def needs(argument):
+    return graph
+
+
+async def coroutine():
+    return graph
+"""
+
+TARGETS = {
+    "no_such_module:pipeline": r"no_such_module",
+    "fast:no_such_attribute": r"no_such_attribute",
+    "fast:pipelin": r"did you mean 'pipeline'",
+    "fast": r"expected module:attribute",
+    "bad:number": r"object of type int",
+    "bad:Router": r"the class Router",
+    "bad:unbuildable": r"nobody|does not build",
+    "bad:empty": r"does not build|no ROUTE stage",
+    "bad:routeless": r"no ROUTE stage",
+    "bad:breaks": r"no model here",
+    "bad:leaves": r"SystemExit",
+    "bad:returns_seven": r"object of type int",
+    "bad:needs": r"argument",
+    "bad:coroutine": r"coroutine function",
+    "broken_module:pipeline": r"broken_module\.py",
+    "unfinished_module:pipeline": r"unfinished_module\.py",
+    "leaving_module:pipeline": r"leaving_module",
+    "missing_import_module:pipeline": r"no_such_dependency",
+}
+
+CORPORA = {
+    "": r"corpus\.jsonl\S*: found no scenario",
+    "\n \n": r"corpus\.jsonl\S*: found no scenario",
+    '{"id": "a", "text": "x", "priority": 1}\n{"id": \n': r"corpus\.jsonl:2",
+    '{"id": "a", "text": "x", "priority": 1}\n[1]\n': r"corpus\.jsonl:2",
+    '{"id": "a", "text": "x", "priority": 1}\n\n{"id": "a", "text": "y", "priority": 2}\n': r"corpus\.jsonl:3.*line 1",
+    '{"id": "a", "text": "x", "priority": 10}\n': r"corpus\.jsonl:1.*priority",
+    '{"id": "a", "priority": 1}\n': r"corpus\.jsonl:1.*text",
+    '{"id": "a", "text": "x", "priority": 1, "route": "fast"}\n': r"corpus\.jsonl:1.*route",
+    '{"id": "a", "text": "\xff", "priority": 1}\n': r"corpus\.jsonl:1.*UTF-8",
+}
+
+OPTIONS = {
+    ("--graph-scope", "x"): r"graph-scope.*'x'.*shared.*per-request",
+    ("--deadline-ms", "0"): r"deadline-ms.*'0'",
+    ("--deadline-ms", "soon"): r"deadline-ms.*'soon'",
+    ("--seed", "-1"): r"seed.*-1",
+    ("--seed", "1.5"): r"seed.*1\.5",
+    ("--baseline-size", "-1"): r"baseline-size.*-1",
+    ("--corpus", "absent.jsonl"): r"absent\.jsonl.*no such file",
+    ("--corpus", "."): r"directory",
+    ("--criteria", "absent.txt"): r"absent\.txt",
+    ("--target", "bad:graph", "--graph-scope", "per-request"): r"per-request needs a Pipeline",
+}
+
+CRITERIA = {
+    "p95_ms < 500\np95 < 500\n": r"criteria\.txt:2.*p95_ms",
+    "p95_ms 500\n": r"criteria\.txt:1",
+    "p95_ms < 500 %\n": r"criteria\.txt:1.*ms",
+    "# nothing\n": r"criteria\.txt.*no criterion",
+}
+
+
+def assert_refused(process: LocustProcess, folder: Folder, place: str) -> None:
+    """Exit 2 after one line that names the place; nothing was kept."""
+    code = process.wait()
+    assert len(process.own_lines) == 1, process.said
+    line = process.own_lines[0]
+    assert line.isprintable()
+    assert len(line) < 500
+    assert_matches(place, line)
+    assert code == 2
+    assert folder.runs == []
+    assert not (folder.results / "latest").is_symlink()
+    assert "Ramping" not in process.said
+    assert process.stdout == []
+
+
+def assert_matches(pattern: str, line: str) -> None:
+    assert re.search(pattern, line, re.IGNORECASE), line
+
+
+def write_bad_targets(folder: Folder) -> None:
+    (folder.path / "bad.py").write_text(BAD_TARGETS)
+    (folder.path / "broken_module.py").write_text("\n1 / 0\n")
+    (folder.path / "unfinished_module.py").write_text("def pipeline(:\n")
+    (folder.path / "leaving_module.py").write_text("import sys\nsys.exit(0)\n")
+    (folder.path / "missing_import_module.py").write_text("import no_such_dependency\n")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_target_that_cannot_be_tested(folder: Folder, target: str) -> None:
+    write_bad_targets(folder)
+    assert_refused(folder.headless("-t", "2s", target=target), folder, TARGETS[target])
+
+
+@pytest.mark.parametrize("corpus", CORPORA)
+def test_a_corpus_that_cannot_be_read(folder: Folder, corpus: str) -> None:
+    (folder.path / "corpus.jsonl").write_bytes(corpus.encode("latin-1"))
+    assert_refused(folder.headless("-t", "2s"), folder, CORPORA[corpus])
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
+def test_an_option_value_there_is_not(folder: Folder, options: tuple[str, ...]) -> None:
+    write_bad_targets(folder)
+    assert_refused(folder.headless("-t", "2s", *options), folder, OPTIONS[options])
+
+
+@pytest.mark.parametrize("criteria", CRITERIA)
+def test_criteria_that_do_not_parse(folder: Folder, criteria: str) -> None:
+    (folder.path / "criteria.txt").write_text(criteria)
+    assert_refused(folder.headless("-t", "2s"), folder, CRITERIA[criteria])
+
+
+def test_an_option_value_from_the_environment(folder: Folder) -> None:
+    process = folder.headless("-t", "2s", environment={"ROUTESWARM_DEADLINE_MS": "never"})
+    assert_refused(process, folder, r"deadline-ms.*never")
+
+
+def test_a_file_in_the_place_of_the_results(folder: Folder) -> None:
+    folder.results.write_text("mine")
+    assert_refused(folder.headless("-t", "2s"), folder, r"--results-dir results: cannot write results")
+    assert folder.results.read_text() == "mine"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_results_where_nothing_may_be_written(folder: Folder) -> None:
+    folder.results.mkdir(mode=0o500)
+    assert_refused(folder.headless("-t", "2s"), folder, r"--results-dir results: cannot write results")
+
+
+def test_a_full_disk(folder: Folder) -> None:
+    assert_refused(folder.headless("-t", "2s", preexec=no_file_may_grow), folder, r"--results-dir results: .*")
+
+
+def no_file_may_grow() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def unknown_target(folder: Folder) -> str:
+    return "fast:no_such_attribute"
+
+
+def malformed_corpus(folder: Folder) -> str:
+    (folder.path / "corpus.jsonl").write_text("[]\n")
+    return "fast:pipeline"
+
+
+@pytest.mark.parametrize(
+    ("prepare", "place"), [(unknown_target, "no_such_attribute"), (malformed_corpus, r"corpus\.jsonl:1")]
+)
+def test_bad_input_with_two_processes(folder: Folder, prepare: Callable[[Folder], str], place: str) -> None:
+    process = folder.headless("--processes", 2, *ports(), "-t", "2s", target=prepare(folder))
+    assert_refused(process, folder, place)
+
+
+def test_a_worker_that_lacks_the_target_ends_the_run_with_2(folder: Folder) -> None:
+    """Only a worker of another folder can find this out; the run had no load."""
+    spread = ports()
+    master = folder.headless("--master", "--expect-workers", 1, *spread[:4], "-u", 2, "-r", 2, "-t", "20s")
+    elsewhere = folder.path / "elsewhere"
+    elsewhere.mkdir()
+    worker = Folder(elsewhere, folder.track)
+    (elsewhere / "fast.py").unlink()
+    hand = worker.start("--worker", "--master-host", "127.0.0.1", *spread[4:])
+    assert master.wait() == 2
+    assert hand.wait() == 2
+    assert sum("no module 'fast'" in line for line in master.own_lines) == 1

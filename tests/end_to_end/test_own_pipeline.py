@@ -1,0 +1,242 @@
+"""A user's own pipeline, unchanged, with a locustfile of their own; workers that die; no users and many."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+from kept_run import KeptRun
+from locust_process import LOCUSTFILE
+from user_folder import Folder, ports
+
+pytestmark = pytest.mark.slow
+
+LOAD = ("-u", 5, "-r", 5, "-t", "1s")
+
+TEN_LINES = """
+from locust import constant, task
+
+from harness.swarm import RouteUser
+
+
+class Impatient(RouteUser):
+    wait_time = constant(0.01)
+
+    @task(3)
+    def anything(self):
+        self.route()
+
+    @task
+    def ask(self):
+        assert self.route("question").priority in range(10)
+"""
+
+OWN = """
+from dataclasses import dataclass
+
+from stageflow import Pipeline, PipelineContext, StageKind, StageOutput
+
+
+class Clean:
+    name = "clean"
+    kind = StageKind.TRANSFORM
+
+    async def execute(self, ctx):
+        return StageOutput.ok(text=(ctx.snapshot.input_text or "").strip())
+
+
+class Pick:
+    name = "pick"
+    kind = StageKind.ROUTE
+
+    async def execute(self, ctx):
+        text = ctx.inputs.get_from("clean", "text")
+        return StageOutput.ok(route="long" if len(text) > 12 else "short", confidence=0.5)
+
+
+def build():
+    return (
+        Pipeline(name="own")
+        .with_stage("clean", Clean, StageKind.TRANSFORM)
+        .with_stage("pick", Pick, StageKind.ROUTE, dependencies=("clean",))
+    )
+
+
+def build_seeded(seed):
+    assert seed == 1
+    return build()
+
+
+def build_graph():
+    return build().build()
+
+
+pipeline = build()
+graph = build().build()
+
+
+class Holder:
+    pipeline = build()
+"""
+
+TARGET = """
+from harness.target.target import Target, default_context
+from harness.words.operation import Decision
+from own import build
+
+
+def read(results):
+    return Decision("long" if len(results["clean"].data["text"]) > 12 else "short", tier=1, asked_route="primary")
+
+
+def context(scenario, identity):
+    assert scenario.id.startswith("s-")
+    return default_context(scenario, identity)
+
+
+target = Target(build(), read_decision=read, build_context=context)
+"""
+
+SHAPES = ["own:pipeline", "own:build", "own:build_seeded", "own:build_graph", "own:graph", "own:Holder.pipeline"]
+
+
+def write_own(folder: Folder) -> None:
+    (folder.path / "own.py").write_text(OWN)
+    (folder.path / "own_target.py").write_text(TARGET)
+    (folder.path / "locustfile.py").write_text(TEN_LINES)
+
+
+def assert_passed(run: KeptRun, code: int) -> None:
+    run.assert_complete()
+    run.assert_conserved(least=20)
+    assert (code, run.verdict["verdict"]) == (0, "PASS")
+    assert {row["outcome"] for row in run.operations} == {"ok"}
+    assert {row["route"] for row in run.operations} == {"long", "short"}
+
+
+@pytest.mark.parametrize(
+    ("target", "scope"), [(target, "shared") for target in SHAPES] + [("own:build", "per-request")]
+)
+def test_an_unchanged_pipeline_in_whatever_form(folder: Folder, target: str, scope: str) -> None:
+    write_own(folder)
+    process = folder.headless(*LOAD, "--graph-scope", scope, target=target, locustfile="locustfile.py")
+    code = process.wait()
+    run = folder.run
+    assert_passed(run, code)
+    assert run.path.name.split("-")[1] == "locustfile"
+    assert run.manifest["options"]["graph_scope"] == scope
+    assert run.manifest["route_stages"] == ["pick"]
+    assert {row["user_class"] for row in run.operations} == {"Impatient"}
+    assert len(list(run.path.glob("history/spans-*.parquet"))) > 0
+
+
+def test_a_target_with_its_own_reader_and_context(folder: Folder) -> None:
+    write_own(folder)
+    process = folder.headless(*LOAD, target="own_target:target", locustfile="locustfile.py")
+    code = process.wait()
+    assert_passed(folder.run, code)
+    assert {row["Type"] for row in folder.run.locust_stats if row["Type"]} == {"FALLBACK"}
+    assert {(row["tier"], row["asked_route"]) for row in folder.run.operations} == {(1, "primary")}
+
+
+def test_a_bare_locust_in_a_fresh_folder(folder: Folder) -> None:
+    """Nothing named but the target: shipped corpus, default criteria, results in the current folder."""
+    write_own(folder)
+    process = folder.bare(
+        "--headless", "-u", "5", "-r", "5", "-t", "1s", "--target", "own:pipeline", "--baseline-size", "20"
+    )
+    code = process.wait()
+    run = folder.run
+    run.assert_complete()
+    run.assert_conserved(least=20)
+    assert (code, run.verdict["verdict"]) == (12, "INCONCLUSIVE")  # 5 users say nothing of p95 at 100
+    assert run.manifest["golden"] is False
+    assert run.status("accuracy") == "UNKNOWN"
+
+
+def test_a_worker_that_is_killed_makes_the_run_inconclusive(folder: Folder) -> None:
+    process = folder.headless("--processes", 2, *ports(), "-u", 10, "-r", 10, "-t", "3s")
+    process.wait_for("All users spawned")
+    folder.wait_for_history(parts=2)
+    victim = min(children_of(process.process.pid))
+    os.kill(victim, signal.SIGKILL)
+    code = process.wait()
+    run = folder.run
+    run.assert_complete()
+    fates = {worker["pid"]: worker["fate"] for worker in run.manifest["workers"]}
+    assert sorted(fates.values()) == ["finished", "lost"]
+    assert fates[victim] == "lost"
+    assert (code, run.verdict["verdict"]) == (12, "INCONCLUSIVE")
+    assert run.status("workers") == "INVALID"
+    assert run.status("conservation") == "UNKNOWN"
+    assert len(run.operations) > 0
+
+
+def test_no_users_is_inconclusive(folder: Folder, spread: list[str]) -> None:
+    process = folder.headless(*spread, "-u", 0, "-t", "1s")
+    code = process.wait()
+    run = folder.run
+    run.assert_complete()
+    assert run.operations == []
+    assert run.totals["arrivals"] == 0
+    assert (code, run.verdict["verdict"]) == (12, "INCONCLUSIVE")
+    assert {run.status(name) for name in ("conservation", "consistency", "accuracy", "hang")} == {"UNKNOWN"}
+    assert run.verdict["criteria"][0]["actual"] is None
+
+
+def test_two_thousand_users(folder: Folder) -> None:
+    process = folder.headless("-u", 2000, "-r", 2000, "-t", "3s", locustfile=LOCUSTFILE)
+    code = process.wait()
+    run = folder.run
+    run.assert_complete()
+    run.assert_conserved(least=2000)
+    assert len({row["user"] for row in run.operations}) == 2000
+    assert run.totals["users_max"] == 2000
+    assert {row["outcome"] for row in run.operations} == {"ok"}
+    assert code == 0
+
+
+def test_two_runs_at_once_in_one_folder(folder: Folder) -> None:
+    both = [folder.headless(*LOAD, "-t", "2s") for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    assert len(folder.runs) == 2
+    for run in folder.runs:
+        run.assert_complete()
+        run.assert_conserved()
+    latest = folder.results / "latest"
+    assert latest.is_symlink()
+    assert latest.resolve() in {run.path.resolve() for run in folder.runs}
+    assert sorted(entry.name for entry in folder.results.iterdir()) == sorted(
+        ["latest", *(run.path.name for run in folder.runs)]
+    )
+
+
+def test_equal_seeds_decide_alike_and_other_seeds_do_not(folder: Folder) -> None:
+    decided = []
+    for seed in (3, 3, 4):
+        process = folder.headless("-u", 1, "-t", "2s", "--seed", seed, "--baseline-size", 0)
+        process.wait()
+        rows = folder.runs[-1].operations
+        decided.append([(row["user_class"], row["scenario"], row["route"], row["outcome"]) for row in rows])
+    first, again, other = decided
+    length = min(map(len, decided))
+    assert length >= 30
+    assert first[:length] == again[:length]
+    assert first[:length] != other[:length]
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes whose parent is ``pid``."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                status = (entry / "status").read_text()
+            except OSError:
+                continue
+            if re.search(rf"^PPid:\t{pid}$", status, re.MULTILINE):
+                found.append(int(entry.name))
+    return found

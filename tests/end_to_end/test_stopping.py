@@ -1,0 +1,120 @@
+"""However a run is ended, its directory is complete and every operation has its outcome."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+import pytest
+from kept_run import KeptRun
+from locust_process import LocustProcess
+from user_folder import Folder
+
+pytestmark = pytest.mark.slow
+
+LOAD = ("-u", 20, "-r", 20)
+RUNNING = r"All users spawned.*20 total users"
+
+
+def interrupt(process: LocustProcess) -> None:
+    process.interrupt()
+
+
+def interrupt_twice(process: LocustProcess) -> None:
+    process.interrupt()
+    process.wait_for("Shutting down|judging the run|KeyboardInterrupt|CTRL")
+    process.interrupt()
+
+
+def interrupt_twice_at_once(process: LocustProcess) -> None:
+    process.interrupt()
+    process.interrupt()
+
+
+def interrupt_while_judging(process: LocustProcess) -> None:
+    process.interrupt()
+    process.wait_for("judging the run")
+    process.interrupt()
+
+
+def terminate(process: LocustProcess) -> None:
+    process.terminate()
+
+
+def hang_up_the_group(process: LocustProcess) -> None:
+    """As a container's runtime or a CI runner does: SIGTERM to all."""
+    process.signal_group(signal.SIGTERM)
+
+
+ENDS = [interrupt, interrupt_twice, interrupt_while_judging, terminate, hang_up_the_group]
+
+
+def assert_ended(run: KeptRun, code: int, process: LocustProcess) -> None:
+    assert "Traceback" not in process.said, process.said
+    run.assert_complete()
+    run.assert_conserved(least=20)
+    assert code == run.verdict["exit_code"]
+
+
+def start_in_mid_run(folder: Folder, *arguments: object, target: str) -> LocustProcess:
+    process = folder.headless(*LOAD, *arguments, target=target)
+    process.wait_for(RUNNING)
+    return process
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_run_that_is_ended_in_its_middle(
+    folder: Folder, spread: list[str], end: Callable[[LocustProcess], None]
+) -> None:
+    process = start_in_mid_run(folder, *spread, target="fast:slow")
+    end(process)
+    code = process.wait()
+    run = folder.run
+    assert_ended(run, code, process)
+    assert run.status("workers") == "VALID"
+
+
+def test_a_second_interrupt_at_once_leaves_a_directory_that_loads(folder: Folder) -> None:
+    process = start_in_mid_run(folder, target="fast:slow")
+    interrupt_twice_at_once(process)
+    code = process.wait()
+    assert_ended(folder.run, code, process)
+
+
+def test_operations_that_do_not_end_in_time_are_cancelled(folder: Folder, spread: list[str]) -> None:
+    process = start_in_mid_run(folder, *spread, "--stop-timeout", 1, target="fast:stuck")
+    process.interrupt()
+    code = process.wait()
+    run = folder.run
+    assert_ended(run, code, process)
+    assert run.outcomes() == {"cancelled": 20}
+    assert {row["error"] for row in run.operations} == {"cancelled: the user was stopped"}
+    assert run.verdict["verdict"] == "INCONCLUSIVE"
+
+
+def test_the_run_time_ends_a_run_whose_operations_never_end(folder: Folder, spread: list[str]) -> None:
+    process = folder.headless(*LOAD, *spread, "-t", "1s", "--stop-timeout", 1, target="fast:stuck")
+    code = process.wait()
+    run = folder.run
+    assert_ended(run, code, process)
+    assert run.outcomes() == {"cancelled": 20}
+
+
+def test_an_interrupt_in_the_sequential_pass(folder: Folder) -> None:
+    process = folder.headless(*LOAD, "--baseline-size", 20, target="fast:crawling")
+    process.wait_for(r"fast:crawling, 20 scenarios")
+    process.interrupt()
+    code = process.wait()
+    assert code == folder.run.verdict["exit_code"] == 12
+    assert "Traceback" not in process.said
+    assert folder.run.operations == []
+
+
+def test_a_killed_run_leaves_a_directory_that_loads(folder: Folder) -> None:
+    process = start_in_mid_run(folder, target="fast:pipeline")
+    folder.wait_for_history(parts=2)
+    process.kill()
+    run = folder.run
+    assert run.manifest["run_id"] == run.path.name
+    assert len(run.operations) > 0
+    assert not (run.path / "verdict.json").exists()

@@ -1,0 +1,133 @@
+"""However a run is started, the same files and the same counts come out."""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+import urllib.request
+
+import pytest
+from kept_run import KeptRun
+from locust_process import LOCUSTFILE, free_port, wait_until
+from user_folder import Folder, ports
+
+pytestmark = pytest.mark.slow
+
+LOAD = ("-u", 10, "-r", 10, "-t", "2s")
+
+
+def assert_good(run: KeptRun, code: int, *, workers: int) -> None:
+    run.assert_complete()
+    run.assert_conserved(least=50)
+    assert run.verdict["verdict"] == "PASS", run.verdict["reason"]
+    assert code == run.verdict["exit_code"] == 0
+    assert [worker["fate"] for worker in run.manifest["workers"]] == ["finished"] * workers
+    assert {row["worker"] for row in run.operations} == set(range(workers))
+
+
+def test_headless(folder: Folder) -> None:
+    process = folder.headless(*LOAD)
+    code = process.wait()
+    assert_good(folder.run, code, workers=1)
+    assert process.said.count("verdict  PASS") == 1
+
+
+def test_two_processes(folder: Folder) -> None:
+    process = folder.headless("--processes", 2, *ports(), *LOAD)
+    code = process.wait()
+    assert_good(folder.run, code, workers=2)
+
+
+def test_master_and_workers_started_by_hand(folder: Folder) -> None:
+    port = free_port()
+    master = folder.headless(
+        "--master", "--expect-workers", 2, "--master-bind-host", "127.0.0.1", "--master-bind-port", port, *LOAD
+    )
+    hands = [folder.start("--worker", "--master-host", "127.0.0.1", "--master-port", port) for _ in range(2)]
+    code = master.wait()
+    assert_good(folder.run, code, workers=2)
+    assert [hand.wait() for hand in hands] == [0, 0]
+
+
+def test_workers_take_the_options_of_the_master(folder: Folder) -> None:
+    port = free_port()
+    master = folder.headless(
+        "--master", "--expect-workers", 2, "--master-bind-host", "127.0.0.1", "--master-bind-port", port, *LOAD
+    )
+    worker = ["--worker", "--master-host", "127.0.0.1", "--master-port", port]
+    plain = [
+        folder.start(*worker, "--target", "harness.stages.reference:build", "--corpus", "", "--seed", 7)
+        for _ in range(2)
+    ]
+    code = master.wait()
+    assert_good(folder.run, code, workers=2)
+    assert {row["route"] for row in folder.run.operations} == {"long", "short"}
+    assert [hand.wait() for hand in plain] == [0, 0]
+
+
+@pytest.mark.parametrize("workers", [1, 2], ids=["local", "processes"])
+def test_web_ui_driven_over_http(folder: Folder, workers: int) -> None:
+    port = free_port()
+    spread = ["--processes", 2, *ports()] if workers == 2 else []
+    process = folder.start("--web-host", "127.0.0.1", "--web-port", port, *spread)
+    process.wait_for("Starting web interface")
+    ui = Http(port)
+    wait_until(ui.answers, "the web UI answers")
+    if workers == 2:
+        wait_until(lambda: len(ui.get("/stats/requests").get("workers", [])) == 2, "two workers")
+    assert folder.runs == []  # nothing begins by itself
+    for number in (1, 2):  # a second run of the same process is a run of its own
+        assert ui.post("/swarm", user_count="10", spawn_rate="10")["success"] is True
+        wait_until(lambda: ui.requests() > 60, "60 requests")
+        assert ui.post("/stop")["success"] is True
+        process.wait_for("verdict  ", times=number)
+        run = folder.runs[-1]
+        assert len(folder.runs) == number
+        assert_good(run, run.verdict["exit_code"], workers=workers)
+        assert (folder.results / "latest").resolve() == run.path.resolve()
+    process.interrupt()
+    assert process.wait() == 0
+
+
+def test_the_default_locustfile_and_options_from_the_environment(folder: Folder) -> None:
+    chosen = {
+        "ROUTESWARM_TARGET": "fast:pipeline",
+        "ROUTESWARM_CORPUS": "corpus.jsonl",
+        "ROUTESWARM_CRITERIA": "criteria.txt",
+        "ROUTESWARM_BASELINE_SIZE": "20",
+        "ROUTESWARM_RESULTS_DIR": "results",
+        "ROUTESWARM_SEED": "5",
+    }
+    process = folder.bare("-f", LOCUSTFILE, "--headless", "-u", 10, "-r", 10, "-t", "2s", environment=chosen)
+    code = process.wait()
+    run = folder.run
+    run.assert_conserved(least=20)
+    assert (code, run.verdict["verdict"]) == (0, "PASS")
+    assert run.manifest["options"]["seed"] == 5
+    assert run.manifest["options"]["target"] == "fast:pipeline"
+
+
+class Http:
+    """Locust's web UI as its own front end talks to it."""
+
+    def __init__(self, port: int) -> None:
+        self._root = f"http://127.0.0.1:{port}"
+
+    def answers(self) -> bool:
+        try:
+            self.get("/stats/requests")
+        except OSError:
+            return False
+        return True
+
+    def get(self, path: str) -> dict:
+        with urllib.request.urlopen(self._root + path, timeout=30) as answer:
+            return json.load(answer)
+
+    def post(self, path: str, **form: str) -> dict:
+        data = urllib.parse.urlencode(form).encode()
+        with urllib.request.urlopen(self._root + path, data, timeout=60) as answer:
+            return json.load(answer)
+
+    def requests(self) -> int:
+        return next((row["num_requests"] for row in self.get("/stats/requests")["stats"] if row["name"] == "Aggregated"), 0)

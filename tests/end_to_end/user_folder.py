@@ -1,0 +1,148 @@
+"""A folder as a user has it: a pipeline, a corpus, a locustfile, criteria, and what was run in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from kept_run import KeptRun
+from locust_process import LocustProcess, free_port, wait_until
+
+FAST_TARGET = '''
+import asyncio
+
+from stageflow import Pipeline, StageKind, StageOutput
+
+
+class Router:
+    name = "router"
+    kind = StageKind.ROUTE
+
+    async def execute(self, ctx):
+        return StageOutput.ok(route=route_of(ctx.snapshot.input_text or ""), confidence=0.9)
+
+
+class SlowRouter(Router):
+    async def execute(self, ctx):
+        await asyncio.sleep(0.1)
+        return await super().execute(ctx)
+
+
+class StuckRouter(Router):
+    """Answers at once in the sequential pass, never under load."""
+
+    async def execute(self, ctx):
+        if ctx.snapshot.run_id.user_id.int > 1_000:
+            await asyncio.sleep(3600)
+        return await super().execute(ctx)
+
+
+class CrawlingRouter(Router):
+    async def execute(self, ctx):
+        await asyncio.sleep(1)
+        return await super().execute(ctx)
+
+
+def route_of(text):
+    return "long" if len(text) > 12 else "short"
+
+
+def pipeline_of(router):
+    return Pipeline(name="mine").with_stage("router", router, StageKind.ROUTE)
+
+
+pipeline = pipeline_of(Router)
+slow = pipeline_of(SlowRouter)
+stuck = pipeline_of(StuckRouter)
+crawling = pipeline_of(CrawlingRouter)
+'''
+
+BUSY_LOCUSTFILE = """
+from harness.swarm import CriticalUser, HighUser, LowUser, NormalUser
+from locust import between
+
+CriticalUser.wait_time = HighUser.wait_time = LowUser.wait_time = NormalUser.wait_time = between(0, 0.05)
+"""
+
+CRITERIA = "p95_ms < 5000 at users >= 1\nconsistency_pct == 100\navailability_pct >= 1\n"
+
+SCENARIOS = [
+    {
+        "id": f"s-{number:02}",
+        "text": f"text {number}" + " and more" * (number % 2),
+        "priority": number % 10,
+        "expected_route": "long" if number % 2 else "short",
+        "tags": [("question", "statement", "code", "edge")[number % 4]],
+    }
+    for number in range(20)
+]
+
+
+class Folder:
+    """A user's folder: a pipeline, a corpus, a locustfile, criteria."""
+
+    def __init__(self, path: Path, track: list[LocustProcess]) -> None:
+        self.path = path
+        self.results = path / "results"
+        self.track = track
+        (path / "fast.py").write_text(FAST_TARGET)
+        (path / "busy.py").write_text(BUSY_LOCUSTFILE)
+        (path / "criteria.txt").write_text(CRITERIA)
+        self.write_corpus()
+
+    def write_corpus(self, name: str = "corpus.jsonl", **changed: object) -> None:
+        """Write the corpus, with some fields changed in all scenarios."""
+        lines = (json.dumps({**scenario, **changed}) + "\n" for scenario in SCENARIOS)
+        (self.path / name).write_text("".join(lines))
+
+    def start(
+        self,
+        *arguments: str | Path | int,
+        target: str = "fast:pipeline",
+        locustfile: str | Path = "busy.py",
+        environment: Mapping[str, str] | None = None,
+        preexec: Callable[[], None] | None = None,
+    ) -> LocustProcess:
+        """Start Locust on the folder's files; later arguments win."""
+        given = ["-f", locustfile, "--target", target, "--corpus", "corpus.jsonl", "--criteria", "criteria.txt"]
+        given += ["--baseline-size", 20, "--results-dir", "results", *arguments]
+        process = LocustProcess([str(argument) for argument in given], self.path, environment or {}, preexec)
+        self.track.append(process)
+        return process
+
+    def bare(self, *arguments: str | Path | int, environment: Mapping[str, str] | None = None) -> LocustProcess:
+        """Start Locust with nothing but the given arguments."""
+        process = LocustProcess([str(argument) for argument in arguments], self.path, environment or {}, None)
+        self.track.append(process)
+        return process
+
+    def headless(self, *arguments: str | Path | int, **named: object) -> LocustProcess:
+        """Start a run without a web UI."""
+        return self.start("--headless", "--only-summary", *arguments, **named)  # type: ignore[arg-type]
+
+    @property
+    def runs(self) -> list[KeptRun]:
+        """The run directories, oldest first."""
+        if not self.results.is_dir():
+            return []
+        found = (path for path in self.results.iterdir() if path.is_dir() and not path.is_symlink())
+        return [KeptRun(path) for path in sorted(found)]
+
+    @property
+    def run(self) -> KeptRun:
+        """The one run directory."""
+        runs = self.runs
+        assert len(runs) == 1, "\n".join([f"{len(runs)} runs", *(process.said for process in self.track)])
+        return runs[0]
+
+
+    def wait_for_history(self, parts: int) -> None:
+        """Wait until the run has written that many parts of operations."""
+        wait_until(lambda: len(list(self.results.glob("2*/history/operations-*.parquet"))) >= parts, "parts")
+
+
+def ports() -> list[str]:
+    """Return the arguments that keep a master and its workers to themselves."""
+    port = free_port()
+    return ["--master-bind-host", "127.0.0.1", "--master-bind-port", str(port), "--master-port", str(port)]

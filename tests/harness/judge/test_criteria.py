@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.judge.criteria import DEFAULT_CRITERIA, judge_criteria, parse_criteria, parse_criterion, read_criteria
+from harness.judge.entry import Status
+from harness.measure.series import Cell, Key, SeriesRow
+from harness.words.errors import CriteriaError
+
+
+def row(second=0, values_ms=(5.0,), outcome="ok", users=10, route="fast"):
+    """Return a row of operations that took ``values_ms``."""
+    taken_ns = [round(value * 1_000_000) for value in values_ms]
+    cell = Cell()
+    cell.count, cell.sum_ns = len(taken_ns), sum(taken_ns)
+    cell.min_ns, cell.max_ns = min(taken_ns, default=None), max(taken_ns, default=0)
+    for response_ns in taken_ns:
+        cell.histogram.add(response_ns // 1000)
+    return SeriesRow(Key(second, "NormalUser", 4, None, route, 0, outcome), cell, users)
+
+
+def judged(text, rows, **of_checks):
+    (entry,) = judge_criteria([parse_criterion(text)], rows, of_checks)
+    return entry
+
+
+def status(text, rows, **of_checks):
+    return judged(text, rows, **of_checks).status
+
+
+class TestGrammar:
+    @pytest.mark.parametrize(
+        ("line", "metric", "compare", "number", "users_compare", "users"),
+        [
+            ("p95_ms < 500", "p95_ms", "<", 500.0, None, None),
+            ("p95_ms<500", "p95_ms", "<", 500.0, None, None),
+            ("  p999_ms   <=  0.25 ms ", "p999_ms", "<=", 0.25, None, None),
+            ("p95_ms < 500 at users >= 100", "p95_ms", "<", 500.0, ">=", 100),
+            ("p95_ms < 500ms at users>=100", "p95_ms", "<", 500.0, ">=", 100),
+            ("p95_ms < 500 at\tusers == 1", "p95_ms", "<", 500.0, "==", 1),
+            ("consistency_pct == 100", "consistency_pct", "==", 100.0, None, None),
+            ("availability_pct >= 99.9 %", "availability_pct", ">=", 99.9, None, None),
+            ("failed_pct < 1% at users > 5", "failed_pct", "<", 1.0, ">", 5),
+            ("throughput_rps > 200 /s", "throughput_rps", ">", 200.0, None, None),
+            ("operations >= 1000", "operations", ">=", 1000.0, None, None),
+        ],
+    )
+    def test_a_criterion_is_read(self, line, metric, compare, number, users_compare, users):
+        criterion = parse_criterion(line)
+        assert (criterion.metric, criterion.compare, criterion.number) == (metric, compare, number)
+        assert (criterion.users_compare, criterion.users) == (users_compare, users)
+        assert criterion.text == " ".join(line.split())
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            *("p95_ms", "p95_ms <", "p95_ms 500", "< 500", "p95_ms = 500", "p95_ms => 500", "p95_ms != 500"),
+            *("p95_ms < x", "p95_ms < -1", "p95_ms < 1e3", "p95_ms < 1,000", "p95_ms < .5", "p95_ms < 5."),
+            *("p95_ms < 500 seconds", "p95_ms < 500 at", "p95_ms < 500 at users", "p95_ms < 500 users >= 100"),
+            *("p95_ms < 500 at users >= 99.5", "p95_ms < 500 at workers >= 2", "p95_ms < 500 and p99_ms < 900"),
+            *("p95_ms < 500; rm -rf", "p95 ms < 500", "500 > p95_ms", "p95_ms < 500 at users >= 100 at users < 200"),
+        ],
+    )
+    def test_what_is_no_criterion_is_refused_with_an_example_of_one(self, line):
+        with pytest.raises(CriteriaError) as caught:
+            parse_criterion(line)
+        assert str(caught.value) == f"{line!r} is no criterion, expected e.g. 'p95_ms < 500 at users >= 100'"
+
+    @pytest.mark.parametrize("metric", ["p94_ms", "P95_MS", "latency", "availability", "p95_us"])
+    def test_an_unknown_metric_is_refused_and_the_known_ones_are_named(self, metric):
+        with pytest.raises(CriteriaError) as caught:
+            parse_criterion(f"{metric} < 500")
+        assert f"no metric {metric!r}, expected one of p50_ms, " in str(caught.value)
+        assert "availability_pct" in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("line", "message"),
+        [
+            ("p95_ms < 500 %", "p95_ms is in ms, found '%'"),
+            ("availability_pct >= 99 ms", "availability_pct is in %, found 'ms'"),
+            ("throughput_rps > 5 ms", "throughput_rps is in /s, found 'ms'"),
+            ("operations > 5 %", "operations is in no unit, found '%'"),
+            ("consistency_pct == 100 at users >= 10", "consistency_pct is over the whole run, found 'at users'"),
+            ("accuracy_pct == 100 at users >= 10", "accuracy_pct is over the whole run, found 'at users'"),
+        ],
+    )
+    def test_a_unit_or_window_that_is_not_the_metric_s_is_refused(self, line, message):
+        with pytest.raises(CriteriaError) as caught:
+            parse_criterion(line)
+        assert str(caught.value) == message
+
+    @given(st.text(max_size=40))
+    def test_any_line_is_a_criterion_or_a_message_on_one_line(self, line):
+        try:
+            parse_criterion(line)
+        except CriteriaError as error:
+            assert len(str(error).splitlines()) == 1  # noqa: PT017
+
+    def test_blank_lines_and_comments_are_skipped(self):
+        text = "\n# all of it\n  p95_ms < 500   # the report's\n\t\nconsistency_pct == 100\n"
+        assert [c.text for c in parse_criteria(text, "x")] == ["p95_ms < 500", "consistency_pct == 100"]
+
+    def test_an_error_names_file_and_line(self, tmp_path):
+        path = tmp_path / "mine.criteria"
+        path.write_text("# mine\n\np95_ms < 500\np96_ms < 1\n", encoding="utf-8")
+        with pytest.raises(CriteriaError) as caught:
+            read_criteria(path)
+        assert str(caught.value).startswith(f"{path}:4: no metric 'p96_ms', expected ")
+
+    @pytest.mark.parametrize("text", ["", "\n\n", "# nothing\n"])
+    def test_a_file_without_a_criterion_is_refused(self, tmp_path, text):
+        path = tmp_path / "empty.criteria"
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(CriteriaError, match=r"empty\.criteria: no criterion found, expected"):
+            read_criteria(path)
+
+    def test_a_file_that_cannot_be_read_is_refused_with_the_reason(self, tmp_path):
+        with pytest.raises(CriteriaError, match=r"absent: cannot read criteria: No such file"):
+            read_criteria(tmp_path / "absent")
+        with pytest.raises(CriteriaError, match=r"cannot read criteria: Is a directory"):
+            read_criteria(tmp_path)
+
+    def test_a_file_that_is_not_utf_8_is_refused_with_the_reason(self, tmp_path):
+        path = tmp_path / "latin"
+        path.write_bytes(b"p95_ms < 500 # \xe4\n")
+        with pytest.raises(CriteriaError, match="cannot read criteria: not UTF-8"):
+            read_criteria(path)
+
+    def test_a_byte_order_mark_is_no_part_of_the_first_criterion(self, tmp_path):
+        path = tmp_path / "windows"
+        path.write_bytes(b"\xef\xbb\xbfp95_ms < 500\r\n")
+        assert [criterion.text for criterion in read_criteria(path)] == ["p95_ms < 500"]
+
+    def test_the_default_criteria_are_those_of_the_reports(self):
+        assert [criterion.text for criterion in parse_criteria(DEFAULT_CRITERIA, "default")] == [
+            "p95_ms < 500 at users >= 100",
+            "consistency_pct == 100",
+            "availability_pct >= 99.9",
+        ]
+
+
+class TestBoundaries:
+    @pytest.mark.parametrize(
+        ("compare", "below", "at", "above"),
+        [
+            ("<", Status.PASS, Status.FAIL, Status.FAIL),
+            ("<=", Status.PASS, Status.PASS, Status.FAIL),
+            ("==", Status.FAIL, Status.PASS, Status.FAIL),
+            (">=", Status.FAIL, Status.PASS, Status.PASS),
+            (">", Status.FAIL, Status.FAIL, Status.PASS),
+        ],
+    )
+    @pytest.mark.parametrize("metric", ["p50_ms", "p90_ms", "p95_ms", "p99_ms", "p999_ms", "mean_ms", "min_ms", "max_ms"])
+    def test_a_latency_at_its_limit_is_judged_by_the_comparison(self, metric, compare, below, at, above):
+        for value, expected in ((499.0, below), (500.0, at), (501.0, above)):
+            assert status(f"{metric} {compare} 500", [row(values_ms=[value])]) is expected
+
+    @pytest.mark.parametrize(("failed", "expected"), [(0, Status.PASS), (1, Status.PASS), (2, Status.FAIL)])
+    def test_one_failure_in_a_thousand_is_an_availability_of_exactly_99_9_percent(self, failed, expected):
+        rows = [row(values_ms=[5.0] * (1000 - failed)), row(values_ms=[5.0] * failed, outcome="failed")]
+        assert status("availability_pct >= 99.9", rows) is expected
+
+    @pytest.mark.parametrize(
+        ("compare", "expected"), [("<", Status.FAIL), ("<=", Status.PASS), ("==", Status.PASS), (">", Status.FAIL)]
+    )
+    def test_one_failure_in_a_thousand_is_exactly_0_1_percent_failed(self, compare, expected):
+        rows = [row(values_ms=[5.0] * 999), row(values_ms=[5.0], outcome="failed")]
+        assert status(f"failed_pct {compare} 0.1", rows) is expected
+
+    @pytest.mark.parametrize(("value", "expected"), [(100.0, Status.PASS), (99.99999, Status.FAIL)])
+    def test_consistency_is_what_its_checker_measured(self, value, expected):
+        entry = judged("consistency_pct == 100", [], consistency=value)
+        assert entry.status is expected
+        assert entry.detail == "measured by the checker 'consistency'"
+
+    def test_a_failed_percentage_is_not_shown_as_its_limit(self):
+        entry = judged("consistency_pct == 100", [], consistency=99.99999)
+        assert entry.actual != "100 %"
+        assert entry.target == "== 100 %"
+
+    def test_a_limit_is_shown_as_it_was_written(self):
+        assert judged("operations > 1234567", [row()]).target.replace(",", "") == "> 1234567"
+        assert judged("p95_ms < 0.25", [row()]).target == "< 0.25 ms"
+
+
+class TestMeasures:
+    def test_latency_is_over_operations_that_ended_ok(self):
+        rows = [row(values_ms=[5.0] * 10), *(row(values_ms=[9000.0] * 90, outcome=o) for o in ("failed", "cancelled"))]
+        assert judged("max_ms < 6", rows).actual == "5 ms"
+        assert status("p95_ms < 6", rows) is Status.PASS
+
+    def test_percentiles_are_over_all_rows_together_and_no_mean_of_rows(self):
+        rows = [row(n, values_ms=[1.0] * 99) for n in range(9)] + [row(9, values_ms=[1000.0] * 9)]
+        assert judged("p95_ms < 2", rows).status is Status.PASS
+        assert judged("p999_ms < 1000", rows).status is Status.FAIL
+
+    def test_mean_and_extremes(self):
+        rows = [row(0, values_ms=[1.0, 2.0]), row(1, values_ms=[9.0])]
+        assert judged("mean_ms < 5", rows).actual == "4 ms"
+        assert judged("min_ms < 5", rows).actual == "1 ms"
+        assert judged("max_ms < 5", rows).actual == "9 ms"
+
+    def test_availability_counts_every_outcome_but_what_was_cancelled(self):
+        rows = [row(values_ms=[5.0] * 7)]
+        rows += [row(values_ms=[5.0], outcome=outcome) for outcome in ("failed", "timeout", "shed", "cancelled")]
+        rows += [row(values_ms=[5.0] * 50, outcome="cancelled")]
+        assert judged("availability_pct > 0", rows).actual == "70 %"
+        assert judged("failed_pct > 0", rows).actual == "30 %"
+
+    def test_operations_count_every_outcome(self):
+        rows = [row(outcome=outcome) for outcome in ("ok", "failed", "timeout", "shed", "cancelled")]
+        assert judged("operations >= 5", rows).actual == "5"
+
+    def test_throughput_is_operations_per_second_of_the_run(self):
+        rows = [row(second, values_ms=[5.0] * 20) for second in range(10)]
+        assert judged("throughput_rps >= 20", rows).actual == "20 /s"
+
+    def test_a_stall_lowers_the_throughput(self):
+        rows = [row(0, values_ms=[5.0] * 10), row(59, values_ms=[5.0] * 10)]
+        assert status("throughput_rps < 1", rows) is Status.PASS
+
+    def test_a_detail_says_how_much_was_measured(self):
+        rows = [row(second, values_ms=[5.0] * 600) for second in range(2)]
+        assert judged("p95_ms < 6", rows).detail == "over 1,200 operations in 2 seconds"
+
+
+class TestWindows:
+    ROWS = (row(0, [1.0], users=50), row(1, [10.0], users=99), row(2, [100.0], users=100), row(3, [900.0], users=None))
+
+    @pytest.mark.parametrize(
+        ("window", "actual"),
+        [
+            ("", "900 ms"),
+            ("at users >= 100", "100 ms"),
+            ("at users > 99", "100 ms"),
+            ("at users < 100", "10 ms"),
+            ("at users <= 50", "1 ms"),
+            ("at users == 99", "10 ms"),
+        ],
+    )
+    def test_only_seconds_with_those_users_count_and_never_one_nobody_measured(self, window, actual):
+        assert judged(f"max_ms < 5000 {window}", self.ROWS).actual == actual
+
+    def test_a_window_that_never_came_is_unknown_and_says_how_many_users_there_were(self):
+        entry = judged("p95_ms < 500 at users >= 101", self.ROWS)
+        assert (entry.status, entry.actual) == (Status.UNKNOWN, None)
+        assert entry.detail == "no second had users >= 101 (at most 100)"
+
+    @pytest.mark.parametrize("metric", ["p50_ms", "p999_ms", "mean_ms", "min_ms", "max_ms", "availability_pct"])
+    @pytest.mark.parametrize("compare", ["<", "<=", ">", ">=", "=="])
+    def test_no_comparison_passes_on_absent_data(self, metric, compare):
+        assert status(f"{metric} {compare} 0", []) is Status.UNKNOWN
+        assert status(f"{metric} {compare} 0 at users >= 101", self.ROWS) is Status.UNKNOWN
+
+    @pytest.mark.parametrize("metric", ["operations", "throughput_rps", "failed_pct"])
+    def test_a_count_of_a_window_that_never_came_is_absent_too(self, metric):
+        assert status(f"{metric} < 10", []) is Status.UNKNOWN
+        assert status(f"{metric} < 10 at users >= 101", self.ROWS) is Status.UNKNOWN
+
+    @pytest.mark.parametrize("metric", ["p95_ms", "mean_ms", "min_ms", "max_ms"])
+    def test_a_latency_is_unknown_where_nothing_ended_ok(self, metric):
+        entry = judged(f"{metric} < 500", [row(outcome="failed")])
+        assert (entry.status, entry.detail) == (Status.UNKNOWN, "no operation ended ok")
+
+    def test_availability_is_zero_where_everything_failed_and_unknown_where_everything_was_cancelled(self):
+        assert judged("availability_pct >= 99", [row(outcome="failed")]).actual == "0 %"
+        assert status("availability_pct >= 99", [row(outcome="cancelled")]) is Status.UNKNOWN
+
+    @pytest.mark.parametrize(("metric", "checker"), [("consistency_pct", "consistency"), ("accuracy_pct", "accuracy")])
+    def test_a_percentage_its_checker_did_not_measure_is_unknown(self, metric, checker):
+        assert status(f"{metric} == 100", self.ROWS, **{checker: None}) is Status.UNKNOWN
+        entry = judged(f"{metric} == 100", self.ROWS)
+        assert (entry.status, entry.detail) == (Status.UNKNOWN, f"the checker '{checker}' had nothing to compare")
+
+    def test_each_criterion_has_its_own_window_and_its_own_entry_in_order(self):
+        criteria = parse_criteria("max_ms < 5 at users < 60\nmax_ms < 5\nmax_ms < 5 at users > 500\n", "x")
+        entries = judge_criteria(criteria, iter(self.ROWS), {})
+        assert [entry.status for entry in entries] == [Status.PASS, Status.FAIL, Status.UNKNOWN]
+        assert [entry.name for entry in entries] == [criterion.text for criterion in criteria]
+
+    def test_every_criterion_is_required(self):
+        assert all(entry.required for entry in judge_criteria(parse_criteria(DEFAULT_CRITERIA, "x"), [], {}))
