@@ -23,8 +23,7 @@ def check(history: Iterable[Operation], checkers: Sequence[Checker], folds: Sequ
 
     A checker that raises is UNKNOWN and names its error; the others go on. A fold that raises, raises.
     """
-    crashed: dict[str, str] = {}
-    guarded = [_Guarded(checker, crashed) for checker in checkers]
+    guarded = [_Guarded(checker) for checker in checkers]
     adders = [fold.add for fold in folds] + [checker.add for checker in guarded]
     for operation in history:
         for add in adders:
@@ -35,24 +34,23 @@ def check(history: Iterable[Operation], checkers: Sequence[Checker], folds: Sequ
 class _Guarded:
     """A checker that turns UNKNOWN when it raises."""
 
-    def __init__(self, checker: Checker, crashed: dict[str, str]) -> None:
+    def __init__(self, checker: Checker) -> None:
         self._checker = checker
-        self._crashed = crashed
+        self._crash: str | None = None
 
     def add(self, operation: Operation) -> None:
-        if self._checker.name in self._crashed:
+        if self._crash is not None:
             return
         try:
             self._checker.add(operation)
         except Exception as error:  # noqa: BLE001  # a crashed checker is UNKNOWN, whatever it raised
-            self._crashed[self._checker.name] = one_line(error)
+            self._crash = one_line(error)
 
     def close(self) -> Entry:
-        name = self._checker.name
-        if name not in self._crashed:
+        if self._crash is None:
             try:
                 return self._checker.close()
             except Exception as error:  # noqa: BLE001  # a crashed checker is UNKNOWN, whatever it raised
-                self._crashed[name] = one_line(error)
-        detail = f"the checker crashed: {self._crashed[name]}"
-        return Entry(name, Status.UNKNOWN, None, None, detail, required=self._checker.required)
+                self._crash = one_line(error)
+        detail = f"the checker crashed: {self._crash}"
+        return Entry(self._checker.name, Status.UNKNOWN, None, None, detail, required=self._checker.required)

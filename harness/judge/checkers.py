@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from harness.judge.entry import EXAMPLES, Entry, Status, percent, shown_percent, zero_of
-from harness.words.operation import WORKER_SHIFT, Flag, Operation, Outcome
+from harness.words.operation import WORKER_SHIFT, Flag, Operation, Outcome, display_id
 
 
 class Checker(Protocol):
@@ -111,7 +111,7 @@ class Consistency:
             before, when = self._sequential[scenario], "in the sequential pass"
         elif first is not operation:
             self._repeated += 1
-            before, when = first.route, f"in operation {first.id}"
+            before, when = first.route, f"in operation {display_id(first.id)}"
         else:
             return
         self._cases += 1

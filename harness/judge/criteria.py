@@ -131,7 +131,7 @@ def read_criteria(path: Path) -> tuple[Criterion, ...]:
 
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise CriteriaError(f"{path}: cannot read criteria: {reason}") from error

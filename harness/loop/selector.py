@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import selectors
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gevent.hub import Hub
@@ -86,8 +85,8 @@ class HubSelector(selectors.BaseSelector):
         self._keys.clear()
 
     def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        """Return a view of the watched descriptors: fd to key."""
-        return MappingProxyType(self._keys)
+        """Return a view of what is watched, to be asked by descriptor or by file object."""
+        return _Watched(self, self._keys)
 
     def get_key(self, fileobj: FileDescriptorLike) -> selectors.SelectorKey:
         """Return the key of ``fileobj``; raise KeyError when it is not watched."""
@@ -118,6 +117,23 @@ class HubSelector(selectors.BaseSelector):
         # libev reports a descriptor it cannot watch as -1: both sides are told, and find the error themselves.
         self.fired[fd] = events & _BOTH
         self._notify()
+
+
+class _Watched(Mapping[Any, selectors.SelectorKey]):
+    """What ``HubSelector.get_map()`` returns."""
+
+    def __init__(self, selector: HubSelector, keys: dict[int, selectors.SelectorKey]) -> None:
+        self._selector = selector
+        self._keys = keys
+
+    def __getitem__(self, fileobj: FileDescriptorLike) -> selectors.SelectorKey:
+        return self._selector.get_key(fileobj)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
 
 
 def _fileno(fileobj: FileDescriptorLike) -> int:

@@ -184,6 +184,7 @@ class ServedLoop(HubTimers):
                 raise
             except BaseException as error:  # noqa: BLE001 - as Handle._run does
                 self._on_callback_error(handle, error)
+        handle = None  # an exception holds this frame, and the task of the last handle holds the exception
 
     def _run_watched(self, handle: Any) -> None:
         """Run ``handle`` as debug mode wants it: with a warning when it takes long."""

@@ -14,7 +14,6 @@ from typing import NamedTuple, TextIO
 
 from harness.measure.histogram import Histogram, bucket_of
 from harness.words.clock import Epoch
-from harness.words.errors import printable
 from harness.words.operation import Operation
 
 PERCENTS = (50.0, 90.0, 95.0, 99.0, 99.9)
@@ -179,9 +178,13 @@ def write_header(file: TextIO) -> None:
 
 def write_rows(file: TextIO, rows: Iterable[tuple[Key, Cell]], users: int | None) -> None:
     """Append rows of one second to ``series.csv``; ``users`` is empty where nobody measured it."""
-    writer = csv.writer(file, lineterminator="\n")
+    plain = csv.writer(file, lineterminator="\n")
+    quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
     for key, cell in rows:
-        writer.writerow(_fields(key, cell, users))
+        fields = _fields(key, cell, users)
+        # csv quotes a lone carriage return only where it ends lines, and readers take it for the end of one
+        writer = quoted if any(isinstance(field, str) and "\r" in field for field in fields) else plain
+        writer.writerow(fields)
 
 
 def _fields(key: Key, cell: Cell, users: int | None) -> list[object]:
@@ -190,7 +193,7 @@ def _fields(key: Key, cell: Cell, users: int | None) -> list[object]:
         for value in cell.histogram.percentiles_us(PERCENTS)
     )
     return [
-        *("" if field is None else printable(field) if isinstance(field, str) else field for field in key),
+        *("" if field is None else field for field in key),
         cell.count,
         f"{cell.sum_ns / 1e6:.6f}",
         f"{(cell.min_ns or 0) / 1e6:.6f}",

@@ -46,7 +46,9 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
     totals = Totals(dict(facts.labels))
     checks = check(read_operations(parts_of(run.history, "operations").paths), checkers, [totals])
     series = _read(run.series)
-    measured = {"consistency": consistency.percent, "accuracy": accuracy.percent}
+    decided_by = {entry.name for entry in checks if entry.status is not Status.UNKNOWN}
+    percents = {checker.name: checker.percent for checker in (consistency, accuracy)}
+    measured = {name: value for name, value in percents.items() if name in decided_by}
     decided = judge_criteria(criteria, series, measured)
     in_series = sum(row.cell.count for row in series)
     content = totals.as_json()

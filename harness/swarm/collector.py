@@ -47,7 +47,7 @@ class Collector:
         self._merged = Merged()
         self._parts = PartWriter(run.history)
         self._queue: Queue[tuple[str, int, bytes] | None] = Queue()
-        self._series = run.series.open("w", encoding="utf-8", newline="")
+        self._series = run.series.open("w", encoding="utf-8", errors="backslashreplace", newline="")
         self._written_to = 0
         self._late = False
         self.workers: dict[int, WorkerRecord] = {}
@@ -111,7 +111,7 @@ class Collector:
             merged.merge_cell(row.key, row.cell)
             users[row.key.second] = row.users
         partial = self._run.series.with_suffix(".partial")
-        with partial.open("w", encoding="utf-8", newline="") as file:
+        with partial.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             write_header(file)
             for second in merged.seconds():
                 write_rows(file, merged.pop_before(second + 1), users[second])

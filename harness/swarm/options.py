@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from locust.argument_parser import LocustArgumentParser
 
@@ -37,6 +38,10 @@ class Options:
         return self.deadline_ms / 1000
 
 
+# What LocustArgumentParser.add_argument puts on an action, and the add_argument of a group does not (locust 2.47).
+_IN_WEB_UI = {"include_in_web_ui": True, "is_secret": False, "is_required": False, "is_multiple": False}
+
+
 def _whole(least: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         try:
@@ -61,7 +66,12 @@ def add_options(parser: LocustArgumentParser) -> None:
     # A user stopped in mid-operation is a cancelled operation: let those end that are about to.
     parser.set_defaults(stop_timeout=STOP_TIMEOUT)
     group = parser.add_argument_group("RouteSwarm", "What to test, with what, and how to judge it")
-    add = group.add_argument
+
+    def add(*names: str, **settings: Any) -> None:
+        action = group.add_argument(*names, **settings)
+        for name, value in _IN_WEB_UI.items():
+            setattr(action, name, value)
+
     add(
         "--target",
         metavar="module:attribute",

@@ -28,6 +28,7 @@ class RouteUser(User):
     """
 
     abstract = True
+    host = "in process"  # Locust asks for one; there is no other
     wait_time = between(0.1, 0.5)
     priorities: Collection[int] = range(10)
     client: StageflowClient

@@ -167,7 +167,10 @@ def route_label(value: object) -> tuple[str | None, Flag | None]:
         return None, Flag.NO_ROUTE
     flag = None if isinstance(value, str) else Flag.MALFORMED
     text = value if isinstance(value, str) else _repr(value)
+    shown = printable(text[:ROUTE_LABEL_LIMIT])
     if len(text) > ROUTE_LABEL_LIMIT:
+        flag = flag or Flag.OVERSIZED
+    if max(len(text), len(shown)) > ROUTE_LABEL_LIMIT:
         checksum = crc32(text.encode("utf-8", "surrogatepass"))
-        return f"{printable(text[: ROUTE_LABEL_LIMIT - 10])}…#{checksum:08x}", flag or Flag.OVERSIZED
-    return printable(text), flag
+        shown = f"{shown[: ROUTE_LABEL_LIMIT - 10]}…#{checksum:08x}"
+    return shown, flag

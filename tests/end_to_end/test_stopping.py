@@ -59,6 +59,7 @@ def assert_ended(run: KeptRun, code: int, process: LocustProcess) -> None:
 def start_in_mid_run(folder: Folder, *arguments: object, target: str) -> LocustProcess:
     process = folder.headless(*LOAD, *arguments, target=target)
     process.wait_for(RUNNING)
+    folder.wait_for_history(parts=1)
     return process
 
 
@@ -81,8 +82,18 @@ def test_a_second_interrupt_at_once_leaves_a_directory_that_loads(folder: Folder
     assert_ended(folder.run, code, process)
 
 
+def test_an_interrupt_as_soon_as_the_users_are_there(folder: Folder, spread: list[str]) -> None:
+    process = folder.headless(*LOAD, *spread, target="fast:slow")
+    process.wait_for(RUNNING)
+    process.interrupt()
+    code = process.wait()
+    assert_ended(folder.run, code, process)
+    assert code == 0, folder.run.verdict["reason"]
+
+
 def test_operations_that_do_not_end_in_time_are_cancelled(folder: Folder, spread: list[str]) -> None:
-    process = start_in_mid_run(folder, *spread, "--stop-timeout", 1, target="fast:stuck")
+    process = folder.headless(*LOAD, *spread, "--stop-timeout", 1, target="fast:stuck")
+    process.wait_for(RUNNING)
     process.interrupt()
     code = process.wait()
     run = folder.run

@@ -92,7 +92,7 @@ def test_selector_reports_what_is_ready_and_only_once():
     selector = HubSelector(get_hub(), lambda: told.append(1))
     ours, theirs = socket.socketpair()
     key = selector.register(ours, selectors.EVENT_READ, "data")
-    assert selector.get_key(ours) == selector.get_map()[ours.fileno()] == key
+    assert selector.get_key(ours) == selector.get_map()[ours.fileno()] == selector.get_map()[ours] == key
     theirs.send(b"x")
     gevent.sleep(0.01)
     assert told == [1]
