@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -76,9 +75,11 @@ def _run(arguments: list[str]) -> int:
 
 def _golden(asked: argparse.Namespace) -> int:
     from harness.load.corpus import DEFAULT_CORPUS, read_corpus, write_corpus
+    from harness.loop import HubLoop
     from harness.target.find import find_target
     from harness.target.golden import compare, with_golden
-    from harness.target.runner import TargetRunner, run_sequential
+    from harness.target.runner import TargetRunner
+    from harness.target.sequential import run_sequential
 
     source = Path(asked.corpus) if asked.corpus else DEFAULT_CORPUS
     if asked.write == "" and not asked.corpus:
@@ -93,8 +94,9 @@ def _golden(asked: argparse.Namespace) -> int:
         transient=True,
         disable=not sys.stderr.isatty(),
     )
-    passed = asyncio.run(run_sequential(runner, scenarios, asked.deadline_ms / 1000))
-    diff = compare(corpus.scenarios, (operation for operation, _ in passed))
+    loop = HubLoop()
+    loop.start()
+    diff = compare(corpus.scenarios, run_sequential(loop, runner, scenarios, asked.deadline_ms / 1000))
     for title, changes in (("changed", diff.changed), ("new", diff.new), ("undecided", diff.undecided)):
         for change in changes[:SHOWN]:
             text = change.scenario.text if len(change.scenario.text) <= 60 else f"{change.scenario.text[:59]}…"

@@ -7,13 +7,9 @@ from typing import Any
 
 from gevent.hub import Hub, Waiter
 
-from harness.words.errors import RouteSwarmError
+from harness.words.errors import DeadlineExceeded
 
 _LONGEST_S = 24 * 3600.0  # of one timer; a deadline may be further off
-
-
-class DeadlineExceeded(RouteSwarmError):  # noqa: N818 - the operation's outcome, not a fault
-    """An operation was not over when its deadline passed. Its task was asked to cancel, and not waited for."""
 
 
 class Deadlines:

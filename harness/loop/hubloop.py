@@ -81,6 +81,8 @@ class HubLoop(HubServices, ServedLoop):
 
     def stop_service(self) -> None:
         """Undo ``start()``. Greenlets that wait in ``drive`` get a RuntimeError. Idempotent."""
+        if getcurrent() is self._runner:
+            raise RuntimeError("Cannot close a running event loop")  # as asyncio says to a task that tries
         if self._thread_id is None or self._parked is not None:
             return
         for waiter in self._driven.values():

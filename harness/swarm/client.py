@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
-import gevent
-from greenlet import GreenletExit
 from locust.exception import StopUser
 from locust.runners import STATE_CLEANUP
 
 from harness.load.corpus import Scenario
-from harness.loop import DeadlineExceeded
 from harness.swarm.session import Session
 from harness.target.runner import NO_DECISION
+from harness.target.sequential import drive_operation
 from harness.target.tracing import Trace
 from harness.words.clock import now_ns
-from harness.words.errors import one_line
-from harness.words.operation import Decision, Operation, Outcome, operation_id
+from harness.words.operation import Operation, Outcome, operation_id
 
 if TYPE_CHECKING:
     from locust import User
@@ -65,17 +61,14 @@ class StageflowClient:
         trace = Trace()
         stop: BaseException | None = None
         start_ns = now_ns()
+        identity = session.identity(identifier, self._identity)
         try:
-            outcome, decision, error = session.loop.drive(
-                session.runner.run(scenario, session.identity(identifier, self._identity), trace), session.deadline_s
+            outcome, decision, error = drive_operation(
+                session.loop, session.runner, scenario, identity, trace, session.deadline_s
             )
-        except DeadlineExceeded:
-            outcome, decision = Outcome.TIMEOUT, NO_DECISION
-            error = f"no outcome within {session.deadline_s * 1000:g} ms"
-            trace.end_ns = None
-        except BaseException as raised:  # noqa: BLE001  # no sample is lost, whatever ends the wait
-            outcome, decision, error = _ended_by(raised)
-            stop = raised if isinstance(raised, (GreenletExit, gevent.Timeout)) else None
+        except BaseException as thrown:  # noqa: BLE001  # into this greenlet: its operation is not lost either
+            outcome, decision, error = Outcome.CANCELLED, NO_DECISION, "cancelled: the user was stopped"
+            stop = thrown
         resumed_ns = now_ns()
         operation = Operation(
             identifier,
@@ -117,12 +110,3 @@ class StageflowClient:
             exception=None if error is None else self._session.errors.of(error),
             context=operation,
         )
-
-
-def _ended_by(raised: BaseException) -> tuple[Outcome, Decision, str]:
-    """Return what an operation came to that ended by an exception instead of a reply."""
-    if isinstance(raised, GreenletExit):
-        return Outcome.CANCELLED, NO_DECISION, "cancelled: the user was stopped"
-    if isinstance(raised, (asyncio.CancelledError, gevent.Timeout)):
-        return Outcome.CANCELLED, NO_DECISION, one_line(raised)
-    return Outcome.FAILED, NO_DECISION, one_line(raised)

@@ -22,7 +22,7 @@ from harness.swarm.inputs import Inputs, load_runner
 from harness.swarm.manifest import first_manifest, stamp
 from harness.swarm.session import Delta
 from harness.swarm.statistics import RunCsvWriter
-from harness.target.runner import run_sequential
+from harness.target.sequential import run_sequential
 from harness.words.clock import Epoch
 from harness.words.errors import RecordError
 from harness.words.operation import Outcome
@@ -77,8 +77,7 @@ class Keeper:
         started = time.monotonic()
         runner = load_runner(self.inputs.options)
         self._loop.start()
-        passed = self._loop.drive(run_sequential(runner, sample, self.inputs.options.deadline_s, budget_s))
-        rows = [operation for operation, _ in passed]
+        rows = run_sequential(self._loop, runner, sample, self.inputs.options.deadline_s, budget_s)
         offset_ns = Epoch.of_this_process().offset_ns
         write_table(to_table(OPERATIONS, [to_batch(OPERATIONS, rows)], offset_ns), self.run.baseline)
         took = time.monotonic() - started

@@ -8,6 +8,7 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
+from harness.loop import use_native_logging_lock
 from harness.swarm import web
 from harness.swarm.local import Local
 from harness.swarm.master import Master
@@ -30,6 +31,7 @@ def on_init(environment: Environment, **_: object) -> None:
     if role is None:
         return
     install_buckets()
+    use_native_logging_lock()
     role.wire()
     if not isinstance(role, KeepingRole):
         return  # a worker's options come from the master

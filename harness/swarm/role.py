@@ -26,6 +26,9 @@ from harness.words.errors import ExitCode, RecordError, UsageError
 REPORT_INTERVAL_S = 1.0
 """Seconds between two reports of a worker. Locust's default of 3 s is what is lost when a worker dies."""
 
+INTERRUPTS_TAKEN = 3
+"""The Ctrl-C that ends the judging of a run without a verdict."""
+
 
 class Role:
     """RouteSwarm in one Locust process."""
@@ -165,7 +168,15 @@ class KeepingRole(Role):
             return
         if self._finishing is None:
             self._finishing = gevent.spawn(self._finish, self.keeper)
-        self._finishing.join()
+        impatience = 0
+        while not self._finishing.ready():
+            try:
+                self._finishing.join()
+            except KeyboardInterrupt:
+                impatience += 1
+                if impatience == INTERRUPTS_TAKEN:
+                    raise
+                say("the verdict is about to come; once more to end without it")
 
     def _finish(self, keeper: Keeper) -> None:
         self.gather(keeper)

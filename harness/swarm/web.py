@@ -6,15 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from flask import jsonify, make_response, request, send_file
+from flask import jsonify, make_response, request, send_from_directory
 from flask.typing import ResponseReturnValue
 from locust.env import Environment
-from locust.runners import STATE_INIT, STATE_STOPPED
+from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner
 
 from harness.words.errors import UsageError
 
 REPORT_PATH = "/routeswarm/report"
-View = Callable[[], ResponseReturnValue]
+View = Callable[..., ResponseReturnValue]
 
 
 def extend(environment: Environment, open_run: Callable[[], None]) -> None:
@@ -36,21 +36,29 @@ def extend(environment: Environment, open_run: Callable[[], None]) -> None:
     def swarm() -> ResponseReturnValue:
         if environment.runner is None or environment.runner.state not in (STATE_INIT, STATE_STOPPED):
             return start()  # the form edits a run that goes on
+        if isinstance(environment.runner, MasterRunner) and not environment.runner.clients.ready:
+            return refusal("no worker is ready yet")
         before = dict(options)
         options.update({name: request.form[name] for name in options.keys() & request.form.keys() & OURS})
         try:
             open_run()
         except UsageError as error:
             options.update(before)
-            return jsonify({"success": False, "message": str(error), "host": environment.host})
+            return refusal(str(error))
         return start()
 
-    def report() -> ResponseReturnValue:
-        newest = Path(options["results_dir"] or "results").resolve() / "latest" / "report.html"
-        return send_file(newest) if newest.exists() else make_response("No run has ended yet.", 404)
+    def refusal(reason: str) -> ResponseReturnValue:
+        return jsonify({"success": False, "message": reason, "host": environment.host})
+
+    def report(name: str = "report.html") -> ResponseReturnValue:
+        newest = Path(options["results_dir"] or "results").resolve() / "latest"
+        if not (newest / "report.html").exists():
+            return make_response("No run has ended yet.", 404)
+        return send_from_directory(newest, name)
 
     web_ui.app.view_functions["locust.swarm"] = protected(swarm)
     web_ui.app.add_url_rule(REPORT_PATH, "routeswarm.report", protected(report))
+    web_ui.app.add_url_rule(f"{REPORT_PATH.rsplit('/', 1)[0]}/<path:name>", "routeswarm.file", protected(report))
 
 
 OURS = frozenset({"target", "graph_scope", "corpus", "criteria", "deadline_ms", "seed", "baseline_size", "results_dir"})

@@ -58,6 +58,9 @@ class Worker(Role):
 
     def on_test_stop(self) -> None:
         """Send the master everything that is left, with Locust's own statistics of the same operations."""
+        # Locust sleeps this long after the users have stopped, and is not ready for the next run meanwhile; the next
+        # spawn message sets it anew (runners.py, handle_message; locust 2.47).
+        self.environment.stop_timeout = 0.0
         last = self._loader.stop()
         if last is None:
             return

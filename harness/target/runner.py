@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
-from uuid import UUID
 
 from stageflow import Pipeline, StageKind
 from stageflow.pipeline.dag import UnifiedPipelineCancelled, UnifiedStageGraph, UnifiedStageSpec
@@ -15,7 +14,7 @@ from harness.target.target import ContextBuilder, DecisionReader, Identity, Rout
 from harness.target.tracing import Trace, current_trace, trace_stages
 from harness.words.clock import now_ns
 from harness.words.errors import TargetError, one_line
-from harness.words.operation import Decision, Operation, Outcome, SpanTuple, operation_id
+from harness.words.operation import Decision, Outcome
 
 GRAPH_SCOPES = ("shared", "per-request")
 
@@ -91,8 +90,8 @@ class TargetRunner:
     async def run(self, scenario: Scenario, identity: Identity, trace: Trace) -> Reply:
         """Run one operation and return what it came to; ``trace`` is filled on the way.
 
-        A failure that the target surfaces is an outcome, not an exception. Raised is only what is no ``Exception``:
-        a cancellation from outside the pipeline, ``SystemExit`` and their like.
+        Whatever the target raises is an outcome, ``SystemExit`` and its like included. Raised is only the cancellation
+        of the task itself.
         """
         current_trace.set(trace)
         try:
@@ -105,6 +104,14 @@ class TargetRunner:
             return Reply(Outcome.CANCELLED, NO_DECISION, one_line(cancelled))
         except Exception as error:  # noqa: BLE001  # whatever the target raises is this operation's outcome
             return Reply(Outcome.FAILED, NO_DECISION, one_line(_root(error)))
+        except GeneratorExit:
+            raise  # the coroutine is closed
+        except BaseException as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
+                raise
+            outcome = Outcome.CANCELLED if isinstance(error, asyncio.CancelledError) else Outcome.FAILED
+            return Reply(outcome, NO_DECISION, one_line(error))
         finally:
             trace.end_ns = now_ns()
 
@@ -126,63 +133,3 @@ def _in_order(graph: UnifiedStageGraph) -> list[UnifiedStageSpec]:
         done.update(spec.name for spec in ready)
         left = [spec for spec in left if spec.name not in done]
     return ordered
-
-
-def _ended_by(raised: BaseException) -> Reply:
-    """Return what an operation came to that ended by no ``Exception``; raise if it is the pass that shall end."""
-    task = asyncio.current_task()
-    if isinstance(raised, GeneratorExit) or (task is not None and task.cancelling()):
-        raise raised
-    outcome = Outcome.CANCELLED if isinstance(raised, asyncio.CancelledError) else Outcome.FAILED
-    return Reply(outcome, NO_DECISION, one_line(raised))
-
-
-async def run_sequential(
-    runner: TargetRunner, scenarios: Iterable[Scenario], deadline_s: float, budget_s: float | None = None
-) -> list[tuple[Operation, list[SpanTuple]]]:
-    """Run scenarios one after the other and return an operation and its spans for each.
-
-    A scenario past its deadline is a timeout, and the pass goes on. After ``budget_s`` seconds (None: never) no
-    further scenario is begun, so that the first is always run.
-    """
-    begun = now_ns()
-    nobody = Identity(*(UUID(int=purpose + 1) for purpose in range(4)))
-    passed: list[tuple[Operation, list[SpanTuple]]] = []
-    for ordinal, scenario in enumerate(scenarios):
-        if budget_s is not None and passed and now_ns() - begun > budget_s * 1e9:
-            break
-        trace = Trace()
-        start_ns = now_ns()
-        try:
-            async with asyncio.timeout(deadline_s):
-                reply = await runner.run(scenario, nobody, trace)
-        except TimeoutError:
-            reply = Reply(Outcome.TIMEOUT, NO_DECISION, "no outcome at the deadline")
-        except BaseException as raised:  # noqa: BLE001  # whatever a stage raises is this operation's outcome
-            reply = _ended_by(raised)
-        end_ns = now_ns() if trace.end_ns is None else trace.end_ns
-        decision = reply.decision
-        operation = Operation(
-            id=operation_id(0, ordinal),
-            worker=0,
-            user=0,
-            user_class="(sequential)",
-            scenario=scenario.id,
-            priority=scenario.priority,
-            expected_route=scenario.expected_route,
-            intended_ns=start_ns,
-            start_ns=start_ns,
-            entered_ns=trace.entered_ns,
-            end_ns=end_ns,
-            resumed_ns=end_ns,
-            outcome=reply.outcome,
-            route=decision.route,
-            asked_route=decision.asked_route,
-            confidence=decision.confidence,
-            tier=decision.tier,
-            attempts=decision.attempts,
-            flag=decision.flag,
-            error=reply.error,
-        )
-        passed.append((operation, trace.spans))
-    return passed

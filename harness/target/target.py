@@ -86,8 +86,9 @@ class RouteReader:
     def __call__(self, results: Results) -> Decision:
         """Return the decision of one run; ``flag`` says what is wrong with it."""
         if len(self._stages) == 1:
-            return self._read(results.get(self._stages[0]))
-        found = [self._read(results[name]) for name in self._stages if not _skipped(results.get(name))]
+            output = results.get(self._stages[0])
+            return self._plain(output.data if output is not None else {})
+        found = [self._read(results[name].data) for name in self._stages if not _skipped(results.get(name))]
         if not found:
             return Decision(None, flag=Flag.NO_ROUTE)
         return Decision(
@@ -101,16 +102,25 @@ class RouteReader:
             flag=next((decision.flag for decision in found if decision.flag is not None), None),
         )
 
-    def _read(self, output: StageOutput | None) -> Decision:
-        data = output.data if output is not None else {}
+    def _plain(self, data: Mapping[str, object]) -> Decision:
+        """Read what nearly every operation gives, a route and a confidence, on the target's own core."""
+        route = data.get(self._first_key)
+        if (
+            type(route) is str
+            and 0 < len(route) <= ROUTE_LABEL_LIMIT
+            and route.isprintable()
+            and _REPORTS.isdisjoint(data)
+        ):
+            return Decision(route, route, _share(data.get("confidence")))
+        return self._read(data)
+
+    def _read(self, data: Mapping[str, object]) -> Decision:
         value = data.get(self._first_key)
         if value is None:
             value = next((data[key] for key in self._keys if key in data), None)
         route, flag = route_label(value)
-        asked, tier, attempts = data.get("asked_route"), data.get("tier"), data.get("attempts")
-        if asked is None and tier is None and attempts is None:
-            return Decision(route, route, _share(data.get("confidence")), 0, 1, flag)
-        tier, attempts = _count(tier, 0), _count(attempts, 1)
+        asked = data.get("asked_route")
+        tier, attempts = _count(data.get("tier"), 0), _count(data.get("attempts"), 1)
         if tier is None or attempts is None:
             flag = flag or Flag.MALFORMED
         return Decision(
@@ -123,6 +133,7 @@ class RouteReader:
         )
 
 
+_REPORTS = frozenset({"asked_route", "tier", "attempts"})  # what a target that falls back reports besides
 COUNT_LIMIT = 32_767  # what the history keeps
 
 
@@ -159,8 +170,6 @@ def route_label(value: object) -> tuple[str | None, Flag | None]:
     A label has at most ``ROUTE_LABEL_LIMIT`` characters: a longer route keeps its head and a checksum, so that two
     long routes stay two.
     """
-    if type(value) is str and 0 < len(value) <= ROUTE_LABEL_LIMIT and value.isprintable():
-        return value, None  # what nearly every operation gives, on the target's own core
     if isinstance(value, Enum):
         value = value.value
     if value is None or value == "":

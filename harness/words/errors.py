@@ -47,6 +47,10 @@ class RunError(RouteSwarmError):
     """A run directory cannot be read, or holds something else."""
 
 
+class DeadlineExceeded(RouteSwarmError):  # noqa: N818  # the operation's outcome, not a fault
+    """An operation was not over when its deadline passed. Its task was asked to cancel, and not waited for."""
+
+
 def one_line(error: BaseException, limit: int = 300) -> str:
     """Return ``error`` as ``Type: message`` on one line of at most ``limit`` characters."""
     name = type(error).__name__

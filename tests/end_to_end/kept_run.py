@@ -48,8 +48,15 @@ class KeptRun:
     @cached_property
     def operations(self) -> list[Row]:
         """The operations, in the order in which their workers started them."""
-        rows = [row for part in sorted(self.path.glob("history/operations-*.parquet")) for row in _rows(part)]
-        return sorted(rows, key=lambda row: row["id"])
+        return sorted(self.rows("operations"), key=lambda row: row["id"])
+
+    def parts(self, table: str) -> list[Path]:
+        """Return the files of a table of the history."""
+        return sorted(self.path.glob(f"history/{table}-*.parquet"))
+
+    def rows(self, table: str) -> list[Row]:
+        """Return the rows of a table of the history."""
+        return [row for part in self.parts(table) for row in pq.read_table(part).to_pylist()]
 
     @cached_property
     def series(self) -> list[dict[str, str]]:
@@ -85,7 +92,7 @@ class KeptRun:
         assert report.rstrip().endswith("</html>")
         assert self.verdict["verdict"] in report
         assert self.manifest["t1"] is not None
-        assert list(self.path.glob("history/baseline-*.parquet"))
+        assert self.parts("baseline")
 
     def assert_conserved(self, *, least: int = 1) -> None:
         """Arrivals = outcomes = history = series = Locust's requests, and every operation is there once."""
@@ -102,7 +109,3 @@ class KeptRun:
         assert self.outcomes() == {outcome: self.totals[outcome] for outcome in OUTCOMES if self.totals[outcome]}
         assert self.status("conservation") == "VALID"
         assert self.status("recording") == "VALID"
-
-
-def _rows(part: Path) -> list[Row]:
-    return pq.read_table(part).to_pylist()

@@ -18,7 +18,7 @@ from typing import IO
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 LOCUSTFILE = REPOSITORY / "locustfiles" / "route.py"
-PATIENCE_S = 60.0
+PATIENCE_S = 45.0
 """How long anything may take: many times what it takes on an idle machine."""
 
 LOCUST_LOG = re.compile(r"^\[\d{4}-\d\d-\d\d [\d:,]+\] \S+/INFO/")
@@ -37,12 +37,12 @@ def free_port() -> int:
             return port
 
 
-def wait_until(condition: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
-    """Return when ``condition`` holds; fail the test, saying ``what``, if it never does."""
-    until = time.monotonic() + patience_s
+def wait_until(condition: Callable[[], bool], what: str, more: Callable[[], str] = str) -> None:
+    """Return when ``condition`` holds; fail the test, saying ``what`` and ``more``, if it never does."""
+    until = time.monotonic() + PATIENCE_S
     while not condition():
         if time.monotonic() > until:
-            raise AssertionError(f"never seen: {what}")
+            raise AssertionError(f"never seen: {what}\n{more()}")
         time.sleep(0.02)
 
 
@@ -94,6 +94,11 @@ class LocustProcess:
         return "\n".join([*self.stderr, *self.stdout])
 
     @property
+    def last_words(self) -> str:
+        """The end of what was written, for an assertion's message."""
+        return "\n".join(["...", *self.stderr[-40:]])
+
+    @property
     def own_lines(self) -> list[str]:
         """The lines on standard error that are not Locust's own log of what it does."""
         return [line for line in self.stderr if line.strip() and not LOCUST_LOG.match(line)]
@@ -105,10 +110,10 @@ class LocustProcess:
         def seen() -> bool:
             if sum(1 for line in [*self.stderr, *self.stdout] if wanted.search(line)) >= times:
                 return True
-            assert self.process.poll() is None, f"ended ({self.process.returncode}) before {pattern!r}:\n{self.said}"
+            assert self.process.poll() is None, f"ended ({self.process.returncode}) before {pattern!r}:\n{self.last_words}"
             return False
 
-        wait_until(seen, f"{pattern!r} in:\n{self.said}")
+        wait_until(seen, repr(pattern), lambda: self.last_words)
 
     def interrupt(self) -> None:
         """Press Ctrl-C: SIGINT to the whole group, as a terminal sends it."""
@@ -128,7 +133,7 @@ class LocustProcess:
         try:
             code = self.process.wait(patience_s)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"still running after {patience_s:g} s:\n{self.said}") from None
+            raise AssertionError(f"still running after {patience_s:g} s:\n{self.last_words}") from None
         for reader in self._readers:
             reader.join(5)
         return code

@@ -130,7 +130,7 @@ def test_an_unchanged_pipeline_in_whatever_form(folder: Folder, target: str, sco
     assert run.manifest["options"]["graph_scope"] == scope
     assert run.manifest["route_stages"] == ["pick"]
     assert {row["user_class"] for row in run.operations} == {"Impatient"}
-    assert len(list(run.path.glob("history/spans-*.parquet"))) > 0
+    assert run.parts("spans")
 
 
 def test_a_target_with_its_own_reader_and_context(folder: Folder) -> None:

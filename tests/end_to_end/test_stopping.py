@@ -12,7 +12,7 @@ from user_folder import Folder
 
 pytestmark = pytest.mark.slow
 
-LOAD = ("-u", 20, "-r", 20)
+LOAD = ("-u", 20, "-r", 20, "--baseline-size", 10)
 RUNNING = r"All users spawned.*20 total users"
 
 
@@ -50,7 +50,7 @@ ENDS = [interrupt, interrupt_twice, interrupt_while_judging, terminate, hang_up_
 
 
 def assert_ended(run: KeptRun, code: int, process: LocustProcess) -> None:
-    assert "Traceback" not in process.said, process.said
+    assert "Traceback" not in process.said, process.last_words
     run.assert_complete()
     run.assert_conserved(least=20)
     assert code == run.verdict["exit_code"]

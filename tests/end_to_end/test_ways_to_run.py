@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import urllib.parse
-import urllib.request
-
 import pytest
 from kept_run import KeptRun
 from locust_process import LOCUSTFILE, free_port, wait_until
 from user_folder import Folder, ports
+from web_ui import WebUi
 
 pytestmark = pytest.mark.slow
 
@@ -71,14 +68,13 @@ def test_web_ui_driven_over_http(folder: Folder, workers: int) -> None:
     spread = ["--processes", 2, *ports()] if workers == 2 else []
     process = folder.start("--web-host", "127.0.0.1", "--web-port", port, *spread)
     process.wait_for("Starting web interface")
-    ui = Http(port)
-    wait_until(ui.answers, "the web UI answers")
+    ui = WebUi(port)
     if workers == 2:
-        wait_until(lambda: len(ui.get("/stats/requests").get("workers", [])) == 2, "two workers")
+        wait_until(lambda: ui.ready_workers() == 2, "two workers")
     assert folder.runs == []  # nothing begins by itself
     for number in (1, 2):  # a second run of the same process is a run of its own
         assert ui.post("/swarm", user_count="10", spawn_rate="10")["success"] is True
-        wait_until(lambda: ui.requests() > 60, "60 requests")
+        folder.wait_for_history(parts=2, run=number)
         assert ui.post("/stop")["success"] is True
         process.wait_for("verdict  ", times=number)
         run = folder.runs[-1]
@@ -105,29 +101,3 @@ def test_the_default_locustfile_and_options_from_the_environment(folder: Folder)
     assert (code, run.verdict["verdict"]) == (0, "PASS")
     assert run.manifest["options"]["seed"] == 5
     assert run.manifest["options"]["target"] == "fast:pipeline"
-
-
-class Http:
-    """Locust's web UI as its own front end talks to it."""
-
-    def __init__(self, port: int) -> None:
-        self._root = f"http://127.0.0.1:{port}"
-
-    def answers(self) -> bool:
-        try:
-            self.get("/stats/requests")
-        except OSError:
-            return False
-        return True
-
-    def get(self, path: str) -> dict:
-        with urllib.request.urlopen(self._root + path, timeout=30) as answer:
-            return json.load(answer)
-
-    def post(self, path: str, **form: str) -> dict:
-        data = urllib.parse.urlencode(form).encode()
-        with urllib.request.urlopen(self._root + path, data, timeout=60) as answer:
-            return json.load(answer)
-
-    def requests(self) -> int:
-        return next((row["num_requests"] for row in self.get("/stats/requests")["stats"] if row["name"] == "Aggregated"), 0)

@@ -9,6 +9,7 @@ import pytest
 from locust_process import PATIENCE_S, free_port
 from playwright.sync_api import Page, expect, sync_playwright
 from user_folder import Folder
+from web_ui import WebUi
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 SWITCHES = (
@@ -36,9 +37,9 @@ def page() -> Iterator[Page]:
 
 def test_a_run_from_the_start_form_to_the_report(folder: Folder, page: Page) -> None:
     port = free_port()
-    site = f"http://127.0.0.1:{port}"
     process = folder.start("--web-host", "127.0.0.1", "--web-port", port, target="harness.stages.reference:build")
     process.wait_for("Starting web interface")
+    site = WebUi(port).root
     page.goto(site + "/routeswarm/report")
     expect(page.locator("body")).to_contain_text("No run has ended yet")
 
@@ -88,7 +89,7 @@ def test_a_run_from_the_start_form_to_the_report(folder: Folder, page: Page) -> 
     run.assert_conserved(least=20)
     assert run.manifest["options"]["target"] == "fast:pipeline"
     assert run.manifest["options"]["seed"] == 11
-    expect(page.locator("body")).to_contain_text("STOPPED")
+    expect(page.locator("body")).to_contain_text("stopped", ignore_case=True)
 
     page.goto(site + "/routeswarm/report")
     expect(page.locator("body")).to_contain_text(run.path.name)

@@ -25,7 +25,7 @@ class Router:
 
 class SlowRouter(Router):
     async def execute(self, ctx):
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.05)
         return await super().execute(ctx)
 
 
@@ -137,9 +137,13 @@ class Folder:
         return runs[0]
 
 
-    def wait_for_history(self, parts: int) -> None:
-        """Wait until the run has written that many parts of operations."""
-        wait_until(lambda: len(list(self.results.glob("2*/history/operations-*.parquet"))) >= parts, "parts")
+    def wait_for_history(self, parts: int, run: int = 1) -> None:
+        """Wait until the ``run``-th run has written ``parts`` parts of operations: one a second and worker."""
+
+        def written() -> bool:
+            return len(self.runs) >= run and len(self.runs[run - 1].parts("operations")) >= parts
+
+        wait_until(written, f"{parts} parts of history in run {run}", lambda: self.track[0].last_words)
 
 
 def ports() -> list[str]:

@@ -29,14 +29,14 @@ class Crashing:
         return Entry(self.name, Status.VALID, None, None, "")
 
 
-class Unprintable(Exception):
+class UnprintableError(Exception):
     def __str__(self) -> str:
         raise RuntimeError("no text")
 
 
 class Hostile(Crashing):
     def close(self) -> Entry:
-        raise Unprintable
+        raise UnprintableError
 
 
 def all_checkers(baseline):

@@ -115,7 +115,9 @@ class TestConsistency:
 
     def test_different_scenarios_may_have_different_routes(self, operation):
         baseline = [operation(scenario="a", route="x"), operation(scenario="b", route="y")]
-        entry = decided(Consistency(baseline), [operation(1, scenario="a", route="x"), operation(2, scenario="b", route="y")])
+        entry = decided(
+            Consistency(baseline), [operation(1, scenario="a", route="x"), operation(2, scenario="b", route="y")]
+        )
         assert entry.status is Status.VALID
 
     @pytest.mark.parametrize("outcome", UNDECIDED)

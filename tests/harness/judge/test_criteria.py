@@ -152,7 +152,9 @@ class TestBoundaries:
             (">", Status.FAIL, Status.FAIL, Status.PASS),
         ],
     )
-    @pytest.mark.parametrize("metric", ["p50_ms", "p90_ms", "p95_ms", "p99_ms", "p999_ms", "mean_ms", "min_ms", "max_ms"])
+    @pytest.mark.parametrize(
+        "metric", ["p50_ms", "p90_ms", "p95_ms", "p99_ms", "p999_ms", "mean_ms", "min_ms", "max_ms"]
+    )
     def test_a_latency_at_its_limit_is_judged_by_the_comparison(self, metric, compare, below, at, above):
         for value, expected in ((499.0, below), (500.0, at), (501.0, above)):
             assert status(f"{metric} {compare} 500", [row(values_ms=[value])]) is expected

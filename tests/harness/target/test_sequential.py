@@ -32,7 +32,9 @@ def test_each_scenario_becomes_one_operation_in_order_one_after_the_other(router
     operations = [operation for operation, _ in passed(drive(router(on(None, None))))]
     assert [op.scenario for op in operations] == [scenario.id for scenario in SCENARIOS]
     assert [op.id for op in operations] == list(range(6))
-    assert [(op.route, op.expected_route, op.priority) for op in operations] == [(f"r{n}", f"r{n}", n) for n in range(6)]
+    assert [(op.route, op.expected_route, op.priority) for op in operations] == [
+        (f"r{n}", f"r{n}", n) for n in range(6)
+    ]
     assert {op.outcome for op in operations} == {Outcome.OK}
     times = [time for op in operations for time in (op.intended_ns, op.start_ns, op.entered_ns, op.end_ns)]
     assert times == sorted(times)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from harness.words.errors import one_line
 
 
-class Unprintable(Exception):
+class UnprintableError(Exception):
     def __str__(self) -> str:
         raise RuntimeError("no text")
 
@@ -46,7 +46,7 @@ def test_a_message_of_ten_million_characters_is_cut():
 
 
 def test_an_error_that_cannot_be_shown_is_named_by_its_type():
-    assert "Unprintable" in one_line(Unprintable())
+    assert "UnprintableError" in one_line(UnprintableError())
 
 
 def test_an_error_line_can_be_encoded_whatever_the_target_put_into_it():

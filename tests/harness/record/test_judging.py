@@ -1,0 +1,263 @@
+"""Whole run directories, judged: what a run left behind decides its verdict."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from harness.judge.criteria import DEFAULT_CRITERIA, parse_criteria
+from harness.judge.entry import Status
+from harness.judge.verdict import Conclusion
+from harness.measure.series import Merged, Series, write_header, write_rows
+from harness.record.history import HistoryBuffer, PartWriter, parts_of
+from harness.record.judging import Facts, judge_run
+from harness.record.run_directory import create_run_directory
+from harness.words.clock import Epoch
+from harness.words.errors import ExitCode, RunError
+from harness.words.operation import Flag, Outcome
+
+CRITERIA = parse_criteria(DEFAULT_CRITERIA, "default")
+
+
+def facts(**known):
+    return Facts(**{"golden": True, "deadline_ms": 30_000.0, "arrivals": 200, "locust_requests": 200, **known})
+
+
+@pytest.fixture
+def run(tmp_path, operation):
+    """Return a function that makes a run directory of 200 operations of 10 scenarios at 100 users in two seconds.
+
+    ``change(n, operation)`` may replace or drop (None) any of them; ``only`` names the record it is changed in.
+    """
+
+    def make(change=lambda n, op: op, only=None, baseline=True, users=100):
+        directory = create_run_directory(tmp_path, "route.py")
+        plain = [operation(n * 10, scenario=f"s{n % 10}") for n in range(200)]
+        changed = [made for n, op in enumerate(plain) if (made := change(n, op)) is not None]
+        write_history(directory.history, changed if only in (None, "history") else plain)
+        write_series(directory.series, changed if only in (None, "series") else plain, users)
+        if baseline:
+            write_history(tmp_path, plain[:10])
+            (part,) = parts_of(tmp_path, "operations").paths
+            part.rename(directory.baseline)
+        return directory
+
+    return make
+
+
+def write_history(folder, operations):
+    buffer, writer = HistoryBuffer(Epoch(0)), PartWriter(folder)
+    for op in operations:
+        buffer.add(op, [("router", "route", op.start_ns, op.end_ns, "ok")])
+    for table, part in buffer.take().items():
+        if folder.name == "history" or table == "operations":
+            writer.write(table, 0, part)
+
+
+def write_series(path, operations, users):
+    series, merged = Series(Epoch(0)), Merged()
+    for op in operations:
+        series.add(op)
+    merged.merge(series.take())
+    with path.open("w", encoding="utf-8", newline="") as file:
+        write_header(file)
+        for second in merged.seconds():
+            write_rows(file, merged.pop_before(second + 1), users)
+
+
+def at(position, **fields):
+    """Return a change of one operation."""
+    return lambda n, op: op._replace(**fields) if n == position else op
+
+
+def failed(count, outcome=Outcome.FAILED):
+    """Return a change that makes the last ``count`` operations end undecided."""
+    nothing = {"route": None, "asked_route": None, "confidence": None, "error": "ValueError: x"}
+    return lambda n, op: op._replace(outcome=outcome, **nothing) if n >= 200 - count else op
+
+
+def statuses(entries):
+    return {entry.name: entry.status for entry in entries}
+
+
+def test_a_clean_run_passes_and_every_row_of_its_verdict_holds(run):
+    verdict = judge_run(run(), CRITERIA, facts())
+    assert (verdict.conclusion, verdict.exit_code) == (Conclusion.PASS, ExitCode.PASS)
+    assert set(statuses(verdict.criteria).values()) == {Status.PASS}
+    assert statuses(verdict.checks) == dict.fromkeys(
+        ("accuracy", "consistency", "conservation", "hang", "silent failure"), Status.VALID
+    )
+    assert statuses(verdict.validity) == {"workers": Status.VALID, "recording": Status.VALID}
+    assert [entry.name for entry in verdict.criteria] == [criterion.text for criterion in CRITERIA]
+
+
+def test_totals_are_those_of_the_history(run):
+    totals = judge_run(run(failed(3)), CRITERIA, facts(labels={"s1": "greeting"})).totals
+    assert (totals["operations"], totals["ok"], totals["failed"], totals["arrivals"]) == (200, 197, 3, 200)
+    assert totals["routes"] == {"fast": 197}
+    assert totals["errors"] == {"ValueError: x": 3}
+    assert totals["label_confusion"] == {"greeting": {"fast": 20}}
+    assert totals["users_max"] == 100
+
+
+class TestViolations:
+    @pytest.mark.parametrize(
+        ("change", "checks"),
+        [
+            (at(150, route="premium"), {"accuracy", "consistency"}),
+            (at(150, route="premium", expected_route="premium"), {"consistency"}),
+            (at(150, expected_route="premium"), {"accuracy"}),
+            (at(150, flag=Flag.MALFORMED), {"silent failure"}),
+            (at(150, route=None, flag=Flag.NO_ROUTE), {"accuracy", "consistency", "silent failure"}),
+            (failed(1, Outcome.TIMEOUT), {"hang"}),
+        ],
+    )
+    def test_one_bad_operation_of_200_fails_the_run_and_names_its_checkers(self, run, change, checks):
+        verdict = judge_run(run(change), CRITERIA, facts())
+        assert (verdict.conclusion, verdict.exit_code) == (Conclusion.FAIL, ExitCode.CHECKER)
+        assert {name for name, status in statuses(verdict.checks).items() if status is Status.INVALID} == checks
+
+    def test_an_operation_that_never_ended_fails_the_run(self, run):
+        verdict = judge_run(run(), CRITERIA, facts(arrivals=201))
+        assert (verdict.exit_code, statuses(verdict.checks)["conservation"]) == (ExitCode.CHECKER, Status.INVALID)
+
+    def test_an_operation_recorded_twice_fails_the_run(self, run):
+        verdict = judge_run(run(lambda n, op: op._replace(id=0) if n == 9 else op), CRITERIA, facts())
+        assert verdict.exit_code is ExitCode.CHECKER
+        assert statuses(verdict.checks)["conservation"] is Status.INVALID
+
+    def test_a_wrong_route_is_named_with_its_operation(self, run):
+        content = judge_run(run(at(150, route="premium")), CRITERIA, facts()).as_json()
+        assert content["checks"][0]["examples"] == ["0-1500"]
+        assert "s0: 'premium' instead of 'fast'" in content["checks"][0]["detail"]
+
+
+class TestCriteria:
+    def test_a_slow_run_fails_its_criterion(self, run):
+        slow = run(lambda n, op: op._replace(end_ns=op.end_ns + 600_000_000))
+        verdict = judge_run(slow, CRITERIA, facts())
+        assert (verdict.conclusion, verdict.exit_code) == (Conclusion.FAIL, ExitCode.CRITERION)
+        assert verdict.reason == "a criterion failed: p95_ms < 500 at users >= 100"
+
+    def test_one_failure_in_200_is_an_availability_below_99_9_percent(self, run):
+        verdict = judge_run(run(failed(1)), CRITERIA, facts())
+        assert (verdict.exit_code, verdict.criteria[2].actual) == (ExitCode.CRITERION, "99.5 %")
+
+    def test_a_load_that_was_never_reached_is_inconclusive(self, run):
+        verdict = judge_run(run(users=99), CRITERIA, facts())
+        assert (verdict.conclusion, verdict.exit_code) == (Conclusion.INCONCLUSIVE, ExitCode.INCONCLUSIVE)
+        assert verdict.reason == "not measured: p95_ms < 500 at users >= 100"
+
+    def test_users_that_nobody_measured_are_inconclusive(self, run):
+        verdict = judge_run(run(users=None), CRITERIA, facts())
+        assert verdict.exit_code is ExitCode.INCONCLUSIVE
+        assert verdict.totals["users_max"] is None
+
+    def test_consistency_is_the_checker_s_own_number(self, run):
+        verdict = judge_run(run(at(150, route="premium")), CRITERIA, facts())
+        assert (verdict.criteria[1].status, verdict.criteria[1].actual) == (Status.FAIL, "99.5 %")
+
+
+class TestDoubt:
+    def test_a_lost_worker_is_inconclusive_and_named(self, run):
+        verdict = judge_run(run(), CRITERIA, facts(lost_workers=("w2 on host",), arrivals=None, locust_requests=None))
+        assert (verdict.conclusion, verdict.exit_code) == (Conclusion.INCONCLUSIVE, ExitCode.INCONCLUSIVE)
+        assert "w2 on host" in verdict.validity[0].detail
+        assert statuses(verdict.checks)["conservation"] is Status.UNKNOWN
+
+    def test_a_lost_worker_does_not_hide_a_wrong_route(self, run):
+        verdict = judge_run(run(at(150, route="premium")), CRITERIA, facts(lost_workers=("w2",), arrivals=None))
+        assert verdict.exit_code is ExitCode.CHECKER
+
+    @pytest.mark.parametrize("record", ["series", "history"])
+    def test_records_that_disagree_are_inconclusive_or_worse_and_both_counts_are_shown(self, run, record):
+        lost = run(lambda n, op: None if n == 60 else op, only=record)
+        verdict = judge_run(lost, CRITERIA, facts())
+        assert verdict.exit_code in {ExitCode.INCONCLUSIVE, ExitCode.CHECKER}
+        recording = verdict.validity[1]
+        assert recording.status is Status.INVALID
+        assert {"history": "history 199, series 200", "series": "history 200, series 199"}[record] in recording.actual
+
+    def test_a_request_that_locust_did_not_see_is_inconclusive(self, run):
+        verdict = judge_run(run(), CRITERIA, facts(locust_requests=199))
+        assert verdict.exit_code is ExitCode.INCONCLUSIVE
+        assert verdict.validity[1].actual == "history 200, series 200, Locust 199"
+
+    def test_statistics_that_were_reset_in_locust_are_not_compared(self, run):
+        assert judge_run(run(), CRITERIA, facts(locust_requests=None)).exit_code is ExitCode.PASS
+
+    def test_data_that_could_not_be_written_is_inconclusive_and_the_reason_is_told(self, run):
+        verdict = judge_run(run(), CRITERIA, facts(errors=("history: disk full",)))
+        assert verdict.exit_code is ExitCode.INCONCLUSIVE
+        assert verdict.validity[1].detail == "history: disk full"
+
+    def test_operations_that_we_failed_to_write_down_are_no_violation_of_the_target(self, run):
+        lost = run(lambda n, op: None if n >= 190 else op, only="history")
+        verdict = judge_run(lost, CRITERIA, facts(errors=("history: disk full",)))
+        assert (verdict.conclusion, verdict.exit_code) == (Conclusion.INCONCLUSIVE, ExitCode.INCONCLUSIVE)
+
+    def test_a_run_without_operations_is_inconclusive(self, run):
+        empty = run(lambda n, op: None)
+        verdict = judge_run(empty, CRITERIA, facts(arrivals=0, locust_requests=0))
+        assert (verdict.conclusion, verdict.exit_code) == (Conclusion.INCONCLUSIVE, ExitCode.INCONCLUSIVE)
+        assert set(statuses((*verdict.criteria, *verdict.checks)).values()) == {Status.UNKNOWN}
+
+    def test_a_run_that_left_an_empty_folder_is_inconclusive(self, tmp_path):
+        bare = create_run_directory(tmp_path, "route.py")
+        verdict = judge_run(bare, CRITERIA, facts(arrivals=0, locust_requests=None))
+        assert verdict.exit_code is ExitCode.INCONCLUSIVE
+        assert verdict.totals["operations"] == 0
+
+    def test_a_run_without_a_sequential_pass_is_inconclusive_though_routes_recurred(self, run):
+        verdict = judge_run(run(baseline=False), CRITERIA, facts())
+        assert verdict.exit_code is ExitCode.INCONCLUSIVE
+        assert statuses(verdict.checks)["consistency"] is Status.UNKNOWN
+        assert verdict.criteria[1].status is Status.UNKNOWN
+
+    def test_a_run_without_a_deadline_is_inconclusive(self, run):
+        verdict = judge_run(run(), CRITERIA, facts(deadline_ms=None))
+        assert verdict.reason == "not measured: hang"
+
+    def test_a_part_that_is_broken_is_named(self, run):
+        directory = run()
+        (directory.history / "operations-w000-000007.parquet").write_bytes(b"PAR1")
+        with pytest.raises(RunError, match="operations-w000-000007"):
+            judge_run(directory, CRITERIA, facts())
+
+    def test_a_series_that_is_broken_is_named(self, run):
+        directory = run()
+        directory.series.write_text("a,b\n1,2\n", encoding="utf-8")
+        with pytest.raises(RunError, match=r"series\.csv"):
+            judge_run(directory, CRITERIA, facts())
+
+    def test_an_unfinished_part_is_not_counted(self, run):
+        directory = run()
+        (directory.history / "operations-w000-000009.partial").write_bytes(b"PAR1")
+        assert judge_run(directory, CRITERIA, facts()).exit_code is ExitCode.PASS
+
+
+class TestConcerns:
+    RELAXED = parse_criteria("availability_pct >= 90\n", "x")
+
+    @pytest.mark.parametrize(
+        ("outcome", "told"), [(Outcome.FAILED, "2 operations failed"), (Outcome.SHED, "2 operations shed")]
+    )
+    def test_failed_and_shed_operations_within_the_criteria_are_a_concern(self, run, outcome, told):
+        verdict = judge_run(run(failed(2, outcome)), self.RELAXED, facts())
+        assert (verdict.conclusion, verdict.exit_code, verdict.reason) == (Conclusion.CONCERNS, ExitCode.PASS, told)
+
+    def test_what_the_end_of_the_run_cancelled_is_no_concern(self, run):
+        assert judge_run(run(failed(5, Outcome.CANCELLED)), CRITERIA, facts()).conclusion is Conclusion.PASS
+
+    def test_errors_that_the_target_logged_are_a_concern_and_warnings_are_not(self, run):
+        logged = Counter(ERROR=2, CRITICAL=1, WARNING=5)
+        verdict = judge_run(run(), CRITERIA, facts(log_records=logged))
+        assert (verdict.conclusion, verdict.reason) == (Conclusion.CONCERNS, "the target logged 3 errors")
+        assert judge_run(run(), CRITERIA, facts(log_records={"WARNING": 5})).conclusion is Conclusion.PASS
+
+    def test_a_corpus_without_golden_routes_is_a_concern_only(self, run):
+        ungolden = run(lambda n, op: op._replace(expected_route=None))
+        verdict = judge_run(ungolden, CRITERIA, facts(golden=False))
+        assert (verdict.conclusion, verdict.exit_code) == (Conclusion.CONCERNS, ExitCode.PASS)
+        assert "accuracy is UNKNOWN" in verdict.reason
