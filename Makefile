@@ -29,7 +29,9 @@ lint: venv ## ruff, mypy --strict, import contracts
 	@$(BIN)/lint-imports
 
 bench: venv ## speed and memory, as ratios measured side by side
-	@for bench in benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
+	@$(BIN)/python benchmarks/bridge.py
+	@$(BIN)/python benchmarks/scaling.py
+	@$(BIN)/python benchmarks/memory.py
 
 clean: ## remove what the other targets made, but not results
 	@rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -39,7 +39,7 @@ def drive_plainly(users: int, seconds: float) -> dict[str, float]:
     from harness.target.target import Identity, default_context
 
     scenarios = read_corpus(DEFAULT_CORPUS).scenarios
-    identity = Identity(uuid4(), uuid4(), uuid4(), uuid4())
+    session = uuid4()
     graph = pipeline.build()
     latencies: list[int] = []
 
@@ -48,6 +48,7 @@ def drive_plainly(users: int, seconds: float) -> dict[str, float]:
         while (now := time.monotonic()) < end:
             at = (at + 7) % len(scenarios)
             start = time.monotonic_ns()
+            identity = Identity(uuid4(), uuid4(), session, session)
             results = await graph.run(default_context(scenarios[at], identity))
             assert results["router"].data["route"]
             if now >= begin:

@@ -1,7 +1,26 @@
-"""``python -m harness``: the commands that need no Locust."""
+"""``python -m harness``: ``run`` hands over to Locust with the default locustfile, the rest needs no Locust."""
+
+from __future__ import annotations
 
 import sys
+from pathlib import Path
 
-from harness.cli import main
 
-sys.exit(main())
+def run(arguments: list[str]) -> None:
+    """Hand over to Locust with the default locustfile; all of Locust's options apply."""
+    import locust.main  # monkey-patches the process, as it must before anything else is imported
+
+    import harness.swarm  # noqa: F401  # else --help, which Locust answers before it loads a locustfile, lacks ours
+
+    locustfile = Path(__file__).parent.parent / "locustfiles" / "route.py"  # beside the package, also when installed
+    sys.argv = ["locust", "-f", str(locustfile), *arguments]
+    locust.main.main()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["run"]:
+        run(sys.argv[2:])
+    else:
+        from harness.cli import main
+
+        sys.exit(main())

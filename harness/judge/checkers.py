@@ -156,14 +156,16 @@ class Consistency:
 class Conservation:
     """Arrivals = ok + failed + cancelled + timeout + shed, each operation once.
 
-    ``arrivals`` are counted by the clients before an operation starts, None where a worker's count was lost.
+    ``arrivals`` are counted by the clients before an operation starts, None where it is not known how many there were
+    or outcomes were lost on the harness's own side; ``why_unknown`` says which.
     """
 
     name = "conservation"
     required = True
 
-    def __init__(self, arrivals: int | None) -> None:
+    def __init__(self, arrivals: int | None, why_unknown: str = "arrivals were not counted") -> None:
         self._arrivals = arrivals
+        self._why_unknown = why_unknown
         self._outcomes = 0
         self._repeats = 0
         self._twice: list[int] = []
@@ -190,8 +192,7 @@ class Conservation:
             detail = f"operations with two outcomes: {self._repeats:,}, with none: {self._without:,}"
             return Entry(self.name, Status.INVALID, actual, "one each", detail, tuple(self._twice))
         if self._arrivals is None:
-            detail = "a worker was lost before it reported how many operations it had started"
-            return Entry(self.name, Status.UNKNOWN, actual, None, detail)
+            return Entry(self.name, Status.UNKNOWN, actual, None, self._why_unknown)
         target = f"{self._arrivals:,} arrivals"
         if not self._arrivals and not self._outcomes:
             return Entry(self.name, Status.UNKNOWN, actual, target, "no operation was started")

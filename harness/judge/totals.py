@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from harness.measure.histogram import Histogram
-from harness.words.operation import Operation, Outcome
+from harness.words.operation import LABELS_KEPT, OTHER, Operation, Outcome
 
 
 @dataclass(slots=True)
@@ -32,19 +32,18 @@ class Totals:
         if self.last_ns is None or operation.end_ns > self.last_ns:
             self.last_ns = operation.end_ns
         if operation.error is not None:
-            self.errors[operation.error] = self.errors.get(operation.error, 0) + 1
+            _count(self.errors, operation.error)
         if outcome is not Outcome.OK:
             return
         self.flagged += operation.flag is not None
         route = operation.route if operation.route is not None else "(none)"
-        self.routes[route] = self.routes.get(route, 0) + 1
+        route = _count(self.routes, route)
         response_ns = operation.end_ns - operation.intended_ns
         self.ok.add((response_ns + 500) // 1000)
         self.max_ns = max(self.max_ns, response_ns)
         label = self.labels.get(operation.scenario)
         if label is not None:
-            row = self.confusion.setdefault(label, {})
-            row[route] = row.get(route, 0) + 1
+            _count(self.confusion.setdefault(label, {}), route)
 
     @property
     def count(self) -> int:
@@ -76,6 +75,14 @@ class Totals:
             "errors": dict(sorted(self.errors.items(), key=lambda item: (-item[1], item[0]))[:20]),
             "label_confusion": {label: dict(sorted(row.items())) for label, row in sorted(self.confusion.items())},
         }
+
+
+def _count(counts: dict[str, int], text: str) -> str:
+    """Count a text of the target under itself, or under ``OTHER`` once there are ``LABELS_KEPT``; return which."""
+    if text not in counts and len(counts) >= LABELS_KEPT:
+        text = OTHER
+    counts[text] = counts.get(text, 0) + 1
+    return text
 
 
 def _ms(microseconds: int | None, max_ns: int) -> float | None:

@@ -22,7 +22,8 @@ SIGNIFICANT_DIGITS = 3
 
 _SUB_BUCKET_BITS = 11  # 2 * 10**3 values need 11 bits for a resolution of one part in a thousand
 _HALF_BITS = _SUB_BUCKET_BITS - 1
-_SUB_BUCKETS = 1 << _SUB_BUCKET_BITS
+SUB_BUCKETS = 1 << _SUB_BUCKET_BITS
+"""Values below this many microseconds have buckets of their own."""
 
 _OUTER_COOKIE = 0x1C849304 | 0x10
 _INNER_COOKIE = 0x1C849303 | 0x10
@@ -32,7 +33,7 @@ _INNER = struct.Struct(">iiiiqqd")
 
 def bucket_of(microseconds: int) -> int:
     """Return the bucket of a value in microseconds; values above one hour go into the last bucket."""
-    if microseconds < _SUB_BUCKETS:
+    if microseconds < SUB_BUCKETS:
         return microseconds
     if microseconds > HIGHEST_US:
         microseconds = HIGHEST_US
@@ -42,7 +43,7 @@ def bucket_of(microseconds: int) -> int:
 
 def highest_of(bucket: int) -> int:
     """Return the highest value in microseconds that falls into ``bucket``."""
-    if bucket < _SUB_BUCKETS:
+    if bucket < SUB_BUCKETS:
         return bucket
     shift = (bucket >> _HALF_BITS) - 1
     sub = (bucket & ((1 << _HALF_BITS) - 1)) | (1 << _HALF_BITS)

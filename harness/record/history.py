@@ -1,8 +1,8 @@
 """The history: every operation and every stage span of a run, as Parquet parts written while it goes.
 
 A worker buffers rows, turns them into Arrow batches of ``CHUNK`` rows (so that no single operation pays for many),
-and hands over the bytes of an Arrow stream once a second; whoever keeps the run directory writes each as one part.
-Times in a part are nanoseconds since the Unix epoch (``words.clock``).
+and hands over the bytes of an Arrow stream once a second; whoever keeps the run directory moves its times to the
+Unix epoch (``words.clock``) and writes it as one part.
 """
 
 from __future__ import annotations
@@ -62,46 +62,53 @@ assert tuple(OPERATIONS.names) == Operation._fields
 assert tuple(SPANS.names) == Span._fields
 
 
-def to_batch(schema: pa.Schema, rows: Iterable[tuple[object, ...]]) -> pa.RecordBatch:
+def to_batch(schema: pa.Schema, rows: Sequence[tuple[object, ...]]) -> pa.RecordBatch:
     """Return rows as an Arrow batch, as they are."""
-    columns = zip(schema.types, zip(*rows, strict=True), strict=True)
-    return pa.RecordBatch.from_arrays([pa.array(column, kind) for kind, column in columns], schema=schema)
+    # One pass over the rows as structs takes three quarters of the time of one conversion per column.
+    return pa.RecordBatch.from_struct_array(pa.array(rows, pa.struct(list(schema))))
 
 
-def to_table(schema: pa.Schema, batches: Sequence[pa.RecordBatch], offset_ns: int) -> pa.Table:
+def to_table(batches: Sequence[pa.RecordBatch], offset_ns: int) -> pa.Table:
     """Return batches as one table, with ``offset_ns`` added to every column of times."""
-    table = pa.Table.from_batches(batches, schema).combine_chunks()
-    for index, name in enumerate(schema.names):
+    table = pa.Table.from_batches(batches).combine_chunks()
+    for index, name in enumerate(table.schema.names):
         if name.endswith("_ns"):
-            table = table.set_column(index, schema.field(index), pc.add(table.column(index), offset_ns))
+            table = table.set_column(index, table.schema.field(index), pc.add(table.column(index), offset_ns))
     return table
 
 
+_OFFSET = b"offset_ns"
+
+
 class _Table:
-    """Rows of one table on their way out."""
+    """Rows of one table on their way out, as an Arrow stream that names the offset of its clock."""
 
     def __init__(self, schema: pa.Schema, offset_ns: int) -> None:
         self._schema = schema
-        self._offset_ns = offset_ns
-        self._batches: list[pa.RecordBatch] = []
+        self._stream_schema = schema.with_metadata({_OFFSET: str(offset_ns)})
+        self._sink: pa.BufferOutputStream | None = None
+        self._stream: pa.ipc.RecordBatchStreamWriter | None = None
         self.rows: list[tuple[object, ...]] = []
 
     def pack(self) -> None:
-        """Turn the buffered rows into a batch."""
-        if self.rows:
-            rows, self.rows = self.rows, []
-            self._batches.append(to_batch(self._schema, rows))
+        """Turn the buffered rows into a batch of the stream."""
+        if not self.rows:
+            return
+        if self._stream is None:
+            self._sink = pa.BufferOutputStream()
+            self._stream = pa.ipc.new_stream(self._sink, self._stream_schema)
+        self._stream.write_batch(to_batch(self._schema, self.rows))
+        self.rows.clear()
 
     def take(self) -> bytes | None:
         """Return everything buffered as the bytes of an Arrow stream, None where there is nothing."""
         self.pack()
-        batches, self._batches = self._batches, []
-        if not batches:
+        if self._stream is None or self._sink is None:
             return None
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, self._schema) as stream:
-            stream.write_table(to_table(self._schema, batches, self._offset_ns))
-        return bytes(sink.getvalue())
+        self._stream.close()
+        taken = self._sink.getvalue().to_pybytes()
+        self._stream = self._sink = None
+        return bytes(taken)
 
 
 class HistoryBuffer:
@@ -113,11 +120,11 @@ class HistoryBuffer:
 
     def add(self, operation: Operation, spans: Iterable[SpanTuple]) -> None:
         """Take one operation and its spans."""
-        identifier = operation.id
-        rows = self._operations.rows
+        rows, span_rows = self._operations.rows, self._spans.rows
         rows.append(operation)
+        identifier = operation.id
         for span in spans:
-            self._spans.rows.append((identifier, *span))
+            span_rows.append((identifier, *span))
         if len(rows) >= CHUNK:
             self._operations.pack()
             self._spans.pack()
@@ -146,7 +153,8 @@ class PartWriter:
         self._sequence[table, worker] = number + 1
         try:
             with pa.ipc.open_stream(part) as stream:
-                rows = stream.read_all()
+                offset_ns = int((stream.schema.metadata or {}).get(_OFFSET, 0))
+                rows = to_table(list(stream), offset_ns)
         except pa.ArrowException as error:
             raise RecordError(f"worker {worker}: no part of a history: {error}") from error
         write_table(rows, self._folder / f"{table}-w{worker:03d}-{number:06d}.parquet")
@@ -180,7 +188,7 @@ def write_table(rows: pa.Table, path: Path) -> None:
 def warm_up() -> None:
     """Make Arrow import now what it imports at its first conversion (pandas among it: 0.4 s, 200,000 objects)."""
     pa.array(["text"], pa.string()).to_pylist()
-    to_table(SPANS, [to_batch(SPANS, [(0, "", "", 0, 0, "")])], 0)
+    to_table([to_batch(SPANS, [(0, "", "", 0, 0, "")])], 0)
 
 
 class Parts(NamedTuple):

@@ -15,6 +15,7 @@ from harness.judge.verdict import Verdict, conclude
 from harness.measure.series import SeriesRow, read_series
 from harness.record.history import parts_of, read_operations
 from harness.record.run_directory import RunDirectory
+from harness.words.errors import RunError
 from harness.words.operation import Outcome
 
 
@@ -39,7 +40,7 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
     checkers: list[Checker] = [
         accuracy,
         consistency,
-        Conservation(facts.arrivals),
+        _conservation(facts),
         Hang(facts.deadline_ms),
         SilentFailure(),
     ]
@@ -58,8 +59,17 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
     return conclude(decided, checks, _validity(facts, totals.count, in_series), content, _concerns(totals, facts))
 
 
+def _conservation(facts: Facts) -> Conservation:
+    if facts.errors:
+        return Conservation(None, "operations could not be written down (see validity: recording)")
+    return Conservation(facts.arrivals, "a worker was lost before it reported how many operations it had started")
+
+
 def _read(path: Path) -> list[SeriesRow]:
-    return list(read_series(path)) if path.exists() else []
+    try:
+        return list(read_series(path)) if path.exists() else []
+    except ValueError as error:
+        raise RunError(str(error)) from error
 
 
 def _validity(facts: Facts, in_history: int, in_series: int) -> list[Entry]:

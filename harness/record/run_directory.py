@@ -6,6 +6,7 @@ leaves a directory that loads.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -92,7 +93,8 @@ def require_writable(results: Path) -> None:
     except OSError as error:
         raise UsageError(f"--results-dir {results}: cannot write results: {error.strerror or error}") from error
     finally:
-        probe.unlink(missing_ok=True) if results.is_dir() else None
+        with contextlib.suppress(OSError):
+            probe.unlink()
 
 
 def _require_space(folder: Path) -> None:
@@ -108,4 +110,8 @@ def _point_latest(results: Path, name: str) -> None:
     """Point ``results/latest`` at a run; atomic, so that two runs at once both leave a valid link."""
     link = results / f".latest-{secrets.token_hex(4)}"
     link.symlink_to(name, target_is_directory=True)
-    link.replace(results / "latest")
+    try:
+        link.replace(results / "latest")
+    except OSError:
+        link.unlink()
+        raise

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 from harness.judge.criteria import DEFAULT_CRITERIA, Criterion, parse_criteria, read_criteria
 from harness.load.corpus import DEFAULT_CORPUS, Corpus, Scenario, read_corpus
-from harness.swarm.options import REFERENCE_TARGET, Options
-from harness.target.find import find_target
+from harness.swarm.options import Options
+from harness.target.find import REFERENCE_TARGET, find_target
 from harness.target.runner import TargetRunner
 
 BASELINE_SIZE = 200

@@ -79,7 +79,7 @@ class Keeper:
         self._loop.start()
         rows = run_sequential(self._loop, runner, sample, self.inputs.options.deadline_s, budget_s)
         offset_ns = Epoch.of_this_process().offset_ns
-        write_table(to_table(OPERATIONS, [to_batch(OPERATIONS, rows)], offset_ns), self.run.baseline)
+        write_table(to_table([to_batch(OPERATIONS, rows)], offset_ns), self.run.baseline)
         took = time.monotonic() - started
         failed = sum(operation.outcome is not Outcome.OK for operation in rows)
         self._manifest["baseline"] = {"scenarios": len(rows), "failed": failed, "duration_s": round(took, 3)}

@@ -27,6 +27,7 @@ class Master(KeepingRole):
         super().__init__(environment, runner)
         self._master = runner
         self._reported = Event()
+        self._loading = False
 
     def wire(self) -> None:
         """Listen to Locust and to the workers."""
@@ -49,13 +50,14 @@ class Master(KeepingRole):
         """Announce the run to the workers; Locust's own spawn messages follow."""
         keeper = self.opened()
         keeper.begin()
+        self._loading = True
         self._announce(None)
         self.tick_every_second(keeper.collector.write_closed_seconds)
 
     def _announce(self, client_id: str | None) -> None:
         """Tell one worker, or all, of the run that begins or goes on."""
-        if self.keeper is None or self._finishing is not None:
-            return
+        if self.keeper is None or not self._loading or self._finishing is not None:
+            return  # a worker that connects before the run begins is told when it does
         workers = max(self._master.worker_count, 1)
         self._master.send_message(START, {"run_id": self.keeper.run.run_id, "workers": workers}, client_id)
 
@@ -67,6 +69,7 @@ class Master(KeepingRole):
 
     def gather(self, keeper: Keeper) -> None:
         """Have the workers report for the last time, and wait for those that still live."""
+        self._loading = False
         self._master.send_message(FINISH)
         with gevent.Timeout(FINAL_REPORT_S + (self.environment.stop_timeout or 0), False):
             while self._awaited(keeper):

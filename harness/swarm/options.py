@@ -10,10 +10,10 @@ from typing import Any
 
 from locust.argument_parser import LocustArgumentParser
 
+from harness.target.find import REFERENCE_TARGET
 from harness.target.runner import GRAPH_SCOPES
 from harness.words.errors import UsageError
 
-REFERENCE_TARGET = "harness.stages.reference:build"
 AUTO = "auto"
 STOP_TIMEOUT = "10"
 """Seconds that operations may take to end when the run ends, unless ``--stop-timeout`` says otherwise."""

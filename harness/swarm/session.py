@@ -17,12 +17,7 @@ from harness.swarm.inputs import Inputs
 from harness.target.target import Identity
 from harness.words.clock import Epoch, now_ns
 from harness.words.errors import UsageError
-from harness.words.operation import Operation, SpanTuple
-
-LABELS_KEPT = 200
-"""Distinct routes and errors that get rows of their own; a target that invents routes must not fill the memory."""
-
-OTHER = "(other)"
+from harness.words.operation import LABELS_KEPT, OTHER, Operation, SpanTuple, operation_id
 
 
 class Delta(TypedDict):
@@ -38,6 +33,16 @@ class Delta(TypedDict):
     final: bool
 
 
+def _uuid(number: int) -> UUID:
+    """Return the id of a number; ``UUID(int=...)`` spends 1 µs on the arguments it is not given."""
+    identifier = _new_object(UUID)
+    _set_int(identifier, number)
+    _set_is_safe(identifier, _UNKNOWN)
+    return identifier
+
+
+_new_object = object.__new__
+_UNKNOWN = SafeUUID.unknown
 _set_int = UUID.__dict__["int"].__set__  # slots of an object that is immutable once made
 _set_is_safe = UUID.__dict__["is_safe"].__set__
 
@@ -45,18 +50,18 @@ _set_is_safe = UUID.__dict__["is_safe"].__set__
 class Labels:
     """Texts from the target that become keys: the first ``LABELS_KEPT`` as they are, the rest as one."""
 
-    __slots__ = ("_kept",)
+    __slots__ = ("kept",)
 
     def __init__(self) -> None:
-        self._kept: set[str] = set()
+        self.kept: set[str] = set()
 
     def of(self, text: str) -> str:
         """Return the key for a text."""
-        if text in self._kept:
+        if text in self.kept:
             return text
-        if len(self._kept) >= LABELS_KEPT:
+        if len(self.kept) >= LABELS_KEPT:
             return OTHER
-        self._kept.add(text)
+        self.kept.add(text)
         return text
 
 
@@ -72,6 +77,7 @@ class Session:
         self.deadline_s = inputs.options.deadline_s
         self.arrivals = 0
         self.routes = Labels()
+        self._known_routes = self.routes.kept
         self.errors = Labels()
         self.log_records: Mapping[str, int] = {}
         self._users_started = 0
@@ -91,22 +97,16 @@ class Session:
         self.sample_users(self._users_before + 1)
         return ordinal
 
-    def uuid(self, number: int, purpose: int) -> UUID:
-        """Return an id that is unique in the run for its purpose (0 run, 1 request, 2 session, 3 user)."""
-        identifier = object.__new__(UUID)  # UUID(int=...) spends 1 µs on the arguments it is not given
-        _set_int(identifier, self._id_prefix | purpose << 88 | number)
-        _set_is_safe(identifier, SafeUUID.unknown)
-        return identifier
-
     def identity(self, operation: int, user: Identity) -> Identity:
-        """Return the ids of one operation of ``user``."""
-        return Identity(self.uuid(operation, 0), self.uuid(operation, 1), user.session_id, user.user_id)
+        """Return the ids of one operation of ``user``: its request and its pipeline run have the same, unique one."""
+        unique = _uuid(self._id_prefix | operation)
+        return Identity(unique, unique, user.session_id, user.user_id)
 
     def user_identity(self, ordinal: int) -> Identity:
         """Return the ids that all operations of a user share."""
-        number = self.worker << 40 | ordinal
-        nobody = self.uuid(0, 0)
-        return Identity(nobody, nobody, self.uuid(number, 2), self.uuid(number, 3))
+        number = self._id_prefix | operation_id(self.worker, ordinal)
+        nobody = _uuid(0)
+        return Identity(nobody, nobody, _uuid(number | 2 << 88), _uuid(number | 3 << 88))
 
     def deck(self, priorities: Collection[int], kind: str | None) -> Deck:
         """Return the deck of some priorities and a kind; of any kind where there is none of that kind.
@@ -132,9 +132,10 @@ class Session:
         """Write down one operation."""
         self._history.add(operation, spans)
         route = operation.route
-        if route is not None and self.routes.of(route) is OTHER:
-            operation = operation._replace(route=OTHER)
-        self._series.add(operation)
+        if route is None or route in self._known_routes or self.routes.of(route) is not OTHER:
+            self._series.add(operation)
+        else:
+            self._series.add(operation._replace(route=OTHER))
 
     def sample_users(self, users: int) -> None:
         """Note how many users run now; a second counts with the most it saw."""

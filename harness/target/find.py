@@ -16,6 +16,9 @@ from stageflow.pipeline.dag import UnifiedStageGraph
 from harness.target.target import Target
 from harness.words.errors import TargetError, one_line
 
+REFERENCE_TARGET = "harness.stages.reference:build"
+"""The target that ships with the harness; the shipped corpus's golden routes are its own."""
+
 
 def find_target(spec: str, *, seed: int = 0) -> Target:
     """Return the target of ``module:attribute``, importing the module from the current folder or the environment.

@@ -56,7 +56,7 @@ def _traced(name: str, kind: str, runner: Runner) -> Runner:
         outcome = "error"
         try:
             output = await runner(ctx)
-            outcome = output.status.value if isinstance(output, StageOutput) else "ok"
+            outcome = output.status if isinstance(output, StageOutput) else "ok"
             return output
         except asyncio.CancelledError:
             outcome = "cancelled"

@@ -21,6 +21,8 @@ class Outcome(StrEnum):
     TIMEOUT = "timeout"  # no outcome within the outer deadline
     SHED = "shed"  # refused by the target's declared rule
 
+    __hash__ = str.__hash__  # Enum's own is a Python call, several times per operation
+
 
 class Flag(StrEnum):
     """What is wrong with an operation whose outcome says ok."""
@@ -29,9 +31,18 @@ class Flag(StrEnum):
     MALFORMED = "malformed"  # the route is no text
     OVERSIZED = "oversized"  # the route was longer than ROUTE_LABEL_LIMIT characters
 
+    __hash__ = str.__hash__
+
 
 ROUTE_LABEL_LIMIT = 100
 """Characters of a route kept as its label; a longer one keeps its head and a checksum of the whole."""
+
+
+LABELS_KEPT = 200
+"""Distinct routes and errors that get rows of their own; a target that invents routes must not fill the memory."""
+
+OTHER = "(other)"
+"""What the further ones are counted as."""
 
 
 class Decision(NamedTuple):

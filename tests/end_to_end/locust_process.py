@@ -22,6 +22,11 @@ PATIENCE_S = 45.0
 """How long anything may take: many times what it takes on an idle machine."""
 
 LOCUST_LOG = re.compile(r"^\[\d{4}-\d\d-\d\d [\d:,]+\] \S+/INFO/")
+ENVIRONMENT = {
+    "PYTHONUNBUFFERED": "1",
+    # A master says "All users spawned" only if its workers' reports come in time, by default within a second.
+    "LOCUST_WAIT_FOR_WORKERS_REPORT_AFTER_RAMP_UP": str(PATIENCE_S),
+}
 _RANDOM = SystemRandom()  # pytest-randomly seeds the module's generator alike in all workers
 
 
@@ -64,7 +69,7 @@ class LocustProcess:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "locust", *arguments],
             cwd=folder,
-            env={**inherited, "PYTHONUNBUFFERED": "1", "COLUMNS": "200", **environment},
+            env={**inherited, **ENVIRONMENT, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
 
 import pytest
 
@@ -216,6 +217,15 @@ class TestConservation:
         entry = decided(Conservation(10), [operation(n) for n in (5, 7, 6)])
         assert entry.status is Status.INVALID
         assert "7 operations have no outcome" in entry.detail
+
+    def test_memory_does_not_grow_with_the_number_of_operations(self, operation):
+        checker, made = Conservation(None), operation()
+        tracemalloc.start()
+        for ordinal in range(50_000):
+            checker.add(made._replace(id=ordinal))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 1_000_000
 
     def test_arrivals_that_nobody_counted_are_unknown(self, operation):
         entry = decided(Conservation(None), [operation()])

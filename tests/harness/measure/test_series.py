@@ -28,7 +28,11 @@ LABELS = st.fixed_dictionaries(
         "outcome": st.sampled_from(list(Outcome)),
     }
 )
-MANY = st.lists(LABELS, max_size=40)
+# Few labels, so that rows of several workers meet; and many, so that nothing but equal labels does.
+FEW_LABELS = st.fixed_dictionaries(
+    {"ordinal": st.integers(0, 5), "response_ms": st.floats(0.001, 400.0), "route": st.sampled_from([None, "fast"])}
+)
+MANY = st.lists(FEW_LABELS, max_size=40) | st.lists(LABELS, max_size=40)
 
 
 def folded(operations, offset_ns=0):
@@ -111,6 +115,13 @@ def test_a_row_measures_from_the_intended_start(operation):
     ((_, cell),) = rows_of([folded([late])])
     assert (cell.sum_ns, cell.min_ns, cell.max_ns) == (100 * MS, 100 * MS, 100 * MS)
     assert cell.histogram.percentile_us(50.0) == pytest.approx(100_000, rel=0.001)
+
+
+@pytest.mark.parametrize(("response_ns", "microseconds"), [(499, 0), (500, 1), (1499, 1), (1500, 2)])
+def test_a_histogram_counts_the_nearest_microsecond(operation, response_ns, microseconds):
+    made = operation()
+    ((_, cell),) = rows_of([folded([made._replace(end_ns=made.intended_ns + response_ns)])])
+    assert cell.histogram.counts == {microseconds: 1}
 
 
 def test_what_was_taken_is_not_taken_again(operation):

@@ -231,7 +231,7 @@ def ten_thousand(operation):
         yield made
 
 
-def test_an_operation_of_a_realistic_run_takes_at_most_120_bytes_on_disk(operation, tmp_path):
+def test_an_operation_of_a_realistic_run_takes_at_most_64_bytes_on_disk(operation, tmp_path):
     # parts of about 300 operations: a second of 100 users with 0.3 s of think time
     writer, buffer = PartWriter(tmp_path), HistoryBuffer(Epoch(0))
     for ordinal, made in enumerate(ten_thousand(operation), start=1):
@@ -241,4 +241,4 @@ def test_an_operation_of_a_realistic_run_takes_at_most_120_bytes_on_disk(operati
     writer.write("operations", 0, buffer.take()["operations"])
     assert len(read(tmp_path)) == 10_000
     size = sum(path.stat().st_size for path in parts_of(tmp_path, "operations").paths)
-    assert size / 10_000 <= 120
+    assert size / 10_000 <= 64

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from uuid import UUID
 
 import pytest
 from stageflow import Pipeline
@@ -9,8 +10,9 @@ from stageflow.pipeline.dag import UnifiedStageGraph
 
 from harness.load.corpus import Scenario
 from harness.target.find import find_target
-from harness.target.runner import TargetRunner, run_sequential
-from harness.target.target import Target
+from harness.target.runner import TargetRunner
+from harness.target.target import Identity, Target
+from harness.target.tracing import Trace
 from harness.words.errors import TargetError
 
 PRELUDE = """\
@@ -33,8 +35,8 @@ def complaint(spec):
 
 def decided(spec, seed=0):
     runner = TargetRunner(find_target(spec, seed=seed), "shared", spec)
-    ((operation, _),) = asyncio.run(run_sequential(runner, [Scenario("s", "text", 4)], 5.0))
-    return operation.route
+    nobody = Identity(*(UUID(int=n) for n in range(4)))
+    return asyncio.run(runner.run(Scenario("s", "text", 4), nobody, Trace())).decision.route
 
 
 class TestGood:

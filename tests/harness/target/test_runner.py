@@ -11,10 +11,12 @@ from stageflow import BaseInterceptor, Pipeline, PipelineContext, StageKind, Sta
 from stageflow.pipeline.dag import UnifiedPipelineCancelled
 
 from harness.load.corpus import Scenario
-from harness.target.runner import NO_DECISION, Reply, run_sequential
+from harness.target.runner import NO_DECISION, Reply
 from harness.target.target import Identity, Target
+from harness.target.tracing import Trace
 from harness.words.operation import ROUTE_LABEL_LIMIT, Decision, Flag, Outcome
 
+NOBODY = Identity(*(UUID(int=n) for n in range(4)))
 ROUTED = Reply(Outcome.OK, Decision("fast", "fast", None, 0, 1, None), None)
 
 
@@ -96,28 +98,32 @@ class TestOutcomes:
         reply = drive(Target(router(dict), build_context=build_context))()
         assert reply.outcome is Outcome.CANCELLED
 
-    def test_a_cancellation_that_a_stage_raises_leaves_as_a_cancellation(self, router, drive):
+    def test_a_cancellation_that_a_stage_raises_is_this_operation_s_outcome(self, router, drive):
         driven = drive(router(raises(asyncio.CancelledError("mine"))))
 
         async def main():
-            with pytest.raises(asyncio.CancelledError):
-                await driven.one()
+            reply = await driven.one()
             assert asyncio.current_task().cancelling() == 0
+            return reply
 
-        asyncio.run(main())
+        reply = asyncio.run(main())
+        assert (reply.outcome, reply.decision) == (Outcome.CANCELLED, NO_DECISION)
+        assert reply.error.startswith("CancelledError")
         assert driven.trace.end_ns is not None
         assert [span[4] for span in driven.trace.spans] == ["cancelled"]
 
     def test_a_cancellation_from_outside_leaves_as_a_cancellation(self, router, drive):
+        entered = asyncio.Event()
+
         async def waits(ctx):
+            entered.set()
             await asyncio.Event().wait()
 
         driven = drive(router(waits))
 
         async def main():
             task = asyncio.create_task(driven.one())
-            while not driven.trace.entered_ns:
-                await asyncio.sleep(0)
+            await entered.wait()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
@@ -125,16 +131,16 @@ class TestOutcomes:
         asyncio.run(main())
         assert driven.trace.end_ns is not None
 
-    def test_system_exit_of_a_stage_is_not_turned_into_an_outcome(self, router, drive):
-        with pytest.raises(SystemExit):
-            drive(router(raises(SystemExit(5))))()
-
-    def test_what_is_no_exception_leaves_as_it_is_and_its_span_is_kept(self, router, drive):
+    def test_what_is_no_exception_fails_the_operation_and_its_span_is_kept(self, router, drive):
         driven = drive(router(raises(Refused("no"))))
-        with pytest.raises(Refused):
-            driven()
+        assert driven() == Reply(Outcome.FAILED, NO_DECISION, "Refused: no")
         assert [span[4] for span in driven.trace.spans] == ["error"]
         assert driven.trace.end_ns is not None
+
+    @pytest.mark.parametrize("error", [SystemExit(5), KeyboardInterrupt(5)])
+    def test_an_exit_that_the_target_asks_for_fails_the_operation_and_ends_no_worker(self, router, drive, error):
+        reply = drive(Target(router(lambda ctx: {}), read_decision=raises(error)))()
+        assert reply == Reply(Outcome.FAILED, NO_DECISION, f"{type(error).__name__}: 5")
 
     def test_an_error_that_cannot_be_shown_fails_the_operation_only(self, router, drive):
         class UnprintableError(Exception):
@@ -214,7 +220,8 @@ class TestTarget:
 
         driven = drive(router(spoils))
         scenario = Scenario("s", "text", 4, metadata={"history": [], "user": {}})
-        asyncio.run(run_sequential(driven.runner, [scenario, scenario, scenario], 5.0))
+        for _ in range(3):
+            asyncio.run(driven.runner.run(scenario, NOBODY, Trace()))
         assert seen == [([], {}, False)] * 3
         assert scenario.metadata == {"history": [], "user": {}}
 
