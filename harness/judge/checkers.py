@@ -243,8 +243,8 @@ class Hang:
         self._examples: list[int] = []
 
     def add(self, operation: Operation) -> None:
-        """Count one operation that could have hung: one that was cancelled before its deadline shows nothing."""
-        if operation.outcome is Outcome.CANCELLED:
+        """Count one operation that could have hung: one that we cancelled before its deadline shows nothing."""
+        if operation.flag is Flag.STOPPED:
             return
         self._cases += 1
         if operation.outcome is Outcome.TIMEOUT:

@@ -26,7 +26,7 @@ from harness.judge.entry import Entry, Status, percent
 from harness.measure.histogram import Histogram
 from harness.measure.series import SeriesRow
 from harness.words.errors import CriteriaError
-from harness.words.operation import Outcome
+from harness.words.operation import STOPPED_ROUTE, Outcome
 
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -147,6 +147,7 @@ class Window:
         self.min_ns: int | None = None
         self.max_ns = 0
         self.outcomes: dict[str, int] = {}
+        self.stopped = 0  # cancelled by the harness
         self.seconds: dict[int, int] = {}  # second -> operations
 
     def add(self, row: SeriesRow) -> None:
@@ -154,6 +155,8 @@ class Window:
         cell = row.cell
         self.seconds[row.key.second] = self.seconds.get(row.key.second, 0) + cell.count
         self.outcomes[row.key.outcome] = self.outcomes.get(row.key.outcome, 0) + cell.count
+        if row.key.route == STOPPED_ROUTE:
+            self.stopped += cell.count
         if row.key.outcome == Outcome.OK:
             self.ok.merge(cell.histogram.counts)
             self.sum_ns += cell.sum_ns
@@ -172,8 +175,7 @@ class Window:
         if metric == "throughput_rps":
             return self._throughput()
         if metric in ("availability_pct", "failed_pct"):
-            # what the run's own end cancelled says nothing about the target
-            judged = sum(self.outcomes.values()) - self.outcomes.get(Outcome.CANCELLED, 0)
+            judged = sum(self.outcomes.values()) - self.stopped
             return percent(ok if metric == "availability_pct" else judged - ok, judged)
         if not ok:
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from harness.measure.histogram import Histogram
-from harness.words.operation import LABELS_KEPT, OTHER, Operation, Outcome
+from harness.words.operation import LABELS_KEPT, OTHER, Flag, Operation, Outcome
 
 
 @dataclass(slots=True)
@@ -18,6 +18,7 @@ class Totals:
     errors: dict[str, int] = field(default_factory=dict)
     confusion: dict[str, dict[str, int]] = field(default_factory=dict)
     flagged: int = 0
+    stopped: int = 0  # cancelled by the harness
     ok: Histogram = field(default_factory=Histogram)
     max_ns: int = 0
     first_ns: int | None = None
@@ -26,6 +27,7 @@ class Totals:
     def add(self, operation: Operation) -> None:
         """Take one operation."""
         outcome = operation.outcome
+        self.stopped += operation.flag is Flag.STOPPED
         self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
         if self.first_ns is None or operation.intended_ns < self.first_ns:
             self.first_ns = operation.intended_ns
@@ -65,6 +67,7 @@ class Totals:
             **{outcome.value: self.outcomes.get(outcome, 0) for outcome in Outcome},
             "operations": self.count,
             "flagged": self.flagged,
+            "stopped": self.stopped,
             "duration_s": None if duration is None else round(duration, 3),
             "throughput_rps": round(self.count / duration, 3) if duration else None,
             "p50_ms": _ms(p50, self.max_ns),

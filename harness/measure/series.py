@@ -14,7 +14,7 @@ from typing import NamedTuple, TextIO
 
 from harness.measure.histogram import SUB_BUCKETS, Histogram, bucket_of
 from harness.words.clock import Epoch
-from harness.words.operation import Operation
+from harness.words.operation import STOPPED_ROUTE, Flag, Operation
 
 PERCENTS = (50.0, 90.0, 95.0, 99.0, 99.9)
 
@@ -74,7 +74,7 @@ class Series:
             operation.user_class,
             operation.priority,
             operation.expected_route,
-            operation.route,
+            operation.route if operation.flag is not Flag.STOPPED else STOPPED_ROUTE,
             operation.tier,
             operation.outcome,
         )

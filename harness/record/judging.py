@@ -96,8 +96,12 @@ def _recording(facts: Facts, in_history: int, in_series: int) -> Entry:
 
 
 def _concerns(totals: Totals, facts: Facts) -> list[str]:
-    seen = totals.outcomes
-    concerns = [f"{seen[o]:,} operations {o.value}" for o in (Outcome.FAILED, Outcome.SHED) if seen.get(o)]
+    seen = {**totals.outcomes, Outcome.CANCELLED: totals.outcomes.get(Outcome.CANCELLED, 0) - totals.stopped}
+    concerns = [
+        f"{seen[outcome]:,} operations {outcome.value}"
+        for outcome in (Outcome.FAILED, Outcome.CANCELLED, Outcome.SHED)
+        if seen.get(outcome)
+    ]
     if errors := facts.log_records.get("ERROR", 0) + facts.log_records.get("CRITICAL", 0):
         concerns.append(f"the target logged {errors:,} errors")
     return concerns

@@ -9,11 +9,10 @@ from locust.runners import STATE_CLEANUP
 
 from harness.load.corpus import Scenario
 from harness.swarm.session import Session
-from harness.target.runner import NO_DECISION
 from harness.target.sequential import drive_operation
 from harness.target.tracing import Trace
 from harness.words.clock import now_ns
-from harness.words.operation import Operation, Outcome, operation_id
+from harness.words.operation import Decision, Flag, Operation, Outcome, operation_id
 
 if TYPE_CHECKING:
     from locust import User
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 ROUTE = "ROUTE"
 FALLBACK = "FALLBACK"
 UNDECIDED = "(no decision)"
+_STOPPED = Decision(None, flag=Flag.STOPPED)
 
 
 class StageflowClient:
@@ -67,7 +67,7 @@ class StageflowClient:
                 session.loop, session.runner, scenario, identity, trace, session.deadline_s
             )
         except BaseException as thrown:  # noqa: BLE001  # into this greenlet: its operation is not lost either
-            outcome, decision, error = Outcome.CANCELLED, NO_DECISION, "cancelled: the user was stopped"
+            outcome, decision, error = Outcome.CANCELLED, _STOPPED, "cancelled: the user was stopped"
             stop = thrown
         resumed_ns = now_ns()
         operation = Operation(

@@ -51,10 +51,10 @@ def extend(environment: Environment, open_run: Callable[[], None]) -> None:
         return jsonify({"success": False, "message": reason, "host": environment.host})
 
     def report(name: str = "report.html") -> ResponseReturnValue:
-        newest = Path(options["results_dir"] or "results").resolve() / "latest"
-        if not (newest / "report.html").exists():
+        reports = sorted(Path(options["results_dir"] or "results").resolve().glob("*Z-*/report.html"))
+        if not reports:
             return make_response("No run has ended yet.", 404)
-        return send_from_directory(newest, name)
+        return send_from_directory(reports[-1].parent, name)
 
     web_ui.app.view_functions["locust.swarm"] = protected(swarm)
     web_ui.app.add_url_rule(REPORT_PATH, "routeswarm.report", protected(report))

@@ -25,11 +25,12 @@ class Outcome(StrEnum):
 
 
 class Flag(StrEnum):
-    """What is wrong with an operation whose outcome says ok."""
+    """What is odd about an operation, beyond its outcome."""
 
     NO_ROUTE = "no_route"  # a ROUTE stage answered without a route
     MALFORMED = "malformed"  # the route is no text
     OVERSIZED = "oversized"  # the route was longer than ROUTE_LABEL_LIMIT characters
+    STOPPED = "stopped"  # cancelled by the harness, whose user was stopped: says nothing about the target
 
     __hash__ = str.__hash__
 
@@ -43,6 +44,9 @@ LABELS_KEPT = 200
 
 OTHER = "(other)"
 """What the further ones are counted as."""
+
+STOPPED_ROUTE = "(stopped)"
+"""Route in the series of operations that the harness cancelled: they took none, and the target is not to blame."""
 
 
 class Decision(NamedTuple):

@@ -264,7 +264,7 @@ class TestHang:
         assert decided(Hang(1000.0), [timed_out]).status is Status.VALID
 
     def test_what_the_end_of_the_run_cancelled_shows_nothing(self, operation, undecided):
-        cancelled = [undecided(Outcome.CANCELLED, n) for n in range(1, 100)]
+        cancelled = [undecided(Outcome.CANCELLED, n, flag=Flag.STOPPED) for n in range(1, 100)]
         assert "0 of 1 " in decided(Hang(1000.0), [operation(0), *cancelled]).detail
         assert decided(Hang(1000.0), cancelled).status is Status.UNKNOWN
 

@@ -8,6 +8,7 @@ from harness.judge.criteria import DEFAULT_CRITERIA, judge_criteria, parse_crite
 from harness.judge.entry import Status
 from harness.measure.series import Cell, Key, SeriesRow
 from harness.words.errors import CriteriaError
+from harness.words.operation import STOPPED_ROUTE
 
 
 def row(second=0, values_ms=(5.0,), outcome="ok", users=10, route="fast"):
@@ -204,12 +205,12 @@ class TestMeasures:
         assert judged("min_ms < 5", rows).actual == "1 ms"
         assert judged("max_ms < 5", rows).actual == "9 ms"
 
-    def test_availability_counts_every_outcome_but_what_was_cancelled(self):
-        rows = [row(values_ms=[5.0] * 7)]
+    def test_availability_counts_every_outcome_but_what_the_harness_cancelled(self):
+        rows = [row(values_ms=[5.0] * 6)]
         rows += [row(values_ms=[5.0], outcome=outcome) for outcome in ("failed", "timeout", "shed", "cancelled")]
-        rows += [row(values_ms=[5.0] * 50, outcome="cancelled")]
-        assert judged("availability_pct > 0", rows).actual == "70 %"
-        assert judged("failed_pct > 0", rows).actual == "30 %"
+        rows += [row(values_ms=[5.0] * 50, outcome="cancelled", route=STOPPED_ROUTE)]
+        assert judged("availability_pct > 0", rows).actual == "60 %"
+        assert judged("failed_pct > 0", rows).actual == "40 %"
 
     def test_operations_count_every_outcome(self):
         rows = [row(outcome=outcome) for outcome in ("ok", "failed", "timeout", "shed", "cancelled")]
@@ -266,9 +267,10 @@ class TestWindows:
         entry = judged(f"{metric} < 500", [row(outcome="failed")])
         assert (entry.status, entry.detail) == (Status.UNKNOWN, "no operation ended ok")
 
-    def test_availability_is_zero_where_everything_failed_and_unknown_where_everything_was_cancelled(self):
+    def test_availability_is_zero_where_the_target_ended_nothing_ok_and_unknown_where_we_cancelled_everything(self):
         assert judged("availability_pct >= 99", [row(outcome="failed")]).actual == "0 %"
-        assert status("availability_pct >= 99", [row(outcome="cancelled")]) is Status.UNKNOWN
+        assert judged("availability_pct >= 99", [row(outcome="cancelled")]).actual == "0 %"
+        assert status("availability_pct >= 99", [row(outcome="cancelled", route=STOPPED_ROUTE)]) is Status.UNKNOWN
 
     @pytest.mark.parametrize(("metric", "checker"), [("consistency_pct", "consistency"), ("accuracy_pct", "accuracy")])
     def test_a_percentage_its_checker_did_not_measure_is_unknown(self, metric, checker):

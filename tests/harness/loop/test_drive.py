@@ -15,8 +15,7 @@ from gevent import monkey
 from gevent.threadpool import ThreadPool
 
 from harness.loop import HubLoop
-from harness.words.errors import DeadlineExceeded
-from harness.words.errors import RouteSwarmError
+from harness.words.errors import DeadlineExceeded, RouteSwarmError
 
 native_sleep = monkey.get_original("time", "sleep")
 
