@@ -131,7 +131,12 @@ def read_series(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     faults = ["series.csv ends in the middle of a row: that row is left out."] if whole != data else []
     frame = _parse(whole, path) if whole else _empty_series()
     if frame.empty:
-        faults.append("series.csv has no rows: no operation was recorded.")
+        recorded = any((path.parent / "history").glob("operations-*.parquet"))
+        faults.append(
+            "series.csv has no rows: the run was cut off in its first seconds; its operations are in history/."
+            if recorded
+            else "series.csv has no rows: no operation was recorded."
+        )
     return frame, tuple(faults)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import events
+from collections.abc import Callable
 from contextvars import Context, copy_context
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from greenlet import greenlet as RawGreenlet  # noqa: N812 - gevent's own name for it
@@ -25,6 +27,54 @@ class QuickHandle(events.Handle):
         self._cancelled = False
         self._repr = None
         self._source_traceback = None
+
+
+class QuickTimerHandle(events.TimerHandle):
+    """A timer handle made and cancelled without asking the loop for its debug mode: Stageflow does both per stage."""
+
+    __slots__ = ()
+
+    def __init__(self, when: float, callback: Any, args: Any, loop: Any, context: Context | None) -> None:
+        self._context = copy_context() if context is None else context
+        self._loop = loop
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._repr = None
+        self._source_traceback = None
+        self._when = when
+        self._scheduled = True
+
+    def cancel(self) -> None:
+        """Cancel the timer, and let go of what it would have called."""
+        if not self._cancelled:
+            self._loop._timer_handle_cancelled(self)
+            self._cancelled = True
+            self._callback = self._args = None  # type: ignore[assignment]  # as Handle.cancel does
+
+
+@lru_cache(maxsize=1)
+def step_type() -> type | None:
+    """Return the type of the callbacks by which C tasks have their next step run, None where tasks are no C tasks.
+
+    A task throws away the handle that ``call_soon`` returns for one (Modules/_asynciomodule.c), so none need be made.
+    """
+    callbacks: list[Callable[[], object]] = []
+
+    class Recorder:
+        def call_soon(self, callback: Callable[[], object], **_context: object) -> None:
+            callbacks.append(callback)
+
+        def get_debug(self) -> bool:
+            return False
+
+    async def nothing() -> None:
+        pass
+
+    loop: Any = Recorder()  # all of a loop that a task of one step asks for
+    asyncio.Task(nothing(), loop=loop)
+    callbacks[0]()  # end the task
+    return type(callbacks[0]) if asyncio.Task.__module__ == "_asyncio" else None
 
 
 def traced(handle: _H) -> _H:

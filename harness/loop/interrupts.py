@@ -4,33 +4,41 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable
+from time import monotonic
 from types import FrameType
 
 from gevent.hub import get_hub
 from greenlet import getcurrent
+
+PATIENCE_S = 1.0
+"""How long the hub may take to deliver a Ctrl-C before a further one is taken to mean that the target blocks it."""
 
 
 def deliver_interrupts_to_main() -> Callable[[], None]:
     """Have SIGINT raise KeyboardInterrupt in the main greenlet, where Locust waits; return what undoes it.
 
     Python raises it wherever the main thread happens to be: mostly in a stage of the target, which may swallow
-    it, or whose operation would then be blamed. A second SIGINT while the first is undelivered, because the
-    target blocks the thread, is raised there and then. Call it in the main thread (ValueError elsewhere).
+    it, or whose operation would then be blamed. If the first one is still undelivered after ``PATIENCE_S``, because
+    the target blocks the thread, the next one is raised there and then. Call it in the main thread (ValueError
+    elsewhere).
     """
     hub = get_hub()
-    undelivered = False
+    undelivered_since: float | None = None
 
     def deliver() -> None:
-        nonlocal undelivered
-        undelivered = False
+        nonlocal undelivered_since
+        undelivered_since = None
         hub.parent.throw(KeyboardInterrupt())
 
     def on_sigint(_signum: int, _frame: FrameType | None) -> None:
-        nonlocal undelivered
-        if undelivered or getcurrent() is hub.parent:
+        nonlocal undelivered_since
+        if getcurrent() is hub.parent:
             raise KeyboardInterrupt
-        undelivered = True
-        hub.loop.run_callback_threadsafe(deliver)
+        if undelivered_since is None:
+            undelivered_since = monotonic()
+            hub.loop.run_callback_threadsafe(deliver)
+        elif monotonic() - undelivered_since > PATIENCE_S:
+            raise KeyboardInterrupt
 
     previous = signal.signal(signal.SIGINT, on_sigint)
 

@@ -6,9 +6,11 @@ import asyncio
 import logging
 import sys
 from asyncio import base_events, events, format_helpers
+from collections import deque
 from collections.abc import Callable
 from contextvars import Context
 from time import monotonic
+from types import BuiltinMethodType
 from typing import Any
 
 from gevent import monkey
@@ -16,7 +18,7 @@ from gevent.hub import Hub, Waiter, get_hub
 from greenlet import GreenletExit, getcurrent
 from greenlet import greenlet as RawGreenlet  # noqa: N812 - gevent's own name for it
 
-from harness.loop.handles import QuickHandle, Runner, traced
+from harness.loop.handles import QuickHandle, Runner, step_type, traced
 from harness.loop.selector import HubSelector
 from harness.loop.timers import HubTimers
 
@@ -35,6 +37,7 @@ class ServedLoop(HubTimers):
     It can be served only in the thread, and so by the hub, it was made in.
     """
 
+    _ready: deque[Any]  # of asyncio.Handle, or (context, callback, args) of a step of a C task
     _selector: HubSelector
     _stopping: bool
     _current_handle: asyncio.Handle | None
@@ -57,6 +60,7 @@ class ServedLoop(HubTimers):
         self._failing: Any = None  # the handle that raised SystemExit or KeyboardInterrupt
         self._parked: Waiter | None = None  # of the greenlet in run_forever
         self._poll_timer = hub.loop.timer(0.0, ref=False)
+        self._step_type = step_type()
         self._polled_at = self._turn_at = 0.0
         self._old_hooks: Any = (None, None)
         self._resume: Callable[..., None] = self._on_driven_done  # bound once: call_soon knows it by identity
@@ -73,16 +77,23 @@ class ServedLoop(HubTimers):
         if callback is self._resume:  # a task of drive() is done: its greenlet needs no handle
             callback(*args)
             return None  # type: ignore[return-value]  # the task does not look at it
+        handle: Any
         if self._closed or self._debug:
             self._check_call(callback, "call_soon")
             handle = traced(events.Handle(callback, args, self, context))
+            self._ready.append(handle)
+        elif callback.__class__ is self._step_type or (
+            callback.__class__ is BuiltinMethodType and callback.__name__ == "task_wakeup"
+        ):
+            handle = None  # the task does not look at it, and six in seven handles of a ROUTE stage are its steps
+            self._ready.append((context, callback, args))
         else:
             handle = QuickHandle(callback, args, self, context)
-        self._ready.append(handle)
+            self._ready.append(handle)
         if not self._kicked:
             self._kicked = True
             self._kick = self._run_callback(self._enter_runner)
-        return handle
+        return handle  # type: ignore[no-any-return]
 
     def call_soon_threadsafe(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
@@ -171,10 +182,13 @@ class ServedLoop(HubTimers):
         run = self._run_watched if self._debug else None
         for _ in range(len(self._ready)):
             handle = popleft()
-            if handle._cancelled:
-                continue
             try:
-                if run is None:
+                if handle.__class__ is tuple:
+                    context, callback, args = handle
+                    context.run(callback, *args)
+                elif handle._cancelled:
+                    continue
+                elif run is None:
                     # What Handle._run does, without the call.
                     handle._context.run(handle._callback, *handle._args)
                 else:
@@ -184,7 +198,8 @@ class ServedLoop(HubTimers):
                 raise
             except BaseException as error:  # noqa: BLE001 - as Handle._run does
                 self._on_callback_error(handle, error)
-        handle = None  # an exception holds this frame, and the task of the last handle holds the exception
+        # An exception holds this frame, and the task of the last handle holds the exception.
+        handle = context = callback = args = None
 
     def _run_watched(self, handle: Any) -> None:
         """Run ``handle`` as debug mode wants it: with a warning when it takes long."""
@@ -216,9 +231,14 @@ class ServedLoop(HubTimers):
         self._polled_at = monotonic()
         self._kick = self._run_callback(self._enter_runner)
 
+    def _as_handle(self, entry: Any) -> Any:
+        """Return a ready entry as the handle it stands for."""
+        return QuickHandle(entry[1], entry[2], self, entry[0]) if entry.__class__ is tuple else entry
+
     # -- what handles raise --------------------------------------------------------------------------------
 
     def _on_callback_error(self, handle: Any, error: BaseException) -> None:
+        handle = self._as_handle(handle)
         source = format_helpers._format_callback_source(handle._callback, handle._args)
         context = {"message": f"Exception in callback {source}", "exception": error, "handle": handle}
         if handle._source_traceback:
@@ -227,7 +247,7 @@ class ServedLoop(HubTimers):
 
     def _on_exit_request(self, error: BaseException) -> None:
         """Hand SystemExit or KeyboardInterrupt to the one it is for: the hub and other tasks must live on."""
-        handle, self._failing = self._failing, None
+        handle, self._failing = self._as_handle(self._failing), None
         task = getattr(handle._callback, "__self__", None) if handle is not None else None
         if task is not None and self._is_awaited(task):
             return

@@ -13,7 +13,7 @@ from typing import Any
 
 from gevent.hub import Hub
 
-from harness.loop.handles import traced
+from harness.loop.handles import QuickTimerHandle, traced
 
 _NEVER = float("inf")
 _LONGEST_S = 24 * 3600.0  # libev counts in doubles; asyncio's own limit
@@ -28,7 +28,7 @@ class HubTimers(asyncio.SelectorEventLoop):
     """
 
     _hub: Hub
-    _ready: deque[asyncio.Handle]
+    _ready: deque[Any]
     _scheduled: list[Any]  # of asyncio.TimerHandle
     _timer_cancelled_count: int
     _thread_id: int | None
@@ -54,13 +54,14 @@ class HubTimers(asyncio.SelectorEventLoop):
         """Run ``callback`` when ``time()`` is ``when`` seconds."""
         if when is None:
             raise TypeError("when cannot be None")
+        handle: Any
         if self._closed or self._debug:
             self._check_call(callback, "call_at")
-        handle: Any = events.TimerHandle(when, callback, args, self, context)
-        if self._debug:
-            traced(handle)
+            handle = traced(events.TimerHandle(when, callback, args, self, context))
+            handle._scheduled = True
+        else:
+            handle = QuickTimerHandle(when, callback, args, self, context)
         heapq.heappush(self._scheduled, handle)
-        handle._scheduled = True
         if when < self._hub_timer_due and self._thread_id is not None:
             self._arm_timer(when)
         return handle  # type: ignore[no-any-return]

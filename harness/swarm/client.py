@@ -37,8 +37,10 @@ class StageflowClient:
         self._user_class = type(user).__name__
         self._ordinal = session.new_user()
         self._identity = session.user_identity(self._ordinal)
+        self._first_id = operation_id(session.worker, 0)
         self._fire = user.environment.events.request.fire
         self._runner = user.environment.runner
+        self._known_names = session.names.kept
 
     def route(self, scenario: Scenario, intended_ns: int | None = None) -> Operation:
         """Run one scenario and return its operation, recorded and reported, whatever became of it.
@@ -56,7 +58,7 @@ class StageflowClient:
             # Locust kills waiting users; one whose wait ends in that moment would begin here, and then be killed.
             raise StopUser
         session = self._session
-        identifier = operation_id(session.worker, session.arrivals)
+        identifier = self._first_id + session.arrivals
         session.arrivals += 1
         trace = Trace()
         stop: BaseException | None = None
@@ -104,7 +106,7 @@ class StageflowClient:
         name = operation.asked_route or operation.expected_route or UNDECIDED
         self._fire(
             request_type=FALLBACK if operation.tier else ROUTE,
-            name=self._session.routes.of(name),
+            name=name if name in self._known_names else self._session.names.of(name),
             response_time=(operation.end_ns - operation.intended_ns) / 1e6,
             response_length=0,
             exception=None if error is None else self._session.errors.of(error),

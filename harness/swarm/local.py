@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gevent
 from locust.env import Environment
 from locust.runners import LocalRunner
 
 from harness.swarm.keeping import Keeper
 from harness.swarm.loading import Loader
 from harness.swarm.manifest import about_this_process
-from harness.swarm.role import KeepingRole, stop_once
+from harness.swarm.role import KeepingRole, join_through_interrupts, stop_once
 
 
 class Local(KeepingRole):
@@ -42,5 +43,5 @@ class Local(KeepingRole):
     def on_quitting(self) -> None:
         """Stop the users first: on Ctrl-C Locust gets here while they run."""
         if self._loader.loading:
-            self.runner.stop()
+            join_through_interrupts(gevent.spawn(self.runner.stop))
         super().on_quitting()

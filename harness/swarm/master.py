@@ -8,7 +8,7 @@ import gevent
 from gevent.event import Event
 from locust.env import Environment
 from locust.rpc import Message
-from locust.runners import STATE_MISSING, MasterRunner
+from locust.runners import STATE_MISSING, STATE_STOPPING, MasterRunner
 
 from harness.swarm.keeping import Keeper
 from harness.swarm.messages import DELTA, FINISH, HELLO, REFUSED, START
@@ -70,6 +70,8 @@ class Master(KeepingRole):
     def gather(self, keeper: Keeper) -> None:
         """Have the workers report for the last time, and wait for those that still live."""
         self._loading = False
+        # Else Locust shares out the users of the first worker that ends to the others, which end as well.
+        self._master.update_state(STATE_STOPPING)
         self._master.send_message(FINISH)
         with gevent.Timeout(FINAL_REPORT_S + (self.environment.stop_timeout or 0), False):
             while self._awaited(keeper):

@@ -168,15 +168,7 @@ class KeepingRole(Role):
             return
         if self._finishing is None:
             self._finishing = gevent.spawn(self._finish, self.keeper)
-        impatience = 0
-        while not self._finishing.ready():
-            try:
-                self._finishing.join()
-            except KeyboardInterrupt:
-                impatience += 1
-                if impatience == INTERRUPTS_TAKEN:
-                    raise
-                say("the verdict is about to come; once more to end without it")
+        join_through_interrupts(self._finishing)
 
     def _finish(self, keeper: Keeper) -> None:
         self.gather(keeper)
@@ -211,6 +203,19 @@ class KeepingRole(Role):
     def _on_data_loss(self, error: RecordError) -> None:
         say(f"{error}; stopping the run")
         self.end_load()
+
+
+def join_through_interrupts(greenlet: gevent.Greenlet) -> None:
+    """Wait for what must not be cut short; only the third Ctrl-C gets through."""
+    taken = 0
+    while not greenlet.ready():
+        try:
+            greenlet.join()
+        except KeyboardInterrupt:
+            taken += 1
+            if taken == INTERRUPTS_TAKEN:
+                raise
+            say("the run is being ended; Ctrl-C once more to leave it without a verdict")
 
 
 def stop_once(runner: Runner) -> None:

@@ -78,6 +78,7 @@ class Session:
         self.arrivals = 0
         self.routes = Labels()
         self._known_routes = self.routes.kept
+        self.names = Labels()
         self.errors = Labels()
         self.log_records: Mapping[str, int] = {}
         self._users_started = 0
@@ -99,7 +100,9 @@ class Session:
 
     def identity(self, operation: int, user: Identity) -> Identity:
         """Return the ids of one operation of ``user``: its request and its pipeline run have the same, unique one."""
-        unique = _uuid(self._id_prefix | operation)
+        unique = _new_object(UUID)  # as _uuid does, without the call
+        _set_int(unique, self._id_prefix | operation)
+        _set_is_safe(unique, _UNKNOWN)
         return Identity(unique, unique, user.session_id, user.user_id)
 
     def user_identity(self, ordinal: int) -> Identity:

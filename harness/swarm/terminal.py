@@ -81,6 +81,11 @@ def _table(verdict: Verdict) -> Table:
     return table
 
 
+def _evidence(entry: Entry) -> str:
+    """Return the evidence of a row: the whole of it where the row does not hold, else its first clause."""
+    return entry.detail.partition(" (")[0].partition(";")[0] if entry.status.holds else entry.detail
+
+
 def _add_rows(table: Table, title: str, entries: Sequence[Entry]) -> None:
     for number, entry in enumerate(entries):
         table.add_row(
@@ -89,5 +94,5 @@ def _add_rows(table: Table, title: str, entries: Sequence[Entry]) -> None:
             Text(entry.status.value, _STYLES[entry.status]),
             Text(entry.actual or "-"),
             Text(entry.target or "-"),
-            Text(entry.detail),
+            Text(_evidence(entry)),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gevent
 import locust.runners
 from locust.env import Environment
 from locust.rpc import Message
@@ -10,7 +11,7 @@ from locust.runners import WorkerRunner
 from harness.swarm.loading import Loader
 from harness.swarm.manifest import about_this_process
 from harness.swarm.messages import DELTA, FINISH, HELLO, REFUSED, START
-from harness.swarm.role import REPORT_INTERVAL_S, Role, stop_once
+from harness.swarm.role import REPORT_INTERVAL_S, Role, join_through_interrupts, stop_once
 from harness.words.errors import ExitCode, UsageError
 
 
@@ -70,6 +71,6 @@ class Worker(Role):
 
     def on_quitting(self) -> None:
         """Stop the users; the verdict is the master's to give."""
-        self.runner.stop()
+        join_through_interrupts(gevent.spawn(self.runner.stop))
         if self.environment.process_exit_code is None:
             self.environment.process_exit_code = int(ExitCode.PASS)

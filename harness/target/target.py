@@ -111,7 +111,10 @@ class RouteReader:
             and route.isprintable()
             and _REPORTS.isdisjoint(data)
         ):
-            return Decision(route, route, _share(data.get("confidence")))
+            confidence = data.get("confidence")
+            if type(confidence) is not float or not -1e30 < confidence < 1e30:
+                return Decision(route, route, _share(confidence))
+            return Decision(route, route, confidence)
         return self._read(data)
 
     def _read(self, data: Mapping[str, object]) -> Decision:

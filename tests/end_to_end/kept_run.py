@@ -97,7 +97,7 @@ class KeptRun:
     def assert_conserved(self, *, least: int = 1) -> None:
         """Arrivals = outcomes = history = series = Locust's requests, and every operation is there once."""
         count = self.totals["arrivals"]
-        assert count is not None
+        assert count is not None, (self.verdict["reason"], self.manifest["workers"])
         assert count >= least
         assert {
             "outcomes": sum(self.totals[outcome] for outcome in OUTCOMES),

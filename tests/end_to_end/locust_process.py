@@ -22,11 +22,6 @@ PATIENCE_S = 45.0
 """How long anything may take: many times what it takes on an idle machine."""
 
 LOCUST_LOG = re.compile(r"^\[\d{4}-\d\d-\d\d [\d:,]+\] \S+/INFO/")
-ENVIRONMENT = {
-    "PYTHONUNBUFFERED": "1",
-    # A master says "All users spawned" only if its workers' reports come in time, by default within a second.
-    "LOCUST_WAIT_FOR_WORKERS_REPORT_AFTER_RAMP_UP": str(PATIENCE_S),
-}
 _RANDOM = SystemRandom()  # pytest-randomly seeds the module's generator alike in all workers
 
 
@@ -69,14 +64,14 @@ class LocustProcess:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "locust", *arguments],
             cwd=folder,
-            env={**inherited, **ENVIRONMENT, **environment},
+            env={**inherited, "PYTHONUNBUFFERED": "1", **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             errors="backslashreplace",
             start_new_session=True,
-            preexec_fn=preexec,
+            preexec_fn=preexec,  # noqa: PLW1509  # sets a limit, takes no lock
         )
         assert self.process.stdout is not None
         assert self.process.stderr is not None
@@ -90,8 +85,7 @@ class LocustProcess:
     @staticmethod
     def _read(stream: IO[str], lines: list[str]) -> None:
         with stream:
-            for line in stream:
-                lines.append(line.rstrip("\n"))  # noqa: PERF402  # seen by the test line by line
+            lines.extend(line.rstrip("\n") for line in stream)
 
     @property
     def said(self) -> str:
@@ -115,7 +109,9 @@ class LocustProcess:
         def seen() -> bool:
             if sum(1 for line in [*self.stderr, *self.stdout] if wanted.search(line)) >= times:
                 return True
-            assert self.process.poll() is None, f"ended ({self.process.returncode}) before {pattern!r}:\n{self.last_words}"
+            assert self.process.poll() is None, (
+                f"ended ({self.process.returncode}) before {pattern!r}:\n{self.last_words}"
+            )
             return False
 
         wait_until(seen, repr(pattern), lambda: self.last_words)
@@ -142,6 +138,18 @@ class LocustProcess:
         for reader in self._readers:
             reader.join(5)
         return code
+
+    def assert_nothing_left(self) -> None:
+        """After the end: no worker stays behind."""
+
+        def gone() -> bool:
+            try:
+                os.killpg(self.process.pid, 0)
+            except ProcessLookupError:
+                return True
+            return False
+
+        wait_until(gone, "the end of all workers")
 
     def kill(self) -> None:
         """Leave nothing behind."""

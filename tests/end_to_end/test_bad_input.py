@@ -39,17 +39,12 @@ def returns_seven():
     return 7
 
 
-def needs(argument):
-    return graph
-
-
 async def coroutine():
     return graph
 """
 
 TARGETS = {
     "no_such_module:pipeline": r"no_such_module",
-    "fast:no_such_attribute": r"no_such_attribute",
     "fast:pipelin": r"did you mean 'pipeline'",
     "fast": r"expected module:attribute",
     "bad:number": r"object of type int",
@@ -60,43 +55,32 @@ TARGETS = {
     "bad:breaks": r"no model here",
     "bad:leaves": r"SystemExit",
     "bad:returns_seven": r"object of type int",
-    "bad:needs": r"argument",
     "bad:coroutine": r"coroutine function",
     "broken_module:pipeline": r"broken_module\.py",
-    "unfinished_module:pipeline": r"unfinished_module\.py",
     "leaving_module:pipeline": r"leaving_module",
     "missing_import_module:pipeline": r"no_such_dependency",
 }
 
 CORPORA = {
     "": r"corpus\.jsonl\S*: found no scenario",
-    "\n \n": r"corpus\.jsonl\S*: found no scenario",
     '{"id": "a", "text": "x", "priority": 1}\n{"id": \n': r"corpus\.jsonl:2",
-    '{"id": "a", "text": "x", "priority": 1}\n[1]\n': r"corpus\.jsonl:2",
     '{"id": "a", "text": "x", "priority": 1}\n\n{"id": "a", "text": "y", "priority": 2}\n': r"corpus\.jsonl:3.*line 1",
     '{"id": "a", "text": "x", "priority": 10}\n': r"corpus\.jsonl:1.*priority",
-    '{"id": "a", "priority": 1}\n': r"corpus\.jsonl:1.*text",
-    '{"id": "a", "text": "x", "priority": 1, "route": "fast"}\n': r"corpus\.jsonl:1.*route",
     '{"id": "a", "text": "\xff", "priority": 1}\n': r"corpus\.jsonl:1.*UTF-8",
 }
 
 OPTIONS = {
     ("--graph-scope", "x"): r"graph-scope.*'x'.*shared.*per-request",
     ("--deadline-ms", "0"): r"deadline-ms.*'0'",
-    ("--deadline-ms", "soon"): r"deadline-ms.*'soon'",
     ("--seed", "-1"): r"seed.*-1",
-    ("--seed", "1.5"): r"seed.*1\.5",
     ("--baseline-size", "-1"): r"baseline-size.*-1",
     ("--corpus", "absent.jsonl"): r"absent\.jsonl.*no such file",
-    ("--corpus", "."): r"directory",
     ("--criteria", "absent.txt"): r"absent\.txt",
     ("--target", "bad:graph", "--graph-scope", "per-request"): r"per-request needs a Pipeline",
 }
 
 CRITERIA = {
     "p95_ms < 500\np95 < 500\n": r"criteria\.txt:2.*p95_ms",
-    "p95_ms 500\n": r"criteria\.txt:1",
-    "p95_ms < 500 %\n": r"criteria\.txt:1.*ms",
     "# nothing\n": r"criteria\.txt.*no criterion",
 }
 
@@ -123,7 +107,6 @@ def assert_matches(pattern: str, line: str) -> None:
 def write_bad_targets(folder: Folder) -> None:
     (folder.path / "bad.py").write_text(BAD_TARGETS)
     (folder.path / "broken_module.py").write_text("\n1 / 0\n")
-    (folder.path / "unfinished_module.py").write_text("def pipeline(:\n")
     (folder.path / "leaving_module.py").write_text("import sys\nsys.exit(0)\n")
     (folder.path / "missing_import_module.py").write_text("import no_such_dependency\n")
 
@@ -192,6 +175,7 @@ def malformed_corpus(folder: Folder) -> str:
 def test_bad_input_with_two_processes(folder: Folder, prepare: Callable[[Folder], str], place: str) -> None:
     process = folder.headless("--processes", 2, *ports(), "-t", "2s", target=prepare(folder))
     assert_refused(process, folder, place)
+    process.assert_nothing_left()
 
 
 def test_a_worker_that_lacks_the_target_ends_the_run_with_2(folder: Folder) -> None:

@@ -76,10 +76,6 @@ def build_graph():
 
 pipeline = build()
 graph = build().build()
-
-
-class Holder:
-    pipeline = build()
 """
 
 TARGET = """
@@ -100,7 +96,7 @@ def context(scenario, identity):
 target = Target(build(), read_decision=read, build_context=context)
 """
 
-SHAPES = ["own:pipeline", "own:build", "own:build_seeded", "own:build_graph", "own:graph", "own:Holder.pipeline"]
+SHAPES = ["own:pipeline", "own:build_seeded", "own:graph", "own:build_graph"]
 
 
 def write_own(folder: Folder) -> None:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 from collections.abc import Callable
 
 import pytest
 from kept_run import KeptRun
 from locust_process import LocustProcess
-from user_folder import Folder
+from user_folder import Folder, ports
 
 pytestmark = pytest.mark.slow
 
 LOAD = ("-u", 20, "-r", 20, "--baseline-size", 10)
-RUNNING = r"All users spawned.*20 total users"
-
-
-def interrupt(process: LocustProcess) -> None:
-    process.interrupt()
+RUNNING = (
+    r"All users spawned|Spawning is complete"  # the latter by a master that did not hear of all of them in a second
+)
 
 
 def interrupt_twice(process: LocustProcess) -> None:
@@ -46,14 +45,16 @@ def hang_up_the_group(process: LocustProcess) -> None:
     process.signal_group(signal.SIGTERM)
 
 
-ENDS = [interrupt, interrupt_twice, interrupt_while_judging, terminate, hang_up_the_group]
+ENDS = [interrupt_twice, interrupt_while_judging, terminate, hang_up_the_group]
 
 
 def assert_ended(run: KeptRun, code: int, process: LocustProcess) -> None:
     assert "Traceback" not in process.said, process.last_words
+    assert run.status("workers") == "VALID", process.last_words
     run.assert_complete()
     run.assert_conserved(least=20)
     assert code == run.verdict["exit_code"]
+    process.assert_nothing_left()
 
 
 def start_in_mid_run(folder: Folder, *arguments: object, target: str) -> LocustProcess:
@@ -82,8 +83,8 @@ def test_a_second_interrupt_at_once_leaves_a_directory_that_loads(folder: Folder
     assert_ended(folder.run, code, process)
 
 
-def test_an_interrupt_as_soon_as_the_users_are_there(folder: Folder, spread: list[str]) -> None:
-    process = folder.headless(*LOAD, *spread, target="fast:slow")
+def test_an_interrupt_as_soon_as_the_users_are_there(folder: Folder) -> None:
+    process = folder.headless(*LOAD, target="fast:slow")
     process.wait_for(RUNNING)
     process.interrupt()
     code = process.wait()
@@ -91,8 +92,8 @@ def test_an_interrupt_as_soon_as_the_users_are_there(folder: Folder, spread: lis
     assert code == 0, folder.run.verdict["reason"]
 
 
-def test_operations_that_do_not_end_in_time_are_cancelled(folder: Folder, spread: list[str]) -> None:
-    process = folder.headless(*LOAD, *spread, "--stop-timeout", 1, target="fast:stuck")
+def test_operations_that_do_not_end_in_time_are_cancelled(folder: Folder) -> None:
+    process = folder.headless(*LOAD, "--stop-timeout", 1, target="fast:stuck")
     process.wait_for(RUNNING)
     process.interrupt()
     code = process.wait()
@@ -103,8 +104,8 @@ def test_operations_that_do_not_end_in_time_are_cancelled(folder: Folder, spread
     assert run.verdict["verdict"] == "INCONCLUSIVE"
 
 
-def test_the_run_time_ends_a_run_whose_operations_never_end(folder: Folder, spread: list[str]) -> None:
-    process = folder.headless(*LOAD, *spread, "-t", "1s", "--stop-timeout", 1, target="fast:stuck")
+def test_the_run_time_ends_a_run_whose_operations_never_end(folder: Folder) -> None:
+    process = folder.headless(*LOAD, "--processes", 2, *ports(), "-t", "4s", "--stop-timeout", 1, target="fast:stuck")
     code = process.wait()
     run = folder.run
     assert_ended(run, code, process)
@@ -129,3 +130,17 @@ def test_a_killed_run_leaves_a_directory_that_loads(folder: Folder) -> None:
     assert run.manifest["run_id"] == run.path.name
     assert len(run.operations) > 0
     assert not (run.path / "verdict.json").exists()
+
+
+def test_a_disk_that_fills_up_ends_the_run_and_is_said(folder: Folder) -> None:
+    process = folder.headless(*LOAD, "-t", "30s", preexec=files_stay_small)
+    code = process.wait()
+    run = folder.run
+    assert (code, run.verdict["verdict"]) == (12, "INCONCLUSIVE")
+    assert run.status("recording") == "INVALID"
+    assert sum("cannot write history" in line for line in process.own_lines) == 1
+    assert "Traceback" not in process.said, process.last_words
+
+
+def files_stay_small() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))

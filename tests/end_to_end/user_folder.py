@@ -136,7 +136,6 @@ class Folder:
         assert len(runs) == 1, "\n".join([f"{len(runs)} runs", *(process.said for process in self.track)])
         return runs[0]
 
-
     def wait_for_history(self, parts: int, run: int = 1) -> None:
         """Wait until the ``run``-th run has written ``parts`` parts of operations: one a second and worker."""
 
