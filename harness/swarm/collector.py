@@ -121,10 +121,17 @@ class Collector:
         """Write parts of the history as they come, in a native thread: Parquet's work needs no interpreter lock."""
         pool = gevent.get_hub().threadpool
         for table, worker, part in iter(self._queue.get, None):
-            try:
-                pool.apply(self._parts.write, (table, worker, part))
-            except RecordError as error:
+            error = pool.apply(self._write_part, (table, worker, part))
+            if error is not None:
                 self._fail(error)
+
+    def _write_part(self, table: str, worker: int, part: bytes) -> RecordError | None:
+        """Write a part; an error is returned, since gevent's pool prints those that are raised."""
+        try:
+            self._parts.write(table, worker, part)
+        except RecordError as error:
+            return error
+        return None
 
     def _fail(self, error: RecordError) -> None:
         first = not self.errors

@@ -36,6 +36,7 @@ class Loader:
         self._logs = logs
         self._session: Session | None = None
         self._sampler: gevent.Greenlet | None = None
+        warm_up()
 
     @property
     def loading(self) -> bool:
@@ -51,7 +52,6 @@ class Loader:
         session.log_records = self._logs.counts
         session.sample_users(0)
         open_session(self._environment, session)
-        warm_up()
         # A full collection of the start-up heap stalls the loop for 20 to 30 ms, in the middle of a measurement.
         gc.collect()
         gc.freeze()

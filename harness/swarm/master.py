@@ -10,8 +10,9 @@ from locust.env import Environment
 from locust.rpc import Message
 from locust.runners import STATE_MISSING, STATE_STOPPING, MasterRunner
 
+from harness.record.run_directory import Json
 from harness.swarm.keeping import Keeper
-from harness.swarm.messages import DELTA, FINISH, HELLO, REFUSED, START
+from harness.swarm.messages import DELTA, FINISH, HELLO, REFUSED, RUN
 from harness.swarm.role import KeepingRole
 from harness.swarm.session import Delta
 from harness.words.errors import UsageError
@@ -27,14 +28,12 @@ class Master(KeepingRole):
         super().__init__(environment, runner)
         self._master = runner
         self._reported = Event()
-        self._loading = False
 
     def wire(self) -> None:
         """Listen to Locust and to the workers."""
         super().wire()
         events = self.environment.events
         events.worker_report.add_listener(lambda data, **_: self._on_worker_report(data))
-        events.worker_connect.add_listener(lambda client_id: self._announce(client_id))  # noqa: PLW0108  # by keyword
 
         def on_hello(msg: Message, **_: object) -> None:
             if self.keeper is not None and msg.data.pop("run_id") == self.keeper.run.run_id:
@@ -47,19 +46,14 @@ class Master(KeepingRole):
         self._master.register_message(REFUSED, on_refused)
 
     def begin(self) -> None:
-        """Announce the run to the workers; Locust's own spawn messages follow."""
+        """Announce the run to the workers, with the spawn messages that follow."""
         keeper = self.opened()
         keeper.begin()
-        self._loading = True
-        self._announce(None)
+        # With the options, and not as a message of its own: a worker may get its first spawn message before it listens
+        # to any other, and one that joins late gets it as well.
+        run: dict[str, Json] = {"run_id": keeper.run.run_id, "workers": max(self._master.worker_count, 1)}
+        setattr(self.environment.parsed_options, RUN, run)
         self.tick_every_second(keeper.collector.write_closed_seconds)
-
-    def _announce(self, client_id: str | None) -> None:
-        """Tell one worker, or all, of the run that begins or goes on."""
-        if self.keeper is None or not self._loading or self._finishing is not None:
-            return  # a worker that connects before the run begins is told when it does
-        workers = max(self._master.worker_count, 1)
-        self._master.send_message(START, {"run_id": self.keeper.run.run_id, "workers": workers}, client_id)
 
     def _on_worker_report(self, data: dict[str, object]) -> None:
         delta = data.get(DELTA)
@@ -69,7 +63,6 @@ class Master(KeepingRole):
 
     def gather(self, keeper: Keeper) -> None:
         """Have the workers report for the last time, and wait for those that still live."""
-        self._loading = False
         # Else Locust shares out the users of the first worker that ends to the others, which end as well.
         self._master.update_state(STATE_STOPPING)
         self._master.send_message(FINISH)

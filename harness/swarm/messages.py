@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-START = "routeswarm-start"
-"""Master to worker, before Locust's own spawn message: run_id, workers."""
+RUN = "routeswarm_run"
+"""Name under which a master adds its run (run_id, workers) to the options that go out with every spawn message."""
 
 HELLO = "routeswarm-hello"
 """Worker to master, when it joins a run: what it is (``manifest.about_this_process``)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+import gevent
 import psutil
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
@@ -85,4 +86,7 @@ def _end_workers(role: KeepingRole) -> None:
     children = psutil.Process().children()
     for child in children:
         child.terminate()
-    psutil.wait_procs(children, timeout=CHILDREN_END_S)
+    # Not waited for by waitpid: Locust does that at exit, and logs a traceback per turn for a child that is not there.
+    with gevent.Timeout(CHILDREN_END_S, False):
+        while any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children):
+            gevent.sleep(0.02)

@@ -5,6 +5,7 @@ A single process (``local``) loads and keeps; a master (``master``) keeps; a wor
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 
 import gevent
@@ -47,7 +48,7 @@ class Role:
         events = self.environment.events
         events.test_start.add_listener(lambda **_: self._on_test_start())
         events.test_stop.add_listener(lambda **_: self.on_test_stop())
-        events.quitting.add_listener(lambda **_: self.on_quitting())
+        events.quitting.add_listener(lambda **_: self._quit())
         events.quit.add_listener(lambda **_: self.on_quit())
         deliver_interrupts_to_main()
 
@@ -95,6 +96,11 @@ class Role:
     def end_load(self) -> None:
         """Have Locust stop the users, and outside the web UI end, from whatever greenlet this is called."""
         gevent.spawn(self.runner.quit if self.environment.web_ui is None else self.runner.stop)
+
+    def _quit(self) -> None:
+        self.on_quitting()
+        # All is written down. A further Ctrl-C could only spoil the last words, or the interpreter's own end.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def begin(self) -> None:
         """Begin a run, before the first user starts; raises ``UsageError`` where that cannot be."""

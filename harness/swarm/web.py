@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from flask import jsonify, make_response, request, send_from_directory
+from flask import jsonify, make_response, render_template_string, request, send_from_directory
 from flask.typing import ResponseReturnValue
 from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner
+from werkzeug.security import safe_join
 
 from harness.words.errors import UsageError
 
@@ -54,12 +55,21 @@ def extend(environment: Environment, open_run: Callable[[], None]) -> None:
         reports = sorted(Path(options["results_dir"] or "results").resolve().glob("*Z-*/report.html"))
         if not reports:
             return make_response("No run has ended yet.", 404)
-        return send_from_directory(reports[-1].parent, name)
+        run = reports[-1].parent
+        if name.endswith("/") and safe_join(str(run), name) is not None and (run / name).is_dir():
+            return render_template_string(
+                _LISTING, name=name, files=sorted(path.name for path in (run / name).iterdir())
+            )
+        return send_from_directory(run, name)
 
     web_ui.app.view_functions["locust.swarm"] = protected(swarm)
     web_ui.app.add_url_rule(REPORT_PATH, "routeswarm.report", protected(report))
     web_ui.app.add_url_rule(f"{REPORT_PATH.rsplit('/', 1)[0]}/<path:name>", "routeswarm.file", protected(report))
 
+
+_LISTING = """<!doctype html><title>{{ name }}</title>
+<ul>{% for file in files %}<li><a href="{{ file }}">{{ file }}</a></li>{% endfor %}</ul>
+"""
 
 OURS = frozenset({"target", "graph_scope", "corpus", "criteria", "deadline_ms", "seed", "baseline_size", "results_dir"})
 """Names of RouteSwarm's options in the form."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import gevent
 import locust.runners
 from locust.env import Environment
-from locust.rpc import Message
 from locust.runners import WorkerRunner
 
 from harness.swarm.loading import Loader
 from harness.swarm.manifest import about_this_process
-from harness.swarm.messages import DELTA, FINISH, HELLO, REFUSED, START
+from harness.swarm.messages import DELTA, FINISH, HELLO, REFUSED, RUN
 from harness.swarm.role import REPORT_INTERVAL_S, Role, join_through_interrupts, stop_once
 from harness.words.errors import ExitCode, UsageError
 
@@ -22,30 +23,29 @@ class Worker(Role):
         super().__init__(environment, runner)
         self._worker = runner
         self._loader = Loader(environment, self.loop, self.logs)
-        self._announced: dict[str, object] = {}
         stop_once(runner)
+        if environment.parsed_options is not None and environment.parsed_options.processes:
+            # Forked from the master with its options: what takes time is done before the run time counts. What is wrong
+            # with them the master says, and the run will.
+            with contextlib.suppress(UsageError):
+                self.prepare()
 
     def wire(self) -> None:
         """Listen to Locust and to the master."""
         super().wire()
         locust.runners.WORKER_REPORT_INTERVAL = REPORT_INTERVAL_S
         self.environment.events.report_to_master.add_listener(lambda data, **_: self._add_to_report(data))
-
-        def on_start(msg: Message, **_: object) -> None:
-            self._announced = msg.data
-
-        self._worker.register_message(START, on_start)
         self._worker.register_message(FINISH, lambda **_: self._worker.stop(), concurrent=True)
 
     def begin(self) -> None:
         """Join the run that the master announced."""
         inputs = self.prepare()
-        run_id, workers = self._announced.get("run_id"), self._announced.get("workers")
-        if not isinstance(run_id, str) or not isinstance(workers, int):
+        run = getattr(self.environment.parsed_options, RUN, None)
+        if run is None:
             raise UsageError("the master did not announce its run: is it running RouteSwarm too?")
         index = max(self._worker.worker_index, 0)
-        self._worker.send_message(HELLO, {"run_id": run_id, **about_this_process(index, self._worker.client_id)})
-        self._loader.start(inputs, run_id, index, workers)
+        self._worker.send_message(HELLO, {"run_id": run["run_id"], **about_this_process(index, self._worker.client_id)})
+        self._loader.start(inputs, run["run_id"], index, run["workers"])
 
     def refuse(self, error: UsageError) -> None:
         """Tell the master, too."""
