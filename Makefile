@@ -30,6 +30,7 @@ lint: venv ## ruff, mypy --strict, import contracts
 
 bench: venv ## speed and memory, as ratios measured side by side
 	@$(BIN)/python benchmarks/bridge.py
+	@$(BIN)/python benchmarks/breakdown.py
 	@$(BIN)/python benchmarks/scaling.py
 	@$(BIN)/python benchmarks/memory.py
 

@@ -88,11 +88,35 @@ def test_interrupt_while_everything_sleeps_reaches_main():
     assert out == "main []\n"
 
 
-def test_second_interrupt_ends_a_target_that_blocks_the_thread():
+def test_an_impatient_second_interrupt_does_not_end_the_target():
     out = run("""
         async def stage():
             interrupt()
+            interrupt()
+            log.append("both kept for main")
+
+        waits = gevent.spawn(user, stage())
+        try:
+            waits.join()
+        except KeyboardInterrupt:
+            log.append("main")
+        print(sorted(log))
+        """)
+    assert out == "['both kept for main', 'main']\n"
+
+
+def test_an_interrupt_that_waited_for_the_target_too_long_ends_it_with_the_next():
+    out = run("""
+        import time
+        from harness.loop import interrupts
+        interrupts.PATIENCE_S = 0.02
+
+        async def stage():
+            interrupt()
             log.append("first ignored")
+            until = time.monotonic() + 0.05
+            while time.monotonic() < until:
+                pass
             interrupt()
             log.append("unreachable")
 
