@@ -6,6 +6,7 @@ A single process (``local``) loads and keeps; a master (``master``) keeps; a wor
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable
 
 import gevent
@@ -20,12 +21,14 @@ from harness.swarm.inputs import Inputs, load_inputs
 from harness.swarm.keeping import Keeper, shown_path
 from harness.swarm.logs import watch_target_logs
 from harness.swarm.options import read_options
-from harness.swarm.terminal import print_verdict, say
+from harness.swarm.terminal import print_verdict, progress, say
 from harness.swarm.users import RouteUser
 from harness.words.errors import ExitCode, RecordError, UsageError
 
 REPORT_INTERVAL_S = 1.0
 """Seconds between two reports of a worker. Locust's default of 3 s is what is lost when a worker dies."""
+
+PROGRESS_INTERVAL_S = 5.0
 
 INTERRUPTS_TAKEN = 3
 """The Ctrl-C that ends the judging of a run without a verdict."""
@@ -154,10 +157,23 @@ class KeepingRole(Role):
     def tick_every_second(self, tick: Callable[[], None]) -> None:
         """Do something every second until the run is finished."""
 
+        options = self.environment.parsed_options
+        # Where Locust prints no table of its own, a line now and then says that the run goes on.
+        silent = options is not None and options.headless and options.only_summary
+        began = time.monotonic()
+
         def repeat() -> None:
+            shown_s, shown_count = 0.0, 0
             while True:
                 gevent.sleep(REPORT_INTERVAL_S)
                 tick()
+                elapsed_s = time.monotonic() - began
+                if silent and elapsed_s - shown_s >= PROGRESS_INTERVAL_S:
+                    stats = self.environment.stats
+                    count = stats.total.num_requests
+                    rate_rps = (count - shown_count) / (elapsed_s - shown_s)
+                    say(progress(stats, self.runner.user_count, elapsed_s, rate_rps))
+                    shown_s, shown_count = elapsed_s, count
 
         self._ticker = gevent.spawn(repeat)
 

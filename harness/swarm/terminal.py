@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TextIO
 
+from locust.stats import RequestStats
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -34,6 +35,22 @@ PIPE_WIDTH = 140  # columns where the output is no terminal, as in CI
 def say(line: str) -> None:
     """Show a line of the run's own on standard error, beside Locust's log."""
     print(f"routeswarm: {line}", file=sys.stderr, flush=True)
+
+
+def progress(stats: RequestStats, users: int, elapsed_s: float, rate_rps: float) -> str:
+    """Return one line on how a run goes; ``rate_rps`` are the operations per second since the line before."""
+    total = stats.total
+    minutes, seconds = divmod(int(elapsed_s), 60)
+    parts = [
+        f"{minutes:02d}:{seconds:02d}",
+        f"{users:,} users",
+        f"{total.num_requests:,} operations",
+        f"{rate_rps:,.0f}/s",
+    ]
+    if p95 := total.get_current_response_time_percentile(0.95):
+        parts.append(f"p95 {p95:g} ms")
+    parts.append(f"{total.num_failures:,} not ok")
+    return " · ".join(parts)
 
 
 def print_verdict(verdict: Verdict, run_path: str, file: TextIO | None = None) -> None:
