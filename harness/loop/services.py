@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import socket
 import warnings
+import weakref
 from asyncio import unix_events
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import gevent.socket
 import gevent.subprocess
@@ -23,13 +27,30 @@ class HubServices(asyncio.SelectorEventLoop):
     _default_executor: Any
     _executor_shutdown_called: bool
 
+    def __init__(self, *arguments: Any) -> None:
+        self._native_executors: WeakKeyDictionary[ThreadPoolExecutor, HubThreads] = WeakKeyDictionary()
+        super().__init__(*arguments)
+
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, func: Callable[..., Any], *args: Any
     ) -> asyncio.Future[Any]:
         """Run ``func`` in ``executor``, or in a native thread: blocking code there stops neither loop nor hub."""
         if executor is None and self._default_executor is None and not self._executor_shutdown_called:
             self._default_executor = HubThreads()
+        elif type(executor or self._default_executor) is ThreadPoolExecutor:
+            executor = self._native(executor or self._default_executor)
         return super().run_in_executor(executor, func, *args)
+
+    def _native(self, executor: ThreadPoolExecutor) -> concurrent.futures.Executor:
+        """Return native threads in the place of the target's own thread pool, whose threads gevent made greenlets."""
+        made_for: Any = executor
+        if made_for._shutdown or made_for._initializer or not monkey.is_module_patched("threading"):
+            return executor
+        threads = self._native_executors.get(executor)
+        if threads is None:
+            threads = self._native_executors[executor] = HubThreads(made_for._max_workers)
+            weakref.finalize(executor, threads.shutdown)
+        return threads
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         """Take no more calls and wait for those there are, up to ``timeout`` seconds (then RuntimeWarning)."""

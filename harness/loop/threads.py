@@ -17,14 +17,14 @@ _Call = Callable[[], Any]
 
 
 class HubThreads(concurrent.futures.Executor):
-    """An executor on native threads of gevent, at most as many as asyncio's own executor has.
+    """An executor on native threads of gevent, at most ``size`` of them: as many as asyncio's own has by default.
 
     To be used in the thread that made it. Calls beyond the number of threads wait here, in order, because
     ``gevent.threadpool.ThreadPool.spawn`` blocks its caller (the loop) when all threads are taken.
     """
 
-    def __init__(self) -> None:
-        self._size = min(32, (os.cpu_count() or 1) + 4)
+    def __init__(self, size: int | None = None) -> None:
+        self._size = size or min(32, (os.cpu_count() or 1) + 4)
         self._pool = ThreadPool(self._size, get_hub())
         self._waiting: deque[tuple[_Future, _Call]] = deque()
         self._running = 0

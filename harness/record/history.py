@@ -7,6 +7,7 @@ Unix epoch (``words.clock``) and writes it as one part.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -78,6 +79,9 @@ def to_table(batches: Sequence[pa.RecordBatch], offset_ns: int) -> pa.Table:
 
 
 _OFFSET = b"offset_ns"
+_UNFIT = (pa.ArrowException, UnicodeError, OverflowError, TypeError, ValueError)
+
+logger = logging.getLogger("harness")
 
 
 class _Table:
@@ -97,8 +101,21 @@ class _Table:
         if self._stream is None:
             self._sink = pa.BufferOutputStream()
             self._stream = pa.ipc.new_stream(self._sink, self._stream_schema)
-        self._stream.write_batch(to_batch(self._schema, self.rows))
-        self.rows.clear()
+        rows, self.rows = self.rows, []
+        try:
+            batch = to_batch(self._schema, rows)
+        except _UNFIT:
+            batch = to_batch(self._schema, [row for row in rows if self._fits(row)])
+        self._stream.write_batch(batch)
+
+    def _fits(self, row: tuple[object, ...]) -> bool:
+        """Whether a row can be kept; one that cannot is missing from the history, and so makes the records disagree."""
+        try:
+            to_batch(self._schema, [row])
+        except _UNFIT as error:
+            logger.error("cannot be written down: %r: %s", row, error)
+            return False
+        return True
 
     def take(self) -> bytes | None:
         """Return everything buffered as the bytes of an Arrow stream, None where there is nothing."""

@@ -79,9 +79,12 @@ class Collector:
         self._queue.put(None)
         self._writer.join()
         self._write_before(None)
-        self._series.close()
-        if self._late:
-            self._rewrite()
+        try:
+            self._series.close()
+            if self._late:
+                self._rewrite()
+        except OSError as error:
+            self._fail(self._series_error(error))
 
     def _write_before(self, second: int | None) -> None:
         rows = self._merged.pop_before(second)
@@ -95,8 +98,11 @@ class Collector:
                     start = end
             self._series.flush()
         except OSError as error:
-            self._fail(RecordError(f"{self._run.series}: cannot write series: {error.strerror or error}"))
+            self._fail(self._series_error(error))
         self._written_to = max(self._written_to, rows[-1][0].second + 1)
+
+    def _series_error(self, error: OSError) -> RecordError:
+        return RecordError(f"{self._run.series}: cannot write series: {error.strerror or error}")
 
     def _users(self, second: int) -> int | None:
         """Return the users of all workers in a second; a worker that was too busy to look has those of before."""

@@ -24,7 +24,7 @@ from harness.swarm.session import Delta
 from harness.swarm.statistics import RunCsvWriter
 from harness.target.sequential import run_sequential
 from harness.words.clock import Epoch
-from harness.words.errors import RecordError
+from harness.words.errors import RecordError, one_line
 from harness.words.operation import Outcome
 
 REPORT_TIMEOUT_S = 300
@@ -168,14 +168,18 @@ class Keeper:
     def _draw_report(self) -> None:
         """Draw in a process of its own: matplotlib takes seconds, and belongs in no monkey-patched interpreter."""
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        drawn = gevent.subprocess.run(
-            [sys.executable, "-m", "analysis", "report", str(self.run.path)],
-            stdout=gevent.subprocess.PIPE,
-            stderr=gevent.subprocess.STDOUT,
-            timeout=REPORT_TIMEOUT_S,
-            env=environment,
-            start_new_session=True,  # a second Ctrl-C is for the run, not for its report
-        )
+        try:
+            drawn = gevent.subprocess.run(
+                [sys.executable, "-m", "analysis", "report", str(self.run.path)],
+                stdout=gevent.subprocess.PIPE,
+                stderr=gevent.subprocess.STDOUT,
+                timeout=REPORT_TIMEOUT_S,
+                env=environment,
+                start_new_session=True,  # a second Ctrl-C is for the run, not for its report
+            )
+        except (OSError, gevent.subprocess.TimeoutExpired) as error:
+            self._say(f"the report could not be drawn: {one_line(error)}")
+            return
         if drawn.returncode:
             last = drawn.stdout.decode(errors="replace").strip().splitlines()[-1:]
             self._say(f"the report could not be drawn: {' '.join(last)}")

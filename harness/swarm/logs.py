@@ -9,6 +9,8 @@ SHOWN = 5
 
 _OURS = ("locust", "harness", "root", "gevent", "geventwebsocket", "werkzeug", "urllib3", "py.warnings")
 
+_DECIDED = "_routeswarm_shown"
+
 logger = logging.getLogger("harness")
 
 
@@ -27,6 +29,13 @@ class TargetLogs(logging.Filter):
         """Say whether a record is shown."""
         if record.name.split(".", 1)[0] in _OURS:
             return True
+        if hasattr(record, _DECIDED):
+            return bool(getattr(record, _DECIDED))  # by the handler before
+        shown = self._count(record)
+        setattr(record, _DECIDED, shown)
+        return shown
+
+    def _count(self, record: logging.LogRecord) -> bool:
         self.counts[record.levelname] = self.counts.get(record.levelname, 0) + 1
         seen = sum(self.counts.values())
         if seen == SHOWN + 1:

@@ -15,11 +15,11 @@ from harness.swarm import web
 from harness.swarm.local import Local
 from harness.swarm.master import Master
 from harness.swarm.options import add_options
-from harness.swarm.role import KeepingRole, Role
+from harness.swarm.role import KeepingRole, Role, logger
 from harness.swarm.statistics import install_buckets
 from harness.swarm.terminal import say
 from harness.swarm.worker import Worker
-from harness.words.errors import ExitCode, UsageError
+from harness.words.errors import ExitCode, RouteSwarmError, one_line
 
 CHILDREN_END_S = 3
 
@@ -63,8 +63,13 @@ def _starts_by_itself(environment: Environment) -> bool:
 def _open_or_exit(role: KeepingRole) -> None:
     try:
         role.open_run()
-    except UsageError as error:
+    except (RouteSwarmError, OSError) as error:
         say(str(error))
+        _end_workers(role)
+        sys.exit(int(ExitCode.USAGE))
+    except Exception as error:  # noqa: BLE001  # Locust would swallow it, and run without a verdict
+        logger.exception("while preparing a run")
+        say(f"the run could not be prepared: {one_line(error)}")
         _end_workers(role)
         sys.exit(int(ExitCode.USAGE))
     except KeyboardInterrupt:

@@ -5,12 +5,14 @@ A single process (``local``) loads and keeps; a master (``master``) keeps; a wor
 
 from __future__ import annotations
 
+import logging
 import signal
 import time
 from collections.abc import Callable
 
 import gevent
 from gevent.event import Event
+from locust import User
 from locust.env import Environment
 from locust.runners import Runner
 
@@ -23,7 +25,9 @@ from harness.swarm.logs import watch_target_logs
 from harness.swarm.options import read_options
 from harness.swarm.terminal import print_verdict, progress, say
 from harness.swarm.users import RouteUser
-from harness.words.errors import ExitCode, RecordError, UsageError
+from harness.words.errors import ExitCode, RecordError, UsageError, one_line
+
+logger = logging.getLogger("harness")
 
 REPORT_INTERVAL_S = 1.0
 """Seconds between two reports of a worker. Locust's default of 3 s is what is lost when a worker dies."""
@@ -43,7 +47,6 @@ class Role:
         self.runner = runner
         self.loop = HubLoop()
         self.logs = watch_target_logs(environment.parsed_options.loglevel)
-        self._inputs: Inputs | None = None
         self._refused = False
 
     def wire(self) -> None:
@@ -63,31 +66,29 @@ class Role:
 
         """
         assert self.environment.parsed_options is not None
-        options = read_options(self.environment.parsed_options)
-        if self._inputs is None or self._inputs.options != options:
-            self._inputs = load_inputs(options)
-        self._drop_idle_users(self._inputs)
-        return self._inputs
+        inputs = load_inputs(read_options(self.environment.parsed_options))
+        self._without_idle(inputs)
+        return inputs
 
-    def _drop_idle_users(self, inputs: Inputs) -> None:
-        """Leave out the user classes for whose priorities the corpus has nothing."""
+    def _without_idle(self, inputs: Inputs) -> list[type[User]]:
+        """Return the user classes but those for whose priorities the corpus has nothing; there must be one."""
         present = {scenario.priority for scenario in inputs.scenarios}
         ours = [user for user in self.environment.user_classes if issubclass(user, RouteUser)]
         idle = [user for user in ours if present.isdisjoint(user.priorities)]
-        if not idle:
-            return
         left = [user for user in self.environment.user_classes if user not in idle]
         if not left:
             wanted = sorted({priority for user in idle for priority in user.priorities})
             raise UsageError(f"the corpus has priorities {sorted(present)}, the user classes send only {wanted}")
-        say(f"no scenario in the corpus for {', '.join(user.__name__ for user in idle)}: left out")
-        self.environment.user_classes = left
+        return left
 
     def _on_test_start(self) -> None:
         try:
             self.begin()
         except UsageError as error:
             self.refuse(error)
+        except Exception as error:  # Locust would swallow it, and let users loose on a run that never began
+            logger.exception("while beginning a run")
+            self.refuse(UsageError(f"the run could not begin: {one_line(error)}"))
 
     def refuse(self, error: UsageError) -> None:
         """End the process (in the web UI: the run) on a user's mistake that only shows now."""
@@ -127,6 +128,7 @@ class KeepingRole(Role):
     def __init__(self, environment: Environment, runner: Runner) -> None:
         super().__init__(environment, runner)
         self.keeper: Keeper | None = None
+        self._left_out: list[type[User]] = []
         self._verdict: Verdict | None = None
         self._ticker: gevent.Greenlet | None = None
         self._finishing: gevent.Greenlet | None = None
@@ -140,9 +142,12 @@ class KeepingRole(Role):
             UsageError: the inputs or the folder cannot be used.
 
         """
+        if self._finishing is not None:
+            join_through_interrupts(self._finishing)  # the run before is still being judged
         inputs = self.prepare()
         require_writable(inputs.options.results_dir)
-        self._verdict, self._finishing = None, None
+        self._verdict, self._finishing, self._refused = None, None, False
+        self.environment.process_exit_code = None
         self.keeper = Keeper(self.environment, inputs, self.loop, say, self._on_data_loss)
         say(f"{shown_path(self.keeper.run.path)}: {inputs.options.target}, {len(inputs.scenarios):,} scenarios")
         self.keeper.run_baseline()
@@ -152,7 +157,16 @@ class KeepingRole(Role):
         if self.keeper is None or self._finishing is not None:
             self.open_run()
         assert self.keeper is not None
+        self._leave_out_idle_users(self.keeper.inputs)
         return self.keeper
+
+    def _leave_out_idle_users(self, inputs: Inputs) -> None:
+        classes = [*self.environment.user_classes, *self._left_out]
+        self.environment.user_classes = classes
+        self.environment.user_classes = self._without_idle(inputs)
+        self._left_out = [user for user in classes if user not in self.environment.user_classes]
+        if self._left_out:
+            say(f"no scenario in the corpus for {', '.join(user.__name__ for user in self._left_out)}: left out")
 
     def tick_every_second(self, tick: Callable[[], None]) -> None:
         """Do something every second until the run is finished."""
@@ -193,13 +207,19 @@ class KeepingRole(Role):
         join_through_interrupts(self._finishing)
 
     def _finish(self, keeper: Keeper) -> None:
-        self.gather(keeper)
-        if self._ticker is not None:
-            self._ticker.kill()
-        say("judging the run and drawing its report ...")
-        self._verdict = keeper.finish()
+        code = ExitCode.INCONCLUSIVE
+        try:
+            self.gather(keeper)
+            if self._ticker is not None:
+                self._ticker.kill()
+            say("judging the run and drawing its report ...")
+            self._verdict = keeper.finish()
+            code = self._verdict.exit_code
+        except Exception as error:  # whatever broke: the run has no verdict, and that is said and not passed over
+            say(f"the run could not be judged: {one_line(error)}")
+            logger.exception("while judging %s", keeper.run.path)
         if not self._refused:
-            self.environment.process_exit_code = int(self._verdict.exit_code)
+            self.environment.process_exit_code = int(code)
         if self.environment.web_ui is not None:
             self._show()
 
@@ -211,7 +231,9 @@ class KeepingRole(Role):
         """Finish the run that goes on, if any."""
         self.finish()
         if self.environment.process_exit_code is None:
-            self.environment.process_exit_code = int(ExitCode.PASS)
+            # Only a web UI in which no run was started has nothing to answer for.
+            unused = self.environment.web_ui is not None and self.keeper is None
+            self.environment.process_exit_code = int(ExitCode.PASS if unused else ExitCode.INCONCLUSIVE)
 
     def on_quit(self) -> None:
         """Show the verdict."""

@@ -12,7 +12,7 @@ from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner
 from werkzeug.security import safe_join
 
-from harness.words.errors import UsageError
+from harness.words.errors import RouteSwarmError
 
 REPORT_PATH = "/routeswarm/report"
 View = Callable[..., ResponseReturnValue]
@@ -43,7 +43,7 @@ def extend(environment: Environment, open_run: Callable[[], None]) -> None:
         options.update({name: request.form[name] for name in options.keys() & request.form.keys() & OURS})
         try:
             open_run()
-        except UsageError as error:
+        except (RouteSwarmError, OSError) as error:
             options.update(before)
             return refusal(str(error))
         return start()

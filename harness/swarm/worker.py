@@ -9,9 +9,11 @@ import locust.runners
 from locust.env import Environment
 from locust.runners import WorkerRunner
 
+from harness.swarm.inputs import Inputs
 from harness.swarm.loading import Loader
 from harness.swarm.manifest import about_this_process
 from harness.swarm.messages import DELTA, FINISH, HELLO, REFUSED, RUN
+from harness.swarm.options import read_options
 from harness.swarm.role import REPORT_INTERVAL_S, Role, join_through_interrupts, stop_once
 from harness.words.errors import ExitCode, UsageError
 
@@ -23,12 +25,13 @@ class Worker(Role):
         super().__init__(environment, runner)
         self._worker = runner
         self._loader = Loader(environment, self.loop, self.logs)
+        self._prepared: Inputs | None = None
         stop_once(runner)
         if environment.parsed_options is not None and environment.parsed_options.processes:
             # Forked from the master with its options: what takes time is done before the run time counts. What is wrong
             # with them the master says, and the run will.
             with contextlib.suppress(UsageError):
-                self.prepare()
+                self._prepared = self.prepare()
 
     def wire(self) -> None:
         """Listen to Locust and to the master."""
@@ -39,13 +42,21 @@ class Worker(Role):
 
     def begin(self) -> None:
         """Join the run that the master announced."""
-        inputs = self.prepare()
+        inputs = self._inputs()
         run = getattr(self.environment.parsed_options, RUN, None)
         if run is None:
             raise UsageError("the master did not announce its run: is it running RouteSwarm too?")
         index = max(self._worker.worker_index, 0)
         self._worker.send_message(HELLO, {"run_id": run["run_id"], **about_this_process(index, self._worker.client_id)})
         self._loader.start(inputs, run["run_id"], index, run["workers"])
+
+    def _inputs(self) -> Inputs:
+        """Return the inputs of a run: those prepared when the process began, once, if they are of the same options."""
+        prepared, self._prepared = self._prepared, None
+        assert self.environment.parsed_options is not None
+        if prepared is not None and prepared.options == read_options(self.environment.parsed_options):
+            return prepared
+        return self.prepare()
 
     def refuse(self, error: UsageError) -> None:
         """Tell the master, too."""

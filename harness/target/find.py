@@ -35,9 +35,13 @@ def find_target(spec: str, *, seed: int = 0) -> Target:
         raise TargetError(f"--target {spec}: expected module:attribute, e.g. mypackage.routing:pipeline")
     found: object = _import(spec, module_name)
     for part in attribute.split("."):
-        if not hasattr(found, part):
-            raise TargetError(f"--target {spec}: {module_name} has no attribute {attribute!r}{_nearest(part, found)}")
-        found = getattr(found, part)
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            near = _nearest(part, found)
+            raise TargetError(f"--target {spec}: {module_name} has no attribute {attribute!r}{near}") from None
+        except Exception as error:
+            raise TargetError(f"--target {spec}: reading {attribute!r} failed: {one_line(error)}") from error
     if isinstance(found, Target):
         return found
     if isinstance(found, (Pipeline, UnifiedStageGraph)):

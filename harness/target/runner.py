@@ -10,7 +10,15 @@ from stageflow import Pipeline, StageKind
 from stageflow.pipeline.dag import UnifiedPipelineCancelled, UnifiedStageGraph, UnifiedStageSpec
 
 from harness.load.corpus import Scenario
-from harness.target.target import ContextBuilder, DecisionReader, Identity, RouteReader, Target, default_context
+from harness.target.target import (
+    ContextBuilder,
+    DecisionReader,
+    Identity,
+    RouteReader,
+    Target,
+    checked,
+    default_context,
+)
 from harness.target.tracing import Trace, current_trace, trace_stages
 from harness.words.clock import now_ns
 from harness.words.errors import TargetError, one_line
@@ -63,7 +71,9 @@ class TargetRunner:
                 f"--target {name}: a built graph is shared by nature, --graph-scope per-request needs a Pipeline"
             )
         self._graph: UnifiedStageGraph | None = graph if graph_scope == "shared" else None
-        self._read: DecisionReader = target.read_decision or RouteReader(self.route_stages, target.route_keys)
+        self._read: DecisionReader = RouteReader(self.route_stages, target.route_keys)
+        if (own := target.read_decision) is not None:
+            self._read = lambda results: checked(own(results))
         self._context: ContextBuilder = target.build_context or default_context
 
     @staticmethod

@@ -136,6 +136,21 @@ class RouteReader:
         )
 
 
+def checked(decision: object) -> Decision:
+    """Return what a reader of the user's own gave, as the history can keep it; TypeError if it is no ``Decision``."""
+    if not isinstance(decision, Decision):
+        raise TypeError(f"read_decision returned {type(decision).__name__}, expected a Decision")
+    route, flag = route_label(decision.route)
+    asked = route if decision.asked_route is None else route_label(decision.asked_route)[0]
+    tier, attempts = _count(decision.tier, 0), _count(decision.attempts, 1)
+    if tier is None or attempts is None:
+        flag = flag or Flag.MALFORMED
+    own = decision.flag if isinstance(decision.flag, Flag) else None
+    return Decision(
+        route, asked, _share(decision.confidence), tier or 0, 1 if attempts is None else attempts, own or flag
+    )
+
+
 _REPORTS = frozenset({"asked_route", "tier", "attempts"})  # what a target that falls back reports besides
 COUNT_LIMIT = 32_767  # what the history keeps
 
