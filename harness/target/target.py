@@ -141,7 +141,7 @@ def checked(decision: object) -> Decision:
     if not isinstance(decision, Decision):
         raise TypeError(f"read_decision returned {type(decision).__name__}, expected a Decision")
     route, flag = route_label(decision.route)
-    asked = route if decision.asked_route is None else route_label(decision.asked_route)[0]
+    asked = None if decision.asked_route is None else route_label(decision.asked_route)[0]
     tier, attempts = _count(decision.tier, 0), _count(decision.attempts, 1)
     if tier is None or attempts is None:
         flag = flag or Flag.MALFORMED
