@@ -231,21 +231,30 @@ class _IdRun:
 
 
 class Hang:
-    """No operation is without an outcome at its deadline."""
+    """No operation is without an outcome at its deadline.
+
+    Operations that were cancelled with the end of the run while they ran longer than any that ended might have hung:
+    then it is UNKNOWN.
+    """
 
     name = "hang"
     required = True
 
     def __init__(self, deadline_ms: float | None) -> None:
         self._deadline_ms = deadline_ms
+        self._longest_ns = 0
+        self._stopped: list[tuple[int, int]] = []  # how long they ran, id; the longest ``EXAMPLES``
         self._cases = 0
         self._hung = 0
         self._examples: list[int] = []
 
     def add(self, operation: Operation) -> None:
-        """Count one operation that could have hung: one that we cancelled before its deadline shows nothing."""
+        """Count one operation that could have hung."""
+        ran_ns = operation.end_ns - operation.start_ns
         if operation.flag is Flag.STOPPED:
+            self._stopped = sorted([*self._stopped, (ran_ns, operation.id)])[-EXAMPLES:]
             return
+        self._longest_ns = max(self._longest_ns, ran_ns)
         self._cases += 1
         if operation.outcome is Outcome.TIMEOUT:
             self._hung += 1
@@ -259,6 +268,14 @@ class Hang:
         target = f"within {self._deadline_ms:g} ms"
         if not self._cases:
             return Entry(self.name, Status.UNKNOWN, None, target, "no operation ended by itself")
+        still = [(ran_ns, identifier) for ran_ns, identifier in self._stopped if ran_ns > self._longest_ns]
+        if still and not self._hung:
+            detail = (
+                f"{len(still)} operations or more still ran when the run ended, the oldest for "
+                f"{still[-1][0] / 1e9:.1f} s, longer than any that ended: run longer, or set a shorter --deadline-ms"
+            )
+            examples = tuple(identifier for _, identifier in still)
+            return Entry(self.name, Status.UNKNOWN, None, target, detail, examples)
         detail = f"no outcome at the deadline: {zero_of(self._cases)}"
         if self._hung:
             detail = f"{self._hung:,} of {self._cases:,} operations had no outcome at the deadline"

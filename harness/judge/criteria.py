@@ -168,7 +168,7 @@ class Window:
         """Return the value of a metric over the window, None where it was not measured."""
         ok = self.outcomes.get(Outcome.OK, 0)
         if metric in _PERCENTILES:
-            value = self.ok.percentile_us(_PERCENTILES[metric])
+            value = self.ok.percentile_us(_PERCENTILES[metric]) if self.mostly_ok else None
             return None if value is None else min(value * 1000, self.max_ns) / 1e6
         if metric == "operations":
             return float(sum(self.outcomes.values())) if self.seconds else None
@@ -177,11 +177,16 @@ class Window:
         if metric in ("availability_pct", "failed_pct"):
             judged = sum(self.outcomes.values()) - self.stopped
             return percent(ok if metric == "availability_pct" else judged - ok, judged)
-        if not ok:
+        if not ok or not self.mostly_ok:
             return None
         return {"mean_ms": self.sum_ns / ok, "min_ms": float(self.min_ns or 0), "max_ms": float(self.max_ns)}[
             metric
         ] / 1e6
+
+    @property
+    def mostly_ok(self) -> bool:
+        """Whether the latency of what ended ok can stand for the operations: not where most did not end ok."""
+        return 2 * self.outcomes.get(Outcome.OK, 0) >= sum(self.outcomes.values()) - self.stopped
 
     def _throughput(self) -> float | None:
         """Return operations per second over whole seconds: the first and the last one are cut by the window."""
@@ -221,7 +226,13 @@ def _decide(
         detail = f"measured by the checker {of_check!r}"
     else:
         operations = sum(window.outcomes.values())
-        detail = f"over {operations:,} operations in {len(window.seconds):,} seconds"
+        ok = window.outcomes.get(Outcome.OK, 0)
+        which = (
+            f"{ok:,} that ended ok of {operations:,}"
+            if metric.endswith("_ms") and ok < operations
+            else f"{operations:,}"
+        )
+        detail = f"over {which} operations in {len(window.seconds):,} seconds"
     return Entry(criterion.text, status, f"{_shown(value)} {_UNITS[metric]}".strip(), target, detail)
 
 
@@ -238,4 +249,6 @@ def _why_unknown(criterion: Criterion, window: Window, users_max: int | None) ->
         return f"no second had users {criterion.users_compare} {criterion.users} ({most})"
     if not window.seconds:
         return "no operation was recorded"
+    if criterion.metric.endswith("_ms") and window.outcomes.get(Outcome.OK) and not window.mostly_ok:
+        return "fewer than half of the operations ended ok: their latency does not stand for the rest"
     return "no operation ended ok" if criterion.metric.endswith("_ms") else "too few operations"

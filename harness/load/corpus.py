@@ -50,6 +50,8 @@ class Scenario:
     _nested: bool = field(init=False, repr=False, compare=False, default=False)
 
     def __post_init__(self) -> None:
+        if self.priority not in PRIORITIES:
+            raise ValueError(f"priority {self.priority!r} is outside 0-9")
         nested = any(isinstance(value, (dict, list)) for value in self.metadata.values())
         object.__setattr__(self, "_nested", nested)
 

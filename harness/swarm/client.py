@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from greenlet import GreenletExit
 from locust.exception import StopUser
 from locust.runners import STATE_CLEANUP
 
 from harness.load.corpus import Scenario
 from harness.swarm.session import Session
+from harness.target.runner import NO_DECISION
 from harness.target.sequential import drive_operation
 from harness.target.tracing import Trace
 from harness.words.clock import now_ns
+from harness.words.errors import one_line
 from harness.words.operation import Decision, Flag, Operation, Outcome, operation_id
 
 if TYPE_CHECKING:
@@ -69,9 +72,13 @@ class StageflowClient:
                 session.loop, session.runner, scenario, identity, trace, session.deadline_s
             )
         except BaseException as thrown:  # noqa: BLE001  # into this greenlet: its operation is not lost either
-            outcome, decision, error = Outcome.CANCELLED, _STOPPED, "cancelled: the user was stopped"
             stop = thrown
+            outcome, decision, error = Outcome.CANCELLED, NO_DECISION, one_line(thrown)
+            if isinstance(thrown, GreenletExit):
+                decision, error = _STOPPED, "cancelled: the user was stopped"
         resumed_ns = now_ns()
+        if trace.open:
+            trace.cut_off(resumed_ns)
         operation = Operation(
             identifier,
             session.worker,

@@ -50,6 +50,7 @@ class Collector:
         self._series = run.series.open("w", encoding="utf-8", errors="backslashreplace", newline="")
         self._written_to = 0
         self._late = False
+        self._closed = False
         self.workers: dict[int, WorkerRecord] = {}
         self.errors: list[str] = []
         write_header(self._series)
@@ -57,8 +58,10 @@ class Collector:
 
     def receive(self, delta: Delta) -> None:
         """Take what a worker hands over; one of another run, or after that worker's final one, is not counted."""
+        if delta["run_id"] != self._run.run_id or self._closed:
+            return
         worker = self.workers.setdefault(delta["worker"], WorkerRecord(delta["worker"]))
-        if delta["run_id"] != self._run.run_id or worker.final:
+        if worker.final:
             return
         worker.arrivals = delta["arrivals"]
         worker.final = delta["final"]
@@ -75,7 +78,8 @@ class Collector:
         self._write_before(int(time.time()) - CLOSED_AFTER_S)
 
     def close(self) -> None:
-        """Write down everything that was received."""
+        """Write down everything that was received; what comes later is not counted."""
+        self._closed = True
         self._queue.put(None)
         self._writer.join()
         self._write_before(None)
@@ -149,5 +153,5 @@ class Collector:
 def _at(users: dict[int, int], second: int) -> int | None:
     if second in users:
         return users[second]
-    before = [known for known in users if known < second]
-    return users[max(before)] if before else None
+    # A worker that was too busy to look, or has just been started; not one that is gone.
+    return next((users[before] for before in range(second - 1, second - CLOSED_AFTER_S, -1) if before in users), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import gevent
@@ -60,13 +60,12 @@ class Keeper:
         self._say = say
         locustfile = environment.locustfile or "locust"
         self.run = create_run_directory(inputs.options.results_dir, locustfile)
-        parsed = vars(environment.parsed_options) if environment.parsed_options is not None else {}
-        chosen: dict[str, Json] = {name: parsed.get(name) for name in _LOCUST_OPTIONS if parsed.get(name) is not None}
-        self._manifest = first_manifest(self.run.run_id, inputs, locustfile, chosen)
+        self._manifest = first_manifest(self.run.run_id, inputs, locustfile, _load_options(environment))
         self.run.write_json(self.run.manifest, self._manifest)
         self.collector = Collector(self.run, on_failure)
         self._csv: RunCsvWriter | None = None
         self._introduced: dict[int, dict[str, Json]] = {}
+        self._expected: set[int] = set()
         self._stats_reset = False
 
     def run_baseline(self) -> None:
@@ -91,9 +90,16 @@ class Keeper:
     def begin(self) -> None:
         """Start writing Locust's own CSV files."""
         self._manifest["t0"] = stamp()
+        options = self._manifest["options"]
+        assert isinstance(options, dict)
+        options.update(_load_options(self._environment))  # the web UI's form has been read only now
         self._csv = RunCsvWriter(self._environment, self.run.locust_prefix)
         self._environment.events.reset_stats.add_listener(self._on_reset)
         self._stats_reset = bool(self._environment.reset_stats)
+
+    def expect(self, workers: Iterable[int]) -> None:
+        """Take note of the workers that are there when the run begins: one that is never heard of is lost."""
+        self._expected.update(workers)
 
     def introduce(self, worker: dict[str, Json]) -> None:
         """Take what a worker says of itself."""
@@ -107,7 +113,7 @@ class Keeper:
 
     def missing(self) -> list[int]:
         """Return the workers that took part and have not reported for the last time."""
-        joined = {*self._introduced, *self.collector.workers}
+        joined = {*self._expected, *self._introduced, *self.collector.workers}
         reported = {index for index, worker in self.collector.workers.items() if worker.final}
         return sorted(joined - reported)
 
@@ -134,7 +140,7 @@ class Keeper:
     def _note_workers(self) -> None:
         lost = set(self.missing())
         rows: list[Json] = []
-        for index in sorted({*self._introduced, *self.collector.workers}):
+        for index in sorted({*self._expected, *self._introduced, *self.collector.workers}):
             row: dict[str, Json] = dict(self._introduced.get(index, {"index": index}))
             row["fate"] = "lost" if index in lost else "finished"
             row["left"] = self._last_seen(index)
@@ -183,6 +189,11 @@ class Keeper:
         if drawn.returncode:
             last = drawn.stdout.decode(errors="replace").strip().splitlines()[-1:]
             self._say(f"the report could not be drawn: {' '.join(last)}")
+
+
+def _load_options(environment: Environment) -> dict[str, Json]:
+    parsed = vars(environment.parsed_options) if environment.parsed_options is not None else {}
+    return {name: parsed[name] for name in _LOCUST_OPTIONS if parsed.get(name) is not None}
 
 
 def shown_path(path: Path) -> str:

@@ -7,6 +7,7 @@ import random
 
 import gevent
 from locust.env import Environment
+from locust.runners import STATE_CLEANUP
 
 from harness.loop import HubLoop
 from harness.record.history import warm_up
@@ -50,7 +51,7 @@ class Loader:
         random.seed(f"{inputs.options.seed} {worker}")  # Locust draws tasks and think times from the module's generator
         session = Session(inputs, run_id, self._loop, Epoch.of_this_process(), worker, workers)
         session.log_records = self._logs.counts
-        session.sample_users(0)
+        session.count_users = self._count_users
         open_session(self._environment, session)
         # A full collection of the start-up heap stalls the loop for 20 to 30 ms, in the middle of a measurement.
         gc.collect()
@@ -73,8 +74,12 @@ class Loader:
         self._session = None
         return last
 
+    def _count_users(self) -> int:
+        return 0 if self._environment.runner is None else len(self._environment.runner.user_greenlets)
+
     def _sample_users(self, session: Session) -> None:
         while True:
-            if self._environment.runner is not None:
-                session.sample_users(len(self._environment.runner.user_greenlets))
+            # Not while they stop: the operations that end then were begun among all of them.
+            if self._environment.runner is not None and self._environment.runner.state != STATE_CLEANUP:
+                session.sample_users(self._count_users())
             gevent.sleep(USERS_SAMPLED_EVERY_S)

@@ -53,6 +53,10 @@ class Master(KeepingRole):
         # to any other, and one that joins late gets it as well.
         run: dict[str, Json] = {"run_id": keeper.run.run_id, "workers": max(self._master.worker_count, 1)}
         setattr(self.environment.parsed_options, RUN, run)
+        clients = self._master.clients
+        keeper.expect(
+            self._master.get_worker_index(client.id) for client in clients.all if client.state != STATE_MISSING
+        )
         self.tick_every_second(keeper.collector.write_closed_seconds)
 
     def _on_worker_report(self, data: dict[str, object]) -> None:

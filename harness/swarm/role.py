@@ -66,20 +66,7 @@ class Role:
 
         """
         assert self.environment.parsed_options is not None
-        inputs = load_inputs(read_options(self.environment.parsed_options))
-        self._without_idle(inputs)
-        return inputs
-
-    def _without_idle(self, inputs: Inputs) -> list[type[User]]:
-        """Return the user classes but those for whose priorities the corpus has nothing; there must be one."""
-        present = {scenario.priority for scenario in inputs.scenarios}
-        ours = [user for user in self.environment.user_classes if issubclass(user, RouteUser)]
-        idle = [user for user in ours if present.isdisjoint(user.priorities)]
-        left = [user for user in self.environment.user_classes if user not in idle]
-        if not left:
-            wanted = sorted({priority for user in idle for priority in user.priorities})
-            raise UsageError(f"the corpus has priorities {sorted(present)}, the user classes send only {wanted}")
-        return left
+        return load_inputs(read_options(self.environment.parsed_options))
 
     def _on_test_start(self) -> None:
         try:
@@ -146,6 +133,7 @@ class KeepingRole(Role):
             join_through_interrupts(self._finishing)  # the run before is still being judged
         inputs = self.prepare()
         require_writable(inputs.options.results_dir)
+        self._leave_out_idle_users(inputs)
         self._verdict, self._finishing, self._refused = None, None, False
         self.environment.process_exit_code = None
         self.keeper = Keeper(self.environment, inputs, self.loop, say, self._on_data_loss)
@@ -157,16 +145,23 @@ class KeepingRole(Role):
         if self.keeper is None or self._finishing is not None:
             self.open_run()
         assert self.keeper is not None
-        self._leave_out_idle_users(self.keeper.inputs)
         return self.keeper
 
     def _leave_out_idle_users(self, inputs: Inputs) -> None:
-        classes = [*self.environment.user_classes, *self._left_out]
-        self.environment.user_classes = classes
-        self.environment.user_classes = self._without_idle(inputs)
-        self._left_out = [user for user in classes if user not in self.environment.user_classes]
-        if self._left_out:
-            say(f"no scenario in the corpus for {', '.join(user.__name__ for user in self._left_out)}: left out")
+        """Take out the user classes for whose priorities the corpus has nothing, and bring back those it has."""
+        known = self.environment.user_classes
+        classes = [*known, *(user for user in self._left_out if user not in known)]
+        present = {scenario.priority for scenario in inputs.scenarios}
+        idle: list[type[User]] = [
+            user for user in classes if issubclass(user, RouteUser) and present.isdisjoint(user.priorities)
+        ]
+        left = [user for user in classes if user not in idle]
+        if not left:
+            wanted = sorted({priority for user in idle for priority in getattr(user, "priorities", ())})
+            raise UsageError(f"the corpus has priorities {sorted(present)}, the user classes send only {wanted}")
+        if idle:
+            say(f"no scenario in the corpus for {', '.join(user.__name__ for user in idle)}: left out")
+        self.environment.user_classes, self._left_out = left, idle
 
     def tick_every_second(self, tick: Callable[[], None]) -> None:
         """Do something every second until the run is finished."""
@@ -180,7 +175,12 @@ class KeepingRole(Role):
             shown_s, shown_count = 0.0, 0
             while True:
                 gevent.sleep(REPORT_INTERVAL_S)
-                tick()
+                try:
+                    tick()
+                except Exception as error:
+                    logger.exception("while handing over what was measured")
+                    self._on_data_loss(RecordError(f"what was measured could not be kept: {one_line(error)}"))
+                    return
                 elapsed_s = time.monotonic() - began
                 if silent and elapsed_s - shown_s >= PROGRESS_INTERVAL_S:
                     stats = self.environment.stats

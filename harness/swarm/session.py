@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypedDict
 from uuid import UUID, SafeUUID
 from weakref import WeakKeyDictionary
@@ -81,9 +81,9 @@ class Session:
         self.names = Labels()
         self.errors = Labels()
         self.log_records: Mapping[str, int] = {}
+        self.count_users: Callable[[], int] = lambda: 0
         self._users_started = 0
         self._users: dict[int, int] = {}
-        self._users_before = 0  # at the last sample: a second begins with those of the second before
         self._workers = workers
         self._epoch = epoch
         self._series = Series(epoch)
@@ -95,7 +95,7 @@ class Session:
         """Return the ordinal of a user that starts."""
         ordinal = self._users_started
         self._users_started += 1
-        self.sample_users(self._users_before + 1)
+        self.sample_users(self.count_users() + 1)
         return ordinal
 
     def identity(self, operation: int, user: Identity) -> Identity:
@@ -141,10 +141,8 @@ class Session:
             self._series.add(operation._replace(route=OTHER))
 
     def sample_users(self, users: int) -> None:
-        """Note how many users run now; a second counts with the most it saw."""
-        second = self._epoch.second(now_ns())
-        self._users[second] = max(users, self._users.get(second, self._users_before))
-        self._users_before = users
+        """Note how many users run now; a second counts with the last that was seen in it."""
+        self._users[self._epoch.second(now_ns())] = users
 
     def take(self, *, final: bool = False) -> Delta:
         """Return what came since the last call, and forget it."""

@@ -47,7 +47,8 @@ class RunCsvWriter(StatsCSVFileWriter):
             return self.percentiles_na
         if use_current and stats_entry.use_response_times_cache:
             current = stats_entry.get_current_response_time_percentile
-            return [current(percent) or 0.0 for percent in self.percentiles_to_report]
+            measured = [current(percent) for percent in self.percentiles_to_report]
+            return [value for value in measured if value] if all(measured) else self.percentiles_na
         return [stats_entry.get_response_time_percentile(percent) for percent in self.percentiles_to_report]
 
     def finish(self) -> None:

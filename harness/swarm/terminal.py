@@ -49,7 +49,7 @@ def progress(stats: RequestStats, users: int, elapsed_s: float, rate_rps: float)
     ]
     if p95 := total.get_current_response_time_percentile(0.95):
         parts.append(f"p95 {p95:g} ms")
-    parts.append(f"{total.num_failures:,} not ok")
+    parts.append(f"{total.num_failures:,} failures")
     return " · ".join(parts)
 
 
@@ -81,6 +81,8 @@ def _summary(totals: dict[str, object]) -> Text:
             parts.append(f"{label}{value:,.1f}{unit}" if value >= 10 else f"{label}{value:.3f}{unit}")
     others = ("failed", "cancelled", "timeout", "shed")
     parts += [f"{outcome} {totals[outcome]:,}" for outcome in others if totals[outcome]]
+    if stopped := totals.get("stopped"):
+        parts.append(f"of them stopped with the run {stopped:,}")
     return Text(" · ".join(parts))
 
 

@@ -34,18 +34,27 @@ def extend(environment: Environment, open_run: Callable[[], None]) -> None:
     protected = cast(Callable[[View], View], web_ui.auth_required_if_enabled)
     start = cast(View, web_ui.app.view_functions["locust.swarm"])
 
+    preparing: list[bool] = []
+
     def swarm() -> ResponseReturnValue:
         if environment.runner is None or environment.runner.state not in (STATE_INIT, STATE_STOPPED):
             return start()  # the form edits a run that goes on
         if isinstance(environment.runner, MasterRunner) and not environment.runner.clients.ready:
             return refusal("no worker is ready yet")
+        if preparing:
+            return refusal("a run is being prepared")
+        if not _is_number(request.form.get("user_count")) or not _is_number(request.form.get("spawn_rate")):
+            return start()  # which says what is wrong with them
         before = dict(options)
+        preparing.append(True)
         options.update({name: request.form[name] for name in options.keys() & request.form.keys() & OURS})
         try:
             open_run()
         except (RouteSwarmError, OSError) as error:
             options.update(before)
             return refusal(str(error))
+        finally:
+            preparing.clear()
         return start()
 
     def refusal(reason: str) -> ResponseReturnValue:
@@ -65,6 +74,14 @@ def extend(environment: Environment, open_run: Callable[[], None]) -> None:
     web_ui.app.view_functions["locust.swarm"] = protected(swarm)
     web_ui.app.add_url_rule(REPORT_PATH, "routeswarm.report", protected(report))
     web_ui.app.add_url_rule(f"{REPORT_PATH.rsplit('/', 1)[0]}/<path:name>", "routeswarm.file", protected(report))
+
+
+def _is_number(text: str | None) -> bool:
+    """Whether a field of the form is absent (a load shape needs none) or a number that is not negative."""
+    try:
+        return text is None or 0 <= float(text) < float("inf")
+    except ValueError:
+        return False
 
 
 _LISTING = """<!doctype html><title>{{ name }}</title>

@@ -46,7 +46,9 @@ class Worker(Role):
         run = getattr(self.environment.parsed_options, RUN, None)
         if run is None:
             raise UsageError("the master did not announce its run: is it running RouteSwarm too?")
-        index = max(self._worker.worker_index, 0)
+        index = self._worker.worker_index
+        if index < 0:
+            raise UsageError("the master gave no worker index: is it older than Locust 2.11?")
         self._worker.send_message(HELLO, {"run_id": run["run_id"], **about_this_process(index, self._worker.client_id)})
         self._loader.start(inputs, run["run_id"], index, run["workers"])
 

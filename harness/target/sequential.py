@@ -53,12 +53,12 @@ def run_sequential(
     After ``budget_s`` seconds (None: never) no further scenario is begun; the first one always is.
     """
     begun_ns = now_ns()
-    nobody = Identity(*(UUID(int=purpose + 1) for purpose in range(4)))
     passed: list[Operation] = []
     for scenario in scenarios:
         if budget_s is not None and passed and now_ns() - begun_ns > budget_s * 1e9:
             break
-        passed.append(_run_one(driver, runner, scenario, nobody, deadline_s, len(passed)))
+        ids = (UUID(int=len(passed) + 1 << 8 | purpose) for purpose in range(4))
+        passed.append(_run_one(driver, runner, scenario, Identity(*ids), deadline_s, len(passed)))
     return passed
 
 

@@ -145,7 +145,7 @@ def checked(decision: object) -> Decision:
     tier, attempts = _count(decision.tier, 0), _count(decision.attempts, 1)
     if tier is None or attempts is None:
         flag = flag or Flag.MALFORMED
-    own = decision.flag if isinstance(decision.flag, Flag) else None
+    own = decision.flag if isinstance(decision.flag, Flag) and decision.flag is not Flag.STOPPED else None
     return Decision(
         route, asked, _share(decision.confidence), tier or 0, 1 if attempts is None else attempts, own or flag
     )

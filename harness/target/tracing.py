@@ -18,16 +18,25 @@ from harness.words.clock import now_ns
 from harness.words.errors import printable
 from harness.words.operation import SpanTuple
 
+UNFINISHED = "unfinished"
+"""Outcome of a span whose stage still ran when its operation was over."""
+
 
 class Trace:
     """What is seen of one operation while it runs. Times are monotonic nanoseconds."""
 
-    __slots__ = ("end_ns", "entered_ns", "spans")
+    __slots__ = ("end_ns", "entered_ns", "open", "spans")
 
     def __init__(self) -> None:
         self.entered_ns: int | None = None
         self.end_ns: int | None = None
         self.spans: list[SpanTuple] = []
+        self.open: dict[str, tuple[str, int]] = {}  # stage that runs -> its kind, start_ns
+
+    def cut_off(self, end_ns: int) -> None:
+        """Record the stages that still run as unfinished: the operation has its outcome without them."""
+        for stage, (kind, start_ns) in self.open.items():
+            self.spans.append((stage, kind, start_ns, end_ns, UNFINISHED))
 
 
 current_trace: ContextVar[Trace | None] = ContextVar("routeswarm_trace", default=None)
@@ -53,6 +62,7 @@ def _traced(name: str, kind: str, runner: Runner) -> Runner:
         start_ns = now_ns()
         if trace.entered_ns is None:
             trace.entered_ns = start_ns
+        trace.open[name] = kind, start_ns
         outcome = "error"
         try:
             output = await runner(ctx)
@@ -62,6 +72,7 @@ def _traced(name: str, kind: str, runner: Runner) -> Runner:
             outcome = "cancelled"
             raise
         finally:
+            trace.open.pop(name, None)
             trace.spans.append((name, kind, start_ns, now_ns(), outcome))
 
     traced._routeswarm_traced = True  # type: ignore[attr-defined]

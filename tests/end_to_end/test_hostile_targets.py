@@ -70,9 +70,9 @@ ON_EVERY_CALL = {
 
 
 def drive(folder: Folder, attribute: str, *arguments: object, users: int = 10) -> KeptRun:
-    """Run users for 1 s on a hostile target and return the run, complete and conserved."""
+    """Run users for 2 s on a hostile target and return the run, complete and conserved."""
     shutil.copy(Path(__file__).with_name("hostile.py"), folder.path)
-    process = folder.headless("-u", users, "-r", users, "-t", "1s", *arguments, target=f"hostile:{attribute}")
+    process = folder.headless("-u", users, "-r", users, "-t", "2s", *arguments, target=f"hostile:{attribute}")
     code = process.wait()
     assert not CRASH.search(process.said), process.last_words
     run = folder.run

@@ -268,6 +268,17 @@ class TestHang:
         assert "0 of 1 " in decided(Hang(1000.0), [operation(0), *cancelled]).detail
         assert decided(Hang(1000.0), cancelled).status is Status.UNKNOWN
 
+    def test_what_still_ran_at_the_end_for_longer_than_any_that_ended_might_have_hung(self, operation, undecided):
+        ended = [operation(n, response_ms=20) for n in range(50)]
+        stopped = undecided(Outcome.CANCELLED, 99, flag=Flag.STOPPED)
+        clean = stopped._replace(end_ns=stopped.start_ns + 15_000_000)
+        assert decided(Hang(30_000.0), [*ended, clean]).status is Status.VALID
+        stuck = stopped._replace(end_ns=stopped.start_ns + 4_000_000_000)
+        entry = decided(Hang(30_000.0), [*ended, stuck])
+        assert entry.status is Status.UNKNOWN
+        assert entry.examples == (stuck.id,)
+        assert "the oldest for 4.0 s" in entry.detail
+
     def test_without_a_deadline_it_is_unknown(self, operation):
         entry = decided(Hang(None), [operation()])
         assert entry.status is Status.UNKNOWN

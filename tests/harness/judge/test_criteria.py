@@ -190,9 +190,17 @@ class TestBoundaries:
 
 class TestMeasures:
     def test_latency_is_over_operations_that_ended_ok(self):
-        rows = [row(values_ms=[5.0] * 10), *(row(values_ms=[9000.0] * 90, outcome=o) for o in ("failed", "cancelled"))]
+        rows = [row(values_ms=[5.0] * 80), *(row(values_ms=[9000.0] * 40, outcome=o) for o in ("failed", "cancelled"))]
         assert judged("max_ms < 6", rows).actual == "5 ms"
+        assert judged("max_ms < 6", rows).detail == "over 80 that ended ok of 160 operations in 1 seconds"
         assert status("p95_ms < 6", rows) is Status.PASS
+
+    @pytest.mark.parametrize("metric", ["p95_ms", "mean_ms", "max_ms", "min_ms"])
+    def test_the_latency_of_a_few_that_ended_ok_stands_for_no_others(self, metric):
+        rows = [row(values_ms=[5.0] * 49), row(values_ms=[1.0] * 51, outcome="failed")]
+        entry = judged(f"{metric} < 500", rows)
+        assert entry.status is Status.UNKNOWN
+        assert "fewer than half" in entry.detail
 
     def test_percentiles_are_over_all_rows_together_and_no_mean_of_rows(self):
         rows = [row(n, values_ms=[1.0] * 99) for n in range(9)] + [row(9, values_ms=[1000.0] * 9)]
