@@ -29,10 +29,9 @@ lint: venv ## ruff, mypy --strict, import contracts
 	@$(BIN)/lint-imports
 
 bench: venv ## speed and memory, as ratios measured side by side
-	@$(BIN)/python benchmarks/bridge.py
-	@$(BIN)/python benchmarks/breakdown.py
-	@$(BIN)/python benchmarks/scaling.py
-	@$(BIN)/python benchmarks/memory.py
+	@missed=0; for bench in bridge breakdown scaling memory; do \
+		$(BIN)/python benchmarks/$$bench.py || missed=1; \
+	done; exit $$missed
 
 clean: ## remove what the other targets made, but not results
 	@rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

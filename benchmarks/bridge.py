@@ -1,7 +1,8 @@
 """What the harness costs: one graph driven by plain asyncio, and by Locust with all recording on.
 
 Both drive the same one-stage ROUTE graph with the same scenarios, in processes of their own, in turns, so that what
-else the machine does meets both. Printed are medians of the ratios of pairs.
+else the machine does meets both. Printed are medians of the ratios of pairs. Latency is response time as reported, to
+the moment the outcome is known; ``p95 resumed`` is to the moment the Locust user goes on, which is the harness's own.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ def drive_plainly(users: int, seconds: float) -> dict[str, float]:
         while (now := time.monotonic()) < end:
             at = (at + 7) % len(scenarios)
             start = time.monotonic_ns()
-            identity = Identity(uuid4(), uuid4(), session, session)
+            unique = uuid4()  # as the client: one id for a request and its run
+            identity = Identity(unique, unique, session, session)
             results = await graph.run(default_context(scenarios[at], identity))
             assert results["router"].data["route"]
             if now >= begin:
@@ -61,7 +63,8 @@ def drive_plainly(users: int, seconds: float) -> dict[str, float]:
     gc.collect()
     gc.freeze()
     asyncio.run(run())
-    return _summary(latencies, seconds)
+    summary = _summary(latencies, seconds)
+    return {**summary, "p95 resumed": summary["p95"]}  # the task that asked is the one that measured
 
 
 def drive_with_locust(users: int, seconds: float, processes: int = 0) -> dict[str, float]:
@@ -82,7 +85,8 @@ def drive_with_locust(users: int, seconds: float, processes: int = 0) -> dict[st
         operations = list(read_operations(parts_of(history, "operations").paths))
     begin = min(operation.start_ns for operation in operations) + int(WARM_UP_S * 1e9)
     inside = [op for op in operations if begin <= op.start_ns and op.end_ns < begin + int(seconds * 1e9)]
-    return _summary([op.end_ns - op.intended_ns for op in inside], seconds)
+    resumed = _summary([op.resumed_ns - op.start_ns for op in inside], seconds)
+    return {**_summary([op.end_ns - op.intended_ns for op in inside], seconds), "p95 resumed": resumed["p95"]}
 
 
 def _summary(latencies: Iterable[int], seconds: float) -> dict[str, float]:
@@ -105,7 +109,7 @@ def compare(users: int, pairs: int, seconds: float) -> bool:
     """Print the ratios of ``pairs`` pairs; whether the goals hold."""
     found = [(measure("asyncio", users, seconds), measure("locust", users, seconds)) for _ in range(pairs)]
     holds = True
-    for metric, unit in (("throughput", "/s"), ("p50", "µs"), ("p95", "µs"), ("p99", "µs")):
+    for metric, unit in (("throughput", "/s"), ("p50", "µs"), ("p95", "µs"), ("p95 resumed", "µs"), ("p99", "µs")):
         plain, bridged = (statistics.median(side[metric] for side in sides) for sides in zip(*found, strict=True))
         ratios = sorted(bridge[metric] / alone[metric] for alone, bridge in found)
         ratio = statistics.median(ratios)
@@ -116,7 +120,7 @@ def compare(users: int, pairs: int, seconds: float) -> bool:
             holds &= kept
             goal = f"  goal: {side} {bound:.2f} {'kept' if kept else 'MISSED'}"
         print(
-            f"{users:>4} users  {metric:<10}  asyncio {plain:>9,.0f} {unit}  locust {bridged:>9,.0f} {unit}"
+            f"{users:>4} users  {metric:<11}  asyncio {plain:>9,.0f} {unit}  locust {bridged:>9,.0f} {unit}"
             f"  ratio {ratio:.3f} [{ratios[0]:.3f}, {ratios[-1]:.3f}]{goal}",
             flush=True,
         )

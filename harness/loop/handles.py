@@ -45,6 +45,9 @@ class QuickTimerHandle(events.TimerHandle):
         self._when = when
         self._scheduled = True
 
+    def __lt__(self, other: object) -> bool:
+        return bool(self._when < other._when)  # type: ignore[attr-defined]  # of a heap of timer handles only
+
     def cancel(self) -> None:
         """Cancel the timer, and let go of what it would have called."""
         if not self._cancelled:

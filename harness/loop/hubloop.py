@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
+from contextvars import Context
+from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -28,6 +30,8 @@ class HubLoop(HubServices, ServedLoop):
     hub. ``run_forever``, ``run_until_complete`` and ``asyncio.Runner(loop_factory=HubLoop)`` work as well.
     """
 
+    _task_factory: Any
+
     def __init__(self) -> None:
         # The tasks of drive(), each with the waiter of its greenlet, or None once that has gone away.
         self._driven: dict[asyncio.Task[Any], Waiter | None] = {}
@@ -35,6 +39,7 @@ class HubLoop(HubServices, ServedLoop):
         self._deadlines: dict[float, Deadlines] = {}
         self._settled: Event | None = None
         super().__init__()
+        self.__dict__["create_future"] = partial(asyncio.Future, loop=self)  # as the method does, without a Python call
 
     def drive(self, coro: Coroutine[Any, Any, _T], deadline_s: float | None = None) -> _T:
         """Run ``coro`` as a task, block this greenlet until it is over, and return its result.
@@ -66,6 +71,23 @@ class HubLoop(HubServices, ServedLoop):
             raise
         finally:
             del task, waiter  # a raised exception holds this frame, and the task holds the exception
+
+    def create_task(  # type: ignore[override]
+        self, coro: Coroutine[Any, Any, _T], *, name: str | None = None, context: Context | None = None, **others: Any
+    ) -> asyncio.Task[_T]:
+        """Make a task of ``coro``."""
+        if self._closed or self._debug or self._task_factory is not None or others:
+            return super().create_task(coro, name=name, context=context, **others)
+        return asyncio.Task(coro, loop=self, name=name, context=context)
+
+    def set_debug(self, enabled: bool) -> None:
+        """Switch debug mode."""
+        super().set_debug(enabled)
+        # Every future asks its loop for the mode when it is made: five times per ROUTE stage, so not by a Python call.
+        if enabled:
+            self.__dict__.pop("get_debug", None)
+        else:
+            self.__dict__["get_debug"] = bool  # which returns False
 
     @property
     def in_flight(self) -> int:

@@ -45,8 +45,13 @@ class HubTimers(asyncio.SelectorEventLoop):
         """Run ``callback`` after ``delay`` seconds."""
         if delay is None:
             raise TypeError("delay must not be None")
-        handle = self.call_at(self.time() + delay, callback, *args, context=context)
-        return traced(handle) if self._debug else handle
+        when = monotonic() + delay
+        if self._closed or self._debug or (when < self._hub_timer_due and self._thread_id is not None):
+            handle = self.call_at(when, callback, *args, context=context)
+            return traced(handle) if self._debug else handle
+        quick = QuickTimerHandle(when, callback, args, self, context)  # as call_at does, without the call
+        heapq.heappush(self._scheduled, quick)
+        return quick
 
     def call_at(  # type: ignore[override]
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None

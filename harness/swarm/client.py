@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ROUTE = "ROUTE"
 FALLBACK = "FALLBACK"
 UNDECIDED = "(no decision)"
+_new_operation = tuple.__new__  # Operation(...) is a Python call with twenty arguments more
 _STOPPED = Decision(None, flag=Flag.STOPPED)
 
 
@@ -79,27 +80,30 @@ class StageflowClient:
         resumed_ns = now_ns()
         if trace.open:
             trace.cut_off(resumed_ns)
-        operation = Operation(
-            identifier,
-            session.worker,
-            self._ordinal,
-            self._user_class,
-            scenario.id,
-            scenario.priority,
-            scenario.expected_route,
-            start_ns if intended_ns is None else intended_ns,
-            start_ns,
-            trace.entered_ns,
-            resumed_ns if trace.end_ns is None else trace.end_ns,
-            resumed_ns,
-            outcome,
-            decision.route,
-            decision.asked_route,
-            decision.confidence,
-            decision.tier,
-            decision.attempts,
-            decision.flag,
-            error,
+        operation = _new_operation(
+            Operation,
+            (
+                identifier,
+                session.worker,
+                self._ordinal,
+                self._user_class,
+                scenario.id,
+                scenario.priority,
+                scenario.expected_route,
+                start_ns if intended_ns is None else intended_ns,
+                start_ns,
+                trace.entered_ns,
+                resumed_ns if trace.end_ns is None else trace.end_ns,
+                resumed_ns,
+                outcome,
+                decision.route,
+                decision.asked_route,
+                decision.confidence,
+                decision.tier,
+                decision.attempts,
+                decision.flag,
+                error,
+            ),
         )
         session.record(operation, trace.spans)
         self._report(operation)

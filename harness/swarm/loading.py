@@ -57,6 +57,7 @@ class Loader:
         gc.collect()
         gc.freeze()
         self._session = session
+        self._environment.events.spawning_complete.add_listener(_freeze)
         self._sampler = gevent.spawn(self._sample_users, session)
 
     def take(self, *, final: bool = False) -> Delta | None:
@@ -69,6 +70,7 @@ class Loader:
             return None
         if self._sampler is not None:
             self._sampler.kill()
+        self._environment.events.spawning_complete.remove_listener(_freeze)
         self._loop.settle(SETTLE_S)
         last = self.take(final=True)
         self._session = None
@@ -83,3 +85,8 @@ class Loader:
             if self._environment.runner is not None and self._environment.runner.state != STATE_CLEANUP:
                 session.sample_users(self._count_users())
             gevent.sleep(USERS_SAMPLED_EVERY_S)
+
+
+def _freeze(**_: object) -> None:
+    """Leave the users, too, out of collections; without collecting first, which would stall the loop."""
+    gc.freeze()

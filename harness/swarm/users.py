@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from locust import TaskSet, User, between
 from locust.env import Environment
 
-from harness.load.deck import Deck
+from harness.load.corpus import Scenario
 from harness.load.mix import CRITICAL, HIGH, LOW, NORMAL
 from harness.swarm.client import StageflowClient
 from harness.swarm.session import session_of
@@ -36,15 +36,15 @@ class RouteUser(User):
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         self._session = session_of(environment)
-        self._decks: dict[str | None, Deck] = {}
+        self._draws: dict[str | None, Callable[[], Scenario]] = {}
         self.client = StageflowClient(self._session, self)
 
     def route(self, kind: str | None = None) -> Operation:
         """Send the next scenario of this user's priorities, of one kind (question, statement, ...) or of any."""
-        deck = self._decks.get(kind)
-        if deck is None:
-            deck = self._decks[kind] = self._session.deck(self.priorities, kind)
-        return self.client.route(deck.draw())
+        draw = self._draws.get(kind)
+        if draw is None:
+            draw = self._draws[kind] = self._session.deck(self.priorities, kind).draw
+        return self.client.route(draw())
 
 
 Task = Callable[[TaskSet], None]

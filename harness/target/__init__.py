@@ -4,5 +4,6 @@
 """
 
 from harness.target.target import Identity, Target, default_context
+from harness.words.operation import Decision
 
-__all__ = ["Identity", "Target", "default_context"]
+__all__ = ["Decision", "Identity", "Target", "default_context"]

@@ -82,11 +82,12 @@ class RouteReader:
         self._stages = route_stages
         self._keys = route_keys
         self._first_key = route_keys[0]
+        self._only = route_stages[0] if len(route_stages) == 1 else None
 
     def __call__(self, results: Results) -> Decision:
         """Return the decision of one run; ``flag`` says what is wrong with it."""
-        if len(self._stages) == 1:
-            output = results.get(self._stages[0])
+        if self._only is not None:
+            output = results.get(self._only)
             return self._plain(output.data if output is not None else {})
         found = [self._read(results[name].data) for name in self._stages if not _skipped(results.get(name))]
         if not found:
