@@ -25,14 +25,20 @@ def deliver_interrupts_to_main() -> Callable[[], None]:
     hub = get_hub()
     undelivered_since: float | None = None
 
+    delivered_at = -PATIENCE_S  # one that follows at once would cut short what the first one set off
+
     def deliver() -> None:
-        nonlocal undelivered_since
+        nonlocal undelivered_since, delivered_at
         undelivered_since = None
+        delivered_at = monotonic()
         hub.parent.throw(KeyboardInterrupt())
 
     def on_sigint(_signum: int, _frame: FrameType | None) -> None:
-        nonlocal undelivered_since
+        nonlocal undelivered_since, delivered_at
+        if monotonic() - delivered_at < PATIENCE_S:
+            return
         if getcurrent() is hub.parent:
+            delivered_at = monotonic()
             raise KeyboardInterrupt
         if undelivered_since is None:
             undelivered_since = monotonic()

@@ -15,7 +15,6 @@ from harness.words.clock import now_ns
 from harness.words.errors import DeadlineExceeded, one_line
 from harness.words.operation import Operation, Outcome, operation_id
 
-
 _NOBODY = UUID(int=1)
 """Session and user of a sequential pass."""
 

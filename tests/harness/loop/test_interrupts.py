@@ -133,6 +133,8 @@ def test_an_interrupt_that_waited_for_the_target_too_long_ends_it_with_the_next(
 
 def test_interrupt_in_main_itself_is_raised_there_and_ends_its_drive():
     out = run("""
+        from harness.loop import interrupts
+        interrupts.PATIENCE_S = 0.02
         try:
             interrupt()
             log.append("unreachable")
