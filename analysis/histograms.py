@@ -17,7 +17,7 @@ import pandas as pd
 from hdrh.codec import HdrCookieException, HdrHistogramEncoder, HdrLengthException
 from numpy.typing import NDArray
 
-from harness.measure.histogram import HIGHEST_US, LOWEST_US, SIGNIFICANT_DIGITS
+from harness.measure.histogram import HIGHEST_US, LOWEST_US, SIGNIFICANT_DIGITS, SUB_BUCKETS
 from harness.words.errors import RunError
 
 BUCKETS = 23_552
@@ -67,8 +67,8 @@ class Histograms:
     def percentiles(self, percents: Sequence[float]) -> NDArray[np.float64]:
         """Return the value (µs) at each percentile of each histogram; shape ``(size, len(percents))``.
 
-        That is the highest value of the first bucket up to which at least so many percent of the values lie;
-        NaN where a histogram is empty.
+        That is the value at the rank rounded up, as ``harness.measure.histogram.value_at`` has it; NaN where a
+        histogram is empty.
         """
         values = np.full((self.size, len(percents)), np.nan)
         totals = self.totals()
@@ -80,8 +80,17 @@ class Histograms:
         for column, percent in enumerate(percents):
             wanted = np.maximum(np.ceil(percent / 100 * totals[filled] - 1e-9).astype(np.int64), 1)
             entry = np.searchsorted(reached, before + wanted)
-            values[filled, column] = highest_value(self.bucket[entry])
+            rank = before + wanted - (reached[entry] - self.count[entry])
+            values[filled, column] = value_at(self.bucket[entry], rank, self.count[entry])
         return values
+
+
+def value_at(bucket: Integers, rank: Integers, count: Integers) -> NDArray[np.float64]:
+    """Return the value (µs) of the ``rank``-th (from 1) of ``count`` values of each bucket."""
+    lowest = np.maximum(bucket - 0.5, 0.0)
+    inside = lowest + (bucket + 0.5 - lowest) * (rank - 0.5) / count
+    values: NDArray[np.float64] = np.where(bucket < SUB_BUCKETS, inside, highest_value(bucket))
+    return values
 
 
 def highest_value(bucket: Integers) -> Integers:

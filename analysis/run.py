@@ -13,7 +13,9 @@ from analysis.documents import Manifest, Verdict, read_document
 from harness.measure.series import COLUMNS
 from harness.words.errors import RunError
 
-LABELS = ("user_class", "expected_route", "route", "outcome", "hdr")
+HISTOGRAMS = tuple(column for column in COLUMNS if column.endswith("hdr"))
+"""Histograms of the four clocks, as text; ``hdr`` and ``lag_hdr`` are never empty."""
+LABELS = ("user_class", "expected_route", "route", "outcome", *HISTOGRAMS)
 """Text columns of the series; empty text where there is no value, never NaN."""
 INTEGERS = ("second", "priority", "tier", "count")
 NUMBERS = tuple(column for column in COLUMNS if column.endswith("_ms") or column == "users")
@@ -55,8 +57,8 @@ class Run:
 
         Columns: ``second`` (Unix second in which the outcome was known), ``priority`` (0-9), ``tier`` and
         ``count`` as int64; ``sum_ms`` to ``max_ms`` as float64 milliseconds and ``users`` as float64, NaN where
-        not measured; ``user_class``, ``expected_route``, ``route``, ``outcome`` and ``hdr`` (base64
-        HdrHistogram, microseconds) as text.
+        not measured; ``user_class``, ``expected_route``, ``route``, ``outcome``, ``hdr`` and the ``..._hdr`` of the
+        other clocks (base64 HdrHistograms, microseconds) as text.
         Raises ``RunError`` where the file is no series.
         """
         return self._series[0]
@@ -158,9 +160,9 @@ def _parse(data: bytes, path: Path) -> pd.DataFrame:
         absent = [column for column in COLUMNS if column not in frame.columns]
         if absent:
             raise RunError(f"{path}: no column {', '.join(absent)}; expected a RouteSwarm series")
-        short = frame["hdr"].fillna("") == ""
+        short = (frame[["hdr", COLUMNS[-1]]].fillna("") == "").any(axis=1)  # no row is without these
         if short.any():
-            raise RunError(f"{path}: row {short.idxmax()} (0 is the first) has no hdr: too few values")
+            raise RunError(f"{path}: row {short.idxmax()} (0 is the first) has too few values")
         frame = frame.astype(dict.fromkeys(INTEGERS, "int64"))
     except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
         raise RunError(f"{path}: {' '.join(str(error).split())}") from error

@@ -56,8 +56,9 @@ def _summary(series: pd.DataFrame, groups: NDArray[np.int64], size: int, percent
     lows, highs = np.full(size, np.nan), np.full(size, np.nan)
     np.fmin.at(lows, groups, series["min_ms"].to_numpy())
     np.fmax.at(highs, groups, series["max_ms"].to_numpy())
-    # A bucket ends above the values in it: no percentile may exceed the highest value seen.
-    values_ms = np.fmin(merged.percentiles(percents) / 1000, highs[:, np.newaxis])
+    # What is found in a bucket may lie outside what was seen: as harness.measure.histogram.within_ms.
+    found = np.fmax(merged.percentiles(percents) / 1000, lows[:, np.newaxis])
+    values_ms = np.fmin(found, highs[:, np.newaxis])
     counts = np.zeros(size, dtype=np.int64)
     np.add.at(counts, groups, series["count"].to_numpy())
     columns = {percentile_column(percent): values_ms[:, k] for k, percent in enumerate(percents)}

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.judge.entry import Entry, Status, percent
-from harness.measure.histogram import Histogram
+from harness.measure.histogram import Histogram, within_ms
 from harness.measure.series import SeriesRow
 from harness.words.errors import CriteriaError
 from harness.words.operation import STOPPED_ROUTE, Outcome
@@ -169,7 +169,7 @@ class Window:
         ok = self.outcomes.get(Outcome.OK, 0)
         if metric in _PERCENTILES:
             value = self.ok.percentile_us(_PERCENTILES[metric]) if self.mostly_ok else None
-            return None if value is None else min(value * 1000, self.max_ns) / 1e6
+            return within_ms(value, self.min_ns, self.max_ns)
         if metric == "operations":
             return float(sum(self.outcomes.values())) if self.seconds else None
         if metric == "throughput_rps":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from harness.measure.histogram import Histogram
+from harness.measure.histogram import Histogram, within_ms
 from harness.words.operation import LABELS_KEPT, OTHER, Flag, Operation, Outcome
 
 
@@ -20,6 +20,7 @@ class Totals:
     flagged: int = 0
     stopped: int = 0  # cancelled by the harness
     ok: Histogram = field(default_factory=Histogram)
+    min_ns: int | None = None
     max_ns: int = 0
     first_ns: int | None = None
     last_ns: int | None = None
@@ -42,6 +43,7 @@ class Totals:
         route = _count(self.routes, route)
         response_ns = operation.end_ns - operation.intended_ns
         self.ok.add((response_ns + 500) // 1000)
+        self.min_ns = response_ns if self.min_ns is None else min(self.min_ns, response_ns)
         self.max_ns = max(self.max_ns, response_ns)
         label = self.labels.get(operation.scenario)
         if label is not None:
@@ -62,7 +64,8 @@ class Totals:
     def as_json(self) -> dict[str, object]:
         """Return the ``totals`` of ``verdict.json``; latencies in milliseconds, null where nothing ended ok."""
         duration = self.duration_s
-        p50, p95, p99 = self.ok.percentiles_us((50.0, 95.0, 99.0))
+        found = self.ok.percentiles_us((50.0, 95.0, 99.0))
+        p50, p95, p99 = (within_ms(value, self.min_ns, self.max_ns) for value in found)
         return {
             **{outcome.value: self.outcomes.get(outcome, 0) for outcome in Outcome},
             "operations": self.count,
@@ -70,10 +73,10 @@ class Totals:
             "stopped": self.stopped,
             "duration_s": None if duration is None else round(duration, 3),
             "throughput_rps": round(self.count / duration, 3) if duration else None,
-            "p50_ms": _ms(p50, self.max_ns),
-            "p95_ms": _ms(p95, self.max_ns),
-            "p99_ms": _ms(p99, self.max_ns),
-            "max_ms": round(self.max_ns / 1e6, 3) if self.ok.counts else None,
+            "p50_ms": p50,
+            "p95_ms": p95,
+            "p99_ms": p99,
+            "max_ms": round(self.max_ns / 1e6, 6) if self.ok.counts else None,
             "routes": dict(sorted(self.routes.items(), key=lambda item: (-item[1], item[0]))),
             "errors": dict(sorted(self.errors.items(), key=lambda item: (-item[1], item[0]))[:20]),
             "label_confusion": {label: dict(sorted(row.items())) for label, row in sorted(self.confusion.items())},
@@ -86,7 +89,3 @@ def _count(counts: dict[str, int], text: str) -> str:
         text = OTHER
     counts[text] = counts.get(text, 0) + 1
     return text
-
-
-def _ms(microseconds: int | None, max_ns: int) -> float | None:
-    return None if microseconds is None else round(min(microseconds * 1000, max_ns) / 1e6, 3)

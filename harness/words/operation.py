@@ -35,6 +35,9 @@ class Flag(StrEnum):
     __hash__ = str.__hash__
 
 
+CLOCKS = ("response", "service", "queue", "lag")
+"""The four clocks of an operation: ``Operation.response_ns``, ``service_ns``, ``queue_ns``, ``lag_ns``."""
+
 ROUTE_LABEL_LIMIT = 100
 """Characters of a route kept as its label; a longer one keeps its head and a checksum of the whole."""
 
@@ -97,6 +100,21 @@ class Operation(NamedTuple):
     def response_ns(self) -> int:
         """Response time: intended start to outcome."""
         return self.end_ns - self.intended_ns
+
+    @property
+    def service_ns(self) -> int | None:
+        """Service time: first stage entered to outcome; None where no stage was entered."""
+        return None if self.entered_ns is None else self.end_ns - self.entered_ns
+
+    @property
+    def queue_ns(self) -> int | None:
+        """Queueing in the loop: handed to the loop to first stage entered; None where no stage was entered."""
+        return None if self.entered_ns is None else self.entered_ns - self.start_ns
+
+    @property
+    def lag_ns(self) -> int:
+        """Harness lag: intended start to handed over, and outcome to the moment its user ran again."""
+        return (self.start_ns - self.intended_ns) + (self.resumed_ns - self.end_ns)
 
 
 class Span(NamedTuple):

@@ -15,6 +15,7 @@ from hdrh.histogram import HdrHistogram
 COLUMNS = [
     "second", "user_class", "priority", "expected_route", "route", "tier", "outcome", "count", "sum_ms", "min_ms",
     "p50_ms", "p90_ms", "p95_ms", "p99_ms", "p999_ms", "max_ms", "users", "hdr",
+    "service_sum_ms", "service_hdr", "queue_sum_ms", "queue_hdr", "lag_sum_ms", "lag_hdr",
 ]  # fmt: skip
 START = 1_740_000_000
 
@@ -37,7 +38,16 @@ def encode_fixture() -> Callable[[Iterable[int]], str]:
 
 
 def row_of(second: int, values_us: Sequence[int], users: int | None = 10, **labels: object) -> Row:
-    """Return one row of series.csv whose operations took ``values_us``; ``second`` counts from the start."""
+    """Return one row of series.csv whose operations took ``values_us``; ``second`` counts from the start.
+
+    Each of them waited 40 µs for its first stage and 10 µs for the harness. ``clocks`` replaces that: name -> values
+    in µs, empty where nothing was measured.
+    """
+    clocks: dict[str, list[int]] = {
+        "service": [max(value - 50, 0) for value in values_us],
+        "queue": [40] * len(values_us),
+        "lag": [10] * len(values_us),
+    } | labels.pop("clocks", {})  # type: ignore[operator]
     milliseconds = [value / 1000 for value in values_us]
     return {
         "second": START + second,
@@ -54,6 +64,8 @@ def row_of(second: int, values_us: Sequence[int], users: int | None = 10, **labe
         "max_ms": max(milliseconds, default=""),
         "users": "" if users is None else users,
         "hdr": encode(values_us),
+        **{f"{name}_sum_ms": sum(times) / 1000 if times else "" for name, times in clocks.items()},
+        **{f"{name}_hdr": encode(times) if times else "" for name, times in clocks.items()},
     } | labels
 
 

@@ -43,6 +43,17 @@ def test_merged_percentiles_are_those_of_all_values_together(encode: Encode, par
     assert merged.percentiles((50, 95, 99, 100)).tolist() == [list(together.percentiles_us((50, 95, 99, 100)))]
 
 
+@given(
+    counts=st.dictionaries(st.integers(0, 2100), st.integers(1, 2000), min_size=1),
+    percents=st.lists(st.floats(0.1, 100.0), min_size=1).map(sorted),
+)
+def test_percentiles_inside_a_bucket_are_those_of_the_harness(counts: dict[int, int], percents: list[float]) -> None:
+    histogram = Histogram(counts)
+    assert decode(pd.Series([histogram.encode()])).percentiles(percents).tolist() == [
+        histogram.percentiles_us(percents)
+    ]
+
+
 def test_percentile_is_the_value_at_the_ceiling_of_the_rank(encode: Encode) -> None:
     values = decode(pd.Series([encode(range(1, 101)), encode(range(1, 11))])).percentiles((50, 95, 99))
 

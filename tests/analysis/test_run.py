@@ -130,9 +130,13 @@ def test_what_is_no_run_directory_is_refused_in_one_line(tmp_path: Path, name: s
     ("content", "reason"),
     [
         ("Timestamp,User Count\n1,2\n", "no column second"),
-        ("HEADER\nx" + "," * 17 + "h\n", "invalid literal"),
-        ("HEADER\n1,U,4\n", "row 0 .* has no hdr"),
-        ("HEADER\n1,U,4,a,a,0,ok,1,1,,,,,,,1,1,h\n9999999,U,4,a,a,0,ok,1,1,,,,,,,1,1,h\n", "spans 116 days"),
+        ("HEADER\nx" + "," * 17 + "h,,,,,1,h\n", "invalid literal"),
+        ("HEADER\n1,U,4\n", "row 0 .* has too few values"),
+        ("HEADER\n1,U,4,a,a,0,ok,1,1,,,,,,,1,1,h\n", "row 0 .* has too few values"),
+        (
+            "HEADER\n1,U,4,a,a,0,ok,1,1,,,,,,,1,1,h,,,,,1,h\n9999999,U,4,a,a,0,ok,1,1,,,,,,,1,1,h,,,,,1,h\n",
+            "spans 116 days",
+        ),
     ],
 )
 def test_a_foreign_series_is_refused_in_one_line(make_run, content: str, reason: str) -> None:

@@ -53,6 +53,11 @@ def test_no_value_is_shown_more_than_a_thousandth_too_high(microseconds):
     assert highest_of(bucket_of(microseconds)) - microseconds <= microseconds / 1000
 
 
+@pytest.mark.parametrize("microseconds", [-1, -(1 << 40)])
+def test_values_below_zero_count_in_the_first_bucket(microseconds):
+    assert bucket_of(microseconds) == 0
+
+
 @pytest.mark.parametrize("microseconds", [HIGHEST_US + 1, 10 * HIGHEST_US, 1 << 60])
 def test_values_above_one_hour_count_in_the_last_bucket(microseconds):
     assert bucket_of(microseconds) == bucket_of(HIGHEST_US)
@@ -88,7 +93,7 @@ def test_percentiles_are_those_of_the_nearest_rank(reference, values_us):
     empty = reference()
     ranks = [math.ceil(Fraction(str(percent)) * len(ascending) / 100) for percent in PERCENTS]
     expected = [empty.get_highest_equivalent_value(ascending[rank - 1]) for rank in ranks]
-    assert histogram_of(values_us).percentiles_us(PERCENTS) == expected
+    assert [round(value) for value in histogram_of(values_us).percentiles_us(PERCENTS)] == expected
 
 
 @given(st.lists(VALUES, min_size=1, max_size=60))
@@ -99,7 +104,7 @@ def test_percentiles_are_hdrs_where_it_does_not_round_the_rank_down(reference, v
     for percent in PERCENTS:
         if other.get_target_count_at_percentile(percent) >= percent * len(values_us) / 100:
             compared += 1
-            assert histogram.percentile_us(percent) == other.get_value_at_percentile(percent)
+            assert round(histogram.percentile_us(percent)) == other.get_value_at_percentile(percent)
     assert compared
 
 
@@ -115,7 +120,31 @@ def test_a_percentile_that_falls_on_a_whole_rank_is_not_rounded_past_it(count):
     histogram = Histogram()
     histogram.add(1, count * 999 // 1000)
     histogram.add(2000, count - count * 999 // 1000)
-    assert histogram.percentile_us(99.9) == (2000 if count < 1000 else 1)
+    assert round(histogram.percentile_us(99.9)) == (2000 if count < 1000 else 1)
+
+
+@given(st.integers(1, HIGHEST_US))
+def test_a_single_value_is_its_own_percentile_up_to_2_ms_and_hdrs_above(reference, microseconds):
+    expected = float(reference().get_highest_equivalent_value(microseconds))
+    assert histogram_of([microseconds]).percentiles_us(PERCENTS) == [expected] * len(PERCENTS)
+
+
+def test_values_of_one_microsecond_are_spread_evenly_over_it():
+    histogram = Histogram({20: 4, 21: 2, 3000: 1})
+    assert [histogram.percentile_us(100 * rank / 7) for rank in range(1, 8)] == [
+        *(19.625, 19.875, 20.125, 20.375, 20.75, 21.25),
+        highest_of(3000),
+    ]
+
+
+def test_what_rounds_to_zero_is_spread_over_half_a_microsecond():
+    assert Histogram({0: 2}).percentiles_us((50.0, 100.0)) == [0.125, 0.375]
+
+
+@given(st.dictionaries(st.integers(0, 3000), st.integers(1, 5), min_size=1), st.lists(st.floats(0.1, 100.0)))
+def test_percentiles_ascend(counts, percents):
+    found = Histogram(counts).percentiles_us(sorted(percents))
+    assert found == sorted(found)
 
 
 def test_an_empty_histogram_has_no_percentile():

@@ -10,12 +10,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.measure.histogram import Histogram
-from harness.measure.series import COLUMNS, Key, Merged, Series, read_series, write_header, write_rows
+from harness.measure.series import COLUMNS, Clock, Key, Merged, Series, read_series, write_header, write_rows
 from harness.words.clock import Epoch
-from harness.words.operation import Outcome
+from harness.words.operation import CLOCKS, Outcome
 
 MS = 1_000_000
 ROUTES = st.sampled_from([None, "fast", "standard", "a,b", 'say "x"', "zwei\nZeilen", "ü🚀", " ", "nul\0"])
+# How long an operation waited before and after; None: no stage was entered.
+WAITS = {
+    "late_ms": st.floats(0.0, 50.0),
+    "queued_ms": st.none() | st.floats(0.0, 50.0),
+    "resumed_ms": st.floats(0.0, 5.0),
+}
 LABELS = st.fixed_dictionaries(
     {
         "ordinal": st.integers(0, 2500),
@@ -26,13 +32,35 @@ LABELS = st.fixed_dictionaries(
         "route": ROUTES,
         "tier": st.integers(0, 2),
         "outcome": st.sampled_from(list(Outcome)),
+        **WAITS,
     }
 )
 # Few labels, so that rows of several workers meet; and many, so that nothing but equal labels does.
 FEW_LABELS = st.fixed_dictionaries(
-    {"ordinal": st.integers(0, 5), "response_ms": st.floats(0.001, 400.0), "route": st.sampled_from([None, "fast"])}
+    {
+        "ordinal": st.integers(0, 5),
+        "response_ms": st.floats(0.001, 400.0),
+        "route": st.sampled_from([None, "fast"]),
+        **WAITS,
+    }
 )
 MANY = st.lists(FEW_LABELS, max_size=40) | st.lists(LABELS, max_size=40)
+
+
+@pytest.fixture(name="waiting", scope="session")
+def waiting_fixture(operation):
+    """Return a function that makes an operation that waited: to be started, for its first stage, to be resumed."""
+
+    def waiting(late_ms=0.0, queued_ms=0.001, resumed_ms=0.001, **fields):
+        made = operation(**fields)
+        start_ns = made.intended_ns + round(late_ms * MS)
+        entered_ns = None if queued_ms is None else start_ns + round(queued_ms * MS)
+        end_ns = made.end_ns + start_ns - made.intended_ns + (0 if queued_ms is None else round(queued_ms * MS))
+        return made._replace(
+            start_ns=start_ns, entered_ns=entered_ns, end_ns=end_ns, resumed_ns=end_ns + round(resumed_ms * MS)
+        )
+
+    return waiting
 
 
 def folded(operations, offset_ns=0):
@@ -60,6 +88,15 @@ def text_of(rows, users=7):
     return file.getvalue()
 
 
+def clock_of(cell, name):
+    return Clock(cell.sum_ns, cell.histogram.counts) if name == "response" else getattr(cell, name)
+
+
+def content(cell):
+    clocks = [(clock.sum_ns, clock.histogram.counts) for clock in (clock_of(cell, name) for name in CLOCKS)]
+    return cell.count, cell.min_ns, cell.max_ns, clocks
+
+
 @pytest.fixture
 def series_csv(tmp_path):
     """Return a function that writes a series.csv and returns its path."""
@@ -73,8 +110,8 @@ def series_csv(tmp_path):
 
 
 @given(MANY, st.randoms(use_true_random=False), st.integers(1, 5), st.booleans())
-def test_any_partition_merged_in_any_order_gives_the_rows_of_a_single_series(operation, many, chance, workers, wired):
-    operations = [operation(**fields) for fields in many]
+def test_any_partition_merged_in_any_order_gives_the_rows_of_a_single_series(waiting, many, chance, workers, wired):
+    operations = [waiting(**fields) for fields in many]
     parts = [Series(Epoch(0)) for _ in range(workers)]
     deltas = []
     for made in operations:
@@ -86,13 +123,46 @@ def test_any_partition_merged_in_any_order_gives_the_rows_of_a_single_series(ope
     chance.shuffle(deltas)
     if wired:
         deltas = [over_the_wire(delta) for delta in deltas]
-    assert text_of(rows_of(deltas)) == text_of(rows_of([folded(operations)]))
+    single, merged = rows_of([folded(operations)]), rows_of(deltas)
+    assert [(key, content(cell)) for key, cell in merged] == [(key, content(cell)) for key, cell in single]
+    assert text_of(merged) == text_of(single)
+
+
+@given(MANY, st.randoms(use_true_random=False))
+def test_rows_of_one_second_written_twice_and_merged_again_are_those_of_a_single_series(
+    waiting, tmp_path_factory, many, chance
+):
+    operations = [waiting(**fields) for fields in many]
+    halves = [], []
+    for made in operations:
+        chance.choice(halves).append(made)
+    path = tmp_path_factory.mktemp("series") / "series.csv"
+    path.write_text(text_of([row for half in halves for row in rows_of([folded(half)])]), "utf-8", newline="")
+    merged = Merged()
+    for row in read_series(path):
+        merged.merge_cell(row.key, row.cell)
+    assert text_of(merged.pop_before(None)) == text_of(rows_of([folded(operations)]))
 
 
 @given(MANY)
-def test_every_operation_is_in_exactly_one_row(operation, many):
+def test_each_clock_is_that_of_the_operations(waiting, many):
+    operations = [waiting(**fields) for fields in many]
+    rows = rows_of([folded(operations)])
+    for name in CLOCKS:
+        measured = [ns for op in operations if (ns := getattr(op, f"{name}_ns")) is not None]
+        expected = Histogram()
+        for ns in measured:
+            expected.add((ns + 500) // 1000)
+        together = Clock()
+        for _, cell in rows:
+            together.merge(clock_of(cell, name))
+        assert (together.sum_ns, together.histogram) == (sum(measured), expected)
+
+
+@given(MANY)
+def test_every_operation_is_in_exactly_one_row(waiting, many):
     merged = Merged()
-    merged.merge(folded(operation(**fields) for fields in many))
+    merged.merge(folded(waiting(**fields) for fields in many))
     assert merged.count == len(many)
     rows = merged.pop_before(None)
     assert sum(cell.count for _, cell in rows) == len(many)
@@ -124,6 +194,20 @@ def test_a_histogram_counts_the_nearest_microsecond(operation, response_ns, micr
     assert cell.histogram.counts == {microseconds: 1}
 
 
+def test_what_was_not_measured_is_empty_in_its_row(operation):
+    text = text_of(rows_of([folded([operation(entered_ns=None)])]))
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert [row[f"{name}_{field}"] for name in ("service", "queue") for field in ("sum_ms", "hdr")] == [""] * 4
+    assert row["lag_sum_ms"] == "0.001000"
+
+
+def test_an_operation_started_before_its_intended_start_has_no_lag_below_zero(operation, series_csv):
+    early = operation()
+    early = early._replace(intended_ns=early.start_ns + 10_000)
+    (row,) = read_series(series_csv(text_of(rows_of([folded([early, operation()])]))))
+    assert row.cell.lag.histogram.counts == {0: 1, 1: 1}
+
+
 def test_what_was_taken_is_not_taken_again(operation):
     series = Series(Epoch(0))
     series.add(operation())
@@ -151,24 +235,22 @@ def test_pop_before_hands_over_earlier_seconds_only_and_forgets_them(operation):
 
 @given(MANY)
 @example([])
-def test_rows_are_sorted_the_same_way_however_they_came(operation, many):
-    operations = [operation(**fields) for fields in many]
+def test_rows_are_sorted_the_same_way_however_they_came(waiting, many):
+    operations = [waiting(**fields) for fields in many]
     shuffled = random.Random(1).sample(operations, len(operations))
     assert [key for key, _ in rows_of([folded(operations)])] == [key for key, _ in rows_of([folded(shuffled)])]
 
 
 @given(MANY, st.one_of(st.none(), st.integers(0, 10_000)))
-def test_rows_are_read_back_as_they_were_written(operation, tmp_path_factory, many, users):
-    rows = rows_of([folded(operation(**fields) for fields in many)])
+def test_rows_are_read_back_as_they_were_written(waiting, tmp_path_factory, many, users):
+    rows = rows_of([folded(waiting(**fields) for fields in many)])
     path = tmp_path_factory.mktemp("series") / "series.csv"
     path.write_text(text_of(rows, users), encoding="utf-8", newline="")
     read = list(read_series(path))
     assert [row.key for row in read] == [Key(*key) for key, _ in rows]
     assert [row.users for row in read] == [users] * len(rows)
     for row, (_, cell) in zip(read, rows, strict=True):
-        assert row.cell.histogram == cell.histogram
-        assert (row.cell.count, row.cell.sum_ns) == (cell.count, cell.sum_ns)
-        assert (row.cell.min_ns, row.cell.max_ns) == (cell.min_ns, cell.max_ns)
+        assert content(row.cell) == content(cell)
 
 
 @pytest.mark.parametrize("route", ["a\rb", "a\r\nb", "\r", "tab\there", "\x1b[31m", "line\u2028separator"])
@@ -182,7 +264,7 @@ def test_percentiles_in_a_row_never_exceed_its_maximum(operation):
     text = text_of(rows_of([folded([operation(response_ms=500.0)])]))
     (row,) = csv.DictReader(io.StringIO(text))
     assert row["max_ms"] == "500.000000"
-    assert {row[name] for name in COLUMNS if name.startswith("p") and name.endswith("_ms")} == {"500.000"}
+    assert {row[name] for name in COLUMNS if name.startswith("p") and name.endswith("_ms")} == {"500.000000"}
 
 
 def test_a_row_carries_the_columns_of_the_contract_in_order(operation):
@@ -192,9 +274,10 @@ def test_a_row_carries_the_columns_of_the_contract_in_order(operation):
     assert tuple(header) == (
         *("second", "user_class", "priority", "expected_route", "route", "tier", "outcome", "count", "sum_ms"),
         *("min_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "p999_ms", "max_ms", "users", "hdr"),
+        *("service_sum_ms", "service_hdr", "queue_sum_ms", "queue_hdr", "lag_sum_ms", "lag_hdr"),
     )
-    hdr = row.pop("hdr")
-    assert len(Histogram.decode(hdr)) == 2
+    for name in ("hdr", "service_hdr", "queue_hdr", "lag_hdr"):
+        assert len(Histogram.decode(row.pop(name))) == 2
     assert row == {
         "second": "1740000000",
         "user_class": "NormalUser",
@@ -206,13 +289,16 @@ def test_a_row_carries_the_columns_of_the_contract_in_order(operation):
         "count": "2",
         "sum_ms": "6.000000",
         "min_ms": "2.000000",
-        "p50_ms": "2.000",
-        "p90_ms": "4.000",
-        "p95_ms": "4.000",
-        "p99_ms": "4.000",
-        "p999_ms": "4.000",
+        "p50_ms": "2.000000",
+        "p90_ms": "4.000000",
+        "p95_ms": "4.000000",
+        "p99_ms": "4.000000",
+        "p999_ms": "4.000000",
         "max_ms": "4.000000",
         "users": "7",
+        "service_sum_ms": "5.998000",
+        "queue_sum_ms": "0.002000",
+        "lag_sum_ms": "0.002000",
     }
 
 
@@ -228,6 +314,14 @@ def test_a_last_line_cut_off_anywhere_is_left_out_or_whole(operation, series_csv
 def test_a_line_cut_off_before_its_histogram_is_left_out(operation, series_csv):
     text = text_of(rows_of([folded(operation(second * 1000) for second in range(2))]))
     assert len(list(read_series(series_csv(text[: text.rindex(",")])))) == 1
+
+
+@pytest.mark.parametrize("alone", ["lag_sum_ms", "lag_hdr"])
+def test_a_clock_with_one_field_of_two_is_a_broken_row(operation, series_csv, alone):
+    rows = list(csv.reader(io.StringIO(text_of(rows_of([folded([operation(), operation(1000)])])))))
+    rows[1][COLUMNS.index(alone)] = ""
+    with pytest.raises(ValueError):  # noqa: PT011  # the reason is float's or the histogram's own
+        list(read_series(series_csv("".join(",".join(row) + "\n" for row in rows))))
 
 
 def test_a_broken_line_that_is_not_the_last_is_refused(operation, series_csv):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.words.errors import ExitCode
-from harness.words.operation import Operation, Outcome, display_id, operation_id
+from harness.words.operation import CLOCKS, Operation, Outcome, display_id, operation_id
 
 WORKERS = st.integers(0, 10_000)
 ORDINALS = st.integers(0, (1 << 40) - 1)
@@ -16,6 +16,18 @@ ORDINALS = st.integers(0, (1 << 40) - 1)
 def test_response_time_counts_from_the_intended_start_to_the_outcome(operation):
     late = operation(intended_ns=100, start_ns=400, entered_ns=450, end_ns=1000, resumed_ns=2000)
     assert late.response_ns == 900
+
+
+def test_the_four_clocks_tell_the_harness_from_the_target(operation):
+    late = operation(intended_ns=100, start_ns=400, entered_ns=450, end_ns=1000, resumed_ns=2000)
+    assert [getattr(late, f"{clock}_ns") for clock in CLOCKS] == [900, 550, 50, 300 + 1000]
+    assert late.response_ns == (late.start_ns - late.intended_ns) + late.queue_ns + late.service_ns
+
+
+def test_where_no_stage_was_entered_there_is_no_service_time_and_no_queueing(operation):
+    refused = operation(entered_ns=None)
+    assert (refused.service_ns, refused.queue_ns) == (None, None)
+    assert refused.lag_ns == 1000
 
 
 def test_an_operation_cannot_be_changed(operation):
