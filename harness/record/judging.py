@@ -27,6 +27,8 @@ class Facts:
     deadline_ms: float | None
     arrivals: int | None  # operations started, None where a worker's count was lost
     locust_requests: int | None  # requests in Locust's own statistics, None where they were reset
+    due: int | None = None  # arrivals of schedules; None without a schedule, or where a worker's count was lost
+    not_delivered: int | None = None  # those of them that nobody was free to send
     lost_workers: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()  # data that could not be written down
     labels: Mapping[str, str] = field(default_factory=dict)  # scenario id -> human label
@@ -54,6 +56,8 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
     in_series = sum(row.cell.count for row in series)
     content = totals.as_json()
     content["arrivals"] = facts.arrivals
+    content["arrivals_due"] = facts.due
+    content["not_delivered"] = facts.not_delivered
     content["users_max"] = max((row.users for row in series if row.users is not None), default=None)
     content["log_records"] = dict(facts.log_records)
     return conclude(decided, checks, _validity(facts, totals.count, in_series), content, _concerns(totals, facts))

@@ -30,6 +30,7 @@ class RunDirectory:
         self.history = path / "history"
         self.manifest = path / "manifest.json"
         self.series = path / "series.csv"
+        self.arrivals = path / "arrivals.csv"  # only where there is a schedule
         self.verdict = path / "verdict.json"
         self.report = path / "report.html"
         self.baseline = self.history / "baseline-w000-000000.parquet"

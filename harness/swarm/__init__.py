@@ -2,7 +2,11 @@
 
 from locust import events as _events
 
+from harness.load.poisson import Poisson
+from harness.load.schedules import Constant, Ramp
+from harness.load.trace import Trace
 from harness.swarm.client import StageflowClient
+from harness.swarm.open_loop import ArrivalRateUser
 from harness.swarm.plugin import on_command_line as _on_command_line
 from harness.swarm.plugin import on_init as _on_init
 from harness.swarm.users import (
@@ -13,7 +17,19 @@ from harness.swarm.users import (
     RouteUser,
 )
 
-__all__ = ["CriticalUser", "HighUser", "LowUser", "NormalUser", "RouteUser", "StageflowClient"]
+__all__ = [
+    "ArrivalRateUser",
+    "Constant",
+    "CriticalUser",
+    "HighUser",
+    "LowUser",
+    "NormalUser",
+    "Poisson",
+    "Ramp",
+    "RouteUser",
+    "StageflowClient",
+    "Trace",
+]
 
 # Locust has no other way in for a plugin than its module-level events, before it parses the command line.
 _events.init_command_line_parser.add_listener(_on_command_line)

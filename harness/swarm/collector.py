@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 import gevent
 from gevent.queue import Queue
 
+from harness.load.arrivals import Counts
 from harness.measure.series import Merged, read_series, write_header, write_rows
+from harness.record.arrivals import ArrivalsLog
 from harness.record.history import PartWriter
 from harness.record.run_directory import RunDirectory
 from harness.swarm.session import Delta
@@ -30,6 +32,13 @@ class WorkerRecord:
     last_report: float = field(default_factory=time.time)
     users: dict[int, int] = field(default_factory=dict)
     log_records: dict[str, int] = field(default_factory=dict)
+    due: int = 0  # arrivals of its share of all schedules
+    not_delivered: int = 0
+
+    def add_schedule(self, counts: Counts) -> None:
+        """Add what it counted of its share."""
+        self.due += sum(due for due, _ in counts.values())
+        self.not_delivered += sum(not_delivered for _, not_delivered in counts.values())
 
 
 class Collector:
@@ -52,6 +61,7 @@ class Collector:
         self._late = False
         self._closed = False
         self.workers: dict[int, WorkerRecord] = {}
+        self.arrivals = ArrivalsLog(run.arrivals)
         self.errors: list[str] = []
         write_header(self._series)
         self._writer = gevent.spawn(self._write_parts)
@@ -70,12 +80,19 @@ class Collector:
         worker.users.update(delta["users"])
         self._late |= any(row[0][0] < self._written_to for row in delta["series"])
         self._merged.merge(delta["series"])
+        self.arrivals.add(delta["schedule"])
+        worker.add_schedule(delta["schedule"])
         for table, part in delta["history"].items():
             self._queue.put((table, worker.index, part))
 
     def write_closed_seconds(self) -> None:
-        """Append to ``series.csv`` the seconds that can get no more operations."""
-        self._write_before(int(time.time()) - CLOSED_AFTER_S)
+        """Append to ``series.csv`` and ``arrivals.csv`` the seconds that can get no more operations."""
+        closed = int(time.time()) - CLOSED_AFTER_S
+        self._write_before(closed)
+        try:
+            self.arrivals.write_before(closed)
+        except OSError as error:
+            self._fail(self._arrivals_error(error))
 
     def close(self) -> None:
         """Write down everything that was received; what comes later is not counted."""
@@ -89,6 +106,10 @@ class Collector:
                 self._rewrite()
         except OSError as error:
             self._fail(self._series_error(error))
+        try:
+            self.arrivals.close()
+        except OSError as error:
+            self._fail(self._arrivals_error(error))
 
     def _write_before(self, second: int | None) -> None:
         rows = self._merged.pop_before(second)
@@ -107,6 +128,9 @@ class Collector:
 
     def _series_error(self, error: OSError) -> RecordError:
         return RecordError(f"{self._run.series}: cannot write series: {error.strerror or error}")
+
+    def _arrivals_error(self, error: OSError) -> RecordError:
+        return RecordError(f"{self._run.arrivals}: cannot write arrivals: {error.strerror or error}")
 
     def _users(self, second: int) -> int | None:
         """Return the users of all workers in a second; a worker that was too busy to look has those of before."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from harness.judge.criteria import DEFAULT_CRITERIA, Criterion, parse_criteria, read_criteria
 from harness.load.corpus import DEFAULT_CORPUS, Corpus, Scenario, read_corpus
+from harness.load.schedules import Schedule
 from harness.swarm.options import Options
 from harness.target.find import REFERENCE_TARGET, find_target
 from harness.target.runner import TargetRunner
+from harness.words.errors import ScheduleError
 
 BASELINE_SIZE = 200
 BASELINE_BUDGET_S = 10.0
@@ -26,7 +28,8 @@ class Inputs:
     scenarios: tuple[Scenario, ...]
     golden: bool  # whether the expected routes are this target's
     criteria: tuple[Criterion, ...]
-    digests: Mapping[str, str]  # SHA-256 of corpus and criteria
+    digests: Mapping[str, str]  # SHA-256 of corpus, criteria and schedules
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)  # by name of an open-loop user class
 
     @property
     def labels(self) -> dict[str, str]:
@@ -41,8 +44,8 @@ class Inputs:
         return random.Random(f"baseline {self.options.seed}").sample(self.scenarios, wanted), budget
 
 
-def load_inputs(options: Options) -> Inputs:
-    """Read and validate target, corpus and criteria.
+def load_inputs(options: Options, declared: Mapping[str, Schedule] | None = None) -> Inputs:
+    """Read and validate target, corpus, criteria, and the schedules ``declared`` by user classes.
 
     Raises:
         UsageError: one of them cannot be used; the message is the one line to show.
@@ -54,12 +57,21 @@ def load_inputs(options: Options) -> Inputs:
         criteria = parse_criteria(DEFAULT_CRITERIA, "default criteria")
     else:
         criteria = read_criteria(options.criteria)
+    schedules = {name: _prepared(name, schedule, options.seed) for name, schedule in (declared or {}).items()}
     text = "\n".join(criterion.text for criterion in criteria)
     digests = {"corpus": corpus.digest, "criteria": hashlib.sha256(text.encode()).hexdigest()}
+    digests |= {f"schedule of {name}": schedule.digest for name, schedule in schedules.items()}
     scenarios = corpus.scenarios
     if not golden:
         scenarios = tuple(replace(scenario, expected_route=None) for scenario in scenarios)
-    return Inputs(options, runner, scenarios, golden, criteria, digests)
+    return Inputs(options, runner, scenarios, golden, criteria, digests, schedules)
+
+
+def _prepared(user_class: str, schedule: Schedule, seed: int) -> Schedule:
+    try:
+        return schedule.prepared(f"{seed} {user_class}")
+    except ScheduleError as error:
+        raise ScheduleError(f"schedule of {user_class}: {error}") from error
 
 
 def load_runner(options: Options) -> TargetRunner:

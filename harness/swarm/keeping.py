@@ -165,6 +165,8 @@ class Keeper:
             deadline_ms=self.inputs.options.deadline_ms,
             arrivals=None if lost else sum(worker.arrivals for worker in workers),
             locust_requests=None if self._stats_reset else self._environment.stats.total.num_requests,
+            due=None if lost else self.collector.arrivals.due,
+            not_delivered=None if lost else self.collector.arrivals.not_delivered,
             lost_workers=tuple(f"worker {index}" for index in lost),
             errors=tuple(self.collector.errors),
             labels=self.inputs.labels,

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import gc
 import random
+from collections.abc import Mapping
 
 import gevent
 from locust.env import Environment
 from locust.runners import STATE_CLEANUP
 
+from harness.load.arrivals import Arrivals, Share
 from harness.loop import HubLoop
 from harness.record.history import warm_up
 from harness.swarm.inputs import Inputs
 from harness.swarm.logs import TargetLogs
+from harness.swarm.pacing import Pacer
 from harness.swarm.session import Delta, Session, open_session
 from harness.words.clock import Epoch
 
@@ -52,14 +55,17 @@ class Loader:
         """Whether a run goes on."""
         return self._session is not None
 
-    def start(self, inputs: Inputs, run_id: str, worker: int, workers: int) -> None:
-        """Open the session that users of this run join."""
+    def start(self, inputs: Inputs, run_id: str, worker: int, workers: int, shares: Mapping[str, Share]) -> None:
+        """Open the session that users of this run join; ``shares`` of which schedules are this worker's."""
         self._loop.start()
         self._logs.clear()
         random.seed(f"{inputs.options.seed} {worker}")  # Locust draws tasks and think times from the module's generator
         session = Session(inputs, run_id, self._loop, Epoch.of_this_process(), worker, workers)
         session.log_records = self._logs.counts
         session.count_users = self._count_users
+        session.pacers = {
+            name: Pacer(Arrivals(inputs.schedules[name], share, session.epoch)) for name, share in shares.items()
+        }
         open_session(self._environment, session)
         # A full collection of the start-up heap stalls the loop for 20 to 30 ms, in the middle of a measurement.
         gc.collect()
@@ -68,6 +74,7 @@ class Loader:
         gc.set_threshold(round(young * YOUNG_COLLECTIONS), *older)
         self._session = session
         self._environment.events.spawning_complete.add_listener(_freeze)
+        self._environment.events.spawning_complete.add_listener(self._begin_schedules)
         self._sampler = gevent.spawn(self._sample_users, session)
 
     def take(self, *, final: bool = False) -> Delta | None:
@@ -81,11 +88,25 @@ class Loader:
         if self._sampler is not None:
             self._sampler.kill()
         self._environment.events.spawning_complete.remove_listener(_freeze)
+        self._environment.events.spawning_complete.remove_listener(self._begin_schedules)
+        self.end_schedules()
         self._loop.settle(SETTLE_S)
         gc.set_threshold(*self._gc_threshold)
         last = self.take(final=True)
         self._session = None
         return last
+
+    def _begin_schedules(self, **_: object) -> None:
+        """Begin when all users are there, so that starting them is not taken for arrivals that were not delivered."""
+        if self._session is not None:
+            for pacer in self._session.pacers.values():
+                pacer.begin()
+
+    def end_schedules(self) -> None:
+        """End the schedules now: the run is about to stop."""
+        if self._session is not None:
+            for pacer in self._session.pacers.values():
+                pacer.end()
 
     def _count_users(self) -> int:
         return 0 if self._environment.runner is None else len(self._environment.runner.user_greenlets)

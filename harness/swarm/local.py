@@ -9,6 +9,7 @@ from locust.runners import LocalRunner
 from harness.swarm.keeping import Keeper
 from harness.swarm.loading import Loader
 from harness.swarm.manifest import about_this_process
+from harness.swarm.pacing import share_out
 from harness.swarm.role import KeepingRole, join_through_interrupts, stop_once
 
 
@@ -18,14 +19,15 @@ class Local(KeepingRole):
     def __init__(self, environment: Environment, runner: LocalRunner) -> None:
         super().__init__(environment, runner)
         self._loader = Loader(environment, self.loop, self.logs)
-        stop_once(runner)
+        stop_once(runner, self._loader.end_schedules)
 
     def begin(self) -> None:
         """Open the session that the users join, and start to keep what it gathers."""
         keeper = self.opened()
         keeper.begin()
         keeper.introduce(about_this_process(0, "local"))
-        self._loader.start(keeper.inputs, keeper.run.run_id, worker=0, workers=1)
+        shares = share_out(self.open_loop_classes(), [0], 0)
+        self._loader.start(keeper.inputs, keeper.run.run_id, worker=0, workers=1, shares=shares)
         self.tick_every_second(lambda: self._hand_over(keeper))
 
     def _hand_over(self, keeper: Keeper) -> None:

@@ -51,12 +51,16 @@ class Master(KeepingRole):
         keeper.begin()
         # With the options, and not as a message of its own: a worker may get its first spawn message before it listens
         # to any other, and one that joins late gets it as well.
-        run: dict[str, Json] = {"run_id": keeper.run.run_id, "workers": max(self._master.worker_count, 1)}
+        clients = self._master.clients.all
+        there = [self._master.get_worker_index(client.id) for client in clients if client.state != STATE_MISSING]
+        run: dict[str, Json] = {
+            "run_id": keeper.run.run_id,
+            "workers": max(self._master.worker_count, 1),
+            "sharers": [*sorted(there)],
+            "open_loop": [*self.open_loop_classes()],
+        }
         setattr(self.environment.parsed_options, RUN, run)
-        clients = self._master.clients
-        keeper.expect(
-            self._master.get_worker_index(client.id) for client in clients.all if client.state != STATE_MISSING
-        )
+        keeper.expect(there)
         self.tick_every_second(keeper.collector.write_closed_seconds)
 
     def _on_worker_report(self, data: dict[str, object]) -> None:

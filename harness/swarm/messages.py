@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 RUN = "routeswarm_run"
-"""Name under which a master adds its run (run_id, workers) to the options that go out with every spawn message."""
+"""Name under which a master adds its run to the options that go out with every spawn message.
+
+run_id; workers, how many; sharers, the indexes of those among whom schedules are shared out; open_loop, the names of the
+user classes whose schedules are.
+"""
 
 HELLO = "routeswarm-hello"
 """Worker to master, when it joins a run: what it is (``manifest.about_this_process``)."""

@@ -22,6 +22,7 @@ from harness.record.run_directory import require_writable
 from harness.swarm.inputs import Inputs, load_inputs
 from harness.swarm.keeping import Keeper, shown_path
 from harness.swarm.logs import watch_target_logs
+from harness.swarm.open_loop import declared_schedules
 from harness.swarm.options import read_options
 from harness.swarm.terminal import print_verdict, progress, say
 from harness.swarm.users import RouteUser
@@ -66,7 +67,8 @@ class Role:
 
         """
         assert self.environment.parsed_options is not None
-        return load_inputs(read_options(self.environment.parsed_options))
+        declared = declared_schedules(self.environment.user_classes)
+        return load_inputs(read_options(self.environment.parsed_options), declared)
 
     def _on_test_start(self) -> None:
         try:
@@ -146,6 +148,10 @@ class KeepingRole(Role):
             self.open_run()
         assert self.keeper is not None
         return self.keeper
+
+    def open_loop_classes(self) -> list[str]:
+        """Return the names of the user classes of this run that send by a schedule."""
+        return sorted(declared_schedules(self.environment.user_classes))
 
     def _leave_out_idle_users(self, inputs: Inputs) -> None:
         """Take out the user classes for whose priorities the corpus has nothing, and bring back those it has."""
@@ -262,11 +268,13 @@ def join_through_interrupts(greenlet: gevent.Greenlet) -> None:
             say("the run is being ended; Ctrl-C once more to leave it without a verdict")
 
 
-def stop_once(runner: Runner) -> None:
+def stop_once(runner: Runner, before: Callable[[], None]) -> None:
     """Make overlapping calls of ``runner.stop`` wait for the first one instead of stopping users twice.
 
     A signal, the run time, the master's message and ours may all come at once; Locust raises for a user that is told
     to stop while it stops (runners.py, ``stop_users``; locust 2.47).
+
+    ``before`` is called first: Locust looks at its own source for 50 ms before it fires ``test_stopping``.
     """
     stop = runner.stop
     ended = Event()
@@ -277,6 +285,7 @@ def stop_once(runner: Runner) -> None:
             ended.wait()
             return
         ended.clear()
+        before()
         try:
             stop()
         finally:

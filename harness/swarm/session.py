@@ -9,11 +9,13 @@ from weakref import WeakKeyDictionary
 
 from locust.env import Environment
 
+from harness.load.arrivals import Counts
 from harness.load.deck import Deck
 from harness.loop import HubLoop
 from harness.measure.series import Series, WireRow
 from harness.record.history import HistoryBuffer
 from harness.swarm.inputs import Inputs
+from harness.swarm.pacing import Pacer
 from harness.target.target import Identity
 from harness.words.clock import Epoch, now_ns
 from harness.words.errors import UsageError
@@ -30,6 +32,9 @@ class Delta(TypedDict):
     users: dict[int, int]  # Unix second -> users of this worker
     history: dict[str, bytes]  # table -> Arrow stream
     log_records: dict[str, int]  # level -> records the target logged since the run began
+    schedule: (
+        Counts  # Unix second -> [arrivals due in it, those not delivered], to be added up; empty without a schedule
+    )
     final: bool
 
 
@@ -82,10 +87,11 @@ class Session:
         self.errors = Labels()
         self.log_records: Mapping[str, int] = {}
         self.count_users: Callable[[], int] = lambda: 0
+        self.pacers: Mapping[str, Pacer] = {}  # by name of an open-loop user class
         self._users_started = 0
         self._users: dict[int, int] = {}
         self._workers = workers
-        self._epoch = epoch
+        self.epoch = epoch
         self._series = Series(epoch)
         self._history = HistoryBuffer(epoch)
         self._decks: dict[tuple[frozenset[int], str | None], Deck] = {}
@@ -142,7 +148,7 @@ class Session:
 
     def sample_users(self, users: int) -> None:
         """Note how many users run now; a second counts with the last that was seen in it."""
-        self._users[self._epoch.second(now_ns())] = users
+        self._users[self.epoch.second(now_ns())] = users
 
     def take(self, *, final: bool = False) -> Delta:
         """Return what came since the last call, and forget it."""
@@ -155,8 +161,19 @@ class Session:
             "users": users,
             "history": self._history.take(),
             "log_records": dict(self.log_records),
+            "schedule": self._take_schedule(),
             "final": final,
         }
+
+    def _take_schedule(self) -> Counts:
+        """Return what all schedules counted since the last call."""
+        total: Counts = {}
+        for pacer in self.pacers.values():
+            for second, (due, not_delivered) in pacer.counts().items():
+                counts = total.setdefault(second, [0, 0])
+                counts[0] += due
+                counts[1] += not_delivered
+        return total
 
 
 _sessions: WeakKeyDictionary[Environment, Session] = WeakKeyDictionary()

@@ -81,6 +81,8 @@ def _summary(totals: dict[str, object]) -> Text:
             parts.append(f"{label}{value:,.1f}{unit}" if value >= 10 else f"{label}{value:.3f}{unit}")
     others = ("failed", "cancelled", "timeout", "shed")
     parts += [f"{outcome} {totals[outcome]:,}" for outcome in others if totals[outcome]]
+    if not_delivered := totals.get("not_delivered"):
+        parts.append(f"not delivered {not_delivered:,} of {totals['arrivals_due']:,} due")
     if stopped := totals.get("stopped"):
         parts.append(f"of them stopped with the run {stopped:,}")
     return Text(" · ".join(parts))

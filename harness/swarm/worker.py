@@ -14,6 +14,7 @@ from harness.swarm.loading import Loader
 from harness.swarm.manifest import about_this_process
 from harness.swarm.messages import DELTA, FINISH, HELLO, REFUSED, RUN
 from harness.swarm.options import read_options
+from harness.swarm.pacing import share_out
 from harness.swarm.role import REPORT_INTERVAL_S, Role, join_through_interrupts, stop_once
 from harness.words.errors import ExitCode, UsageError
 
@@ -26,7 +27,7 @@ class Worker(Role):
         self._worker = runner
         self._loader = Loader(environment, self.loop, self.logs)
         self._prepared: Inputs | None = None
-        stop_once(runner)
+        stop_once(runner, self._loader.end_schedules)
         if environment.parsed_options is not None and environment.parsed_options.processes:
             # Forked from the master with its options: what takes time is done before the run time counts. What is wrong
             # with them the master says, and the run will.
@@ -50,7 +51,8 @@ class Worker(Role):
         if index < 0:
             raise UsageError("the master gave no worker index: is it older than Locust 2.11?")
         self._worker.send_message(HELLO, {"run_id": run["run_id"], **about_this_process(index, self._worker.client_id)})
-        self._loader.start(inputs, run["run_id"], index, run["workers"])
+        shares = share_out(run["open_loop"], run["sharers"], index)
+        self._loader.start(inputs, run["run_id"], index, run["workers"], shares)
 
     def _inputs(self) -> Inputs:
         """Return the inputs of a run: those prepared when the process began, once, if they are of the same options."""

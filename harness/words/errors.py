@@ -39,6 +39,10 @@ class CriteriaError(UsageError):
     """A criterion does not parse or names no known metric."""
 
 
+class ScheduleError(UsageError):
+    """An arrival schedule has values, or a trace file, that cannot be used."""
+
+
 class RecordError(RouteSwarmError):
     """Operations could not be written down: the run cannot be trusted."""
 

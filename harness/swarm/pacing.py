@@ -1,0 +1,122 @@
+"""Pacing: the arrivals of a schedule, handed to the users of a class as they become due."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from gevent.hub import Waiter, get_hub
+
+from harness.load.arrivals import Arrivals, Counts, Share
+from harness.words.clock import now_ns
+
+
+def share_out(user_classes: Sequence[str], workers: Sequence[int], worker: int) -> dict[str, Share]:
+    """Return a worker's share of the schedule of each class; none for one that joined after they were shared out."""
+    if worker not in workers:
+        return {}
+    share = Share(workers.index(worker), len(workers))
+    return dict.fromkeys(user_classes, share)
+
+
+class _Idle:
+    """A user that waits for an arrival."""
+
+    __slots__ = ("due_ns", "waiter")
+
+    def __init__(self, waiter: Waiter) -> None:
+        self.waiter = waiter
+        self.due_ns: int | None = None  # of the arrival it was handed
+
+
+class Pacer:
+    """Hands out this worker's arrivals of one user class, each to the user that has been idle for longest.
+
+    Args:
+        arrivals: the worker's share, not begun.
+
+    """
+
+    def __init__(self, arrivals: Arrivals) -> None:
+        self._arrivals = arrivals
+        self._idle: deque[_Idle] = deque()
+        self._hub = get_hub()
+        self._timer: Any = None
+        self._timer_due_ns: int | None = None
+
+    def begin(self) -> None:
+        """Make now time zero of the schedule, if it has not begun."""
+        self._arrivals.begin(now_ns())
+        self._hand_out()
+
+    def end(self) -> None:
+        """Stop the schedule now. Users that wait do so until they are stopped."""
+        self._arrivals.end(now_ns())
+        self._disarm()
+
+    def counts(self) -> Counts:
+        """Return what has been counted since the last call (``Arrivals.counts``)."""
+        return self._arrivals.counts(now_ns())
+
+    def wait(self, free_ns: int) -> int:
+        """Wait for an arrival and return when it was due.
+
+        What was due before ``free_ns``, while nobody was idle, is counted as not delivered. Free is a user from the end
+        of its operation, not from the moment its greenlet runs again: what is due between the two is late by the
+        harness's own lag.
+        """
+        arrivals = self._arrivals
+        self._hand_out()
+        if not self._idle:
+            arrivals.skip(free_ns)
+            due_ns = arrivals.next_due_ns
+            if due_ns is not None and due_ns <= now_ns():
+                arrivals.take()
+                return due_ns
+        idle = _Idle(Waiter(self._hub))
+        self._idle.append(idle)
+        self._arm()
+        try:
+            handed_ns: int = idle.waiter.get()
+        except BaseException:
+            if idle.due_ns is None:
+                self._idle.remove(idle)
+            else:
+                arrivals.lose(idle.due_ns)
+            raise
+        return handed_ns
+
+    def lose(self, due_ns: int) -> None:
+        """Count an arrival that was waited for as not delivered after all."""
+        self._arrivals.lose(due_ns)
+
+    def _hand_out(self) -> None:
+        """Give what is due to users that are idle."""
+        arrivals = self._arrivals
+        while self._idle and (due_ns := arrivals.next_due_ns) is not None and due_ns <= now_ns():
+            arrivals.take()
+            idle = self._idle.popleft()
+            idle.due_ns = due_ns
+            self._hub.loop.run_callback(idle.waiter.switch, due_ns)
+        self._arm()
+
+    def _arm(self) -> None:
+        """Have the hub call when the next arrival is due, where there is a user to take it."""
+        due_ns = self._arrivals.next_due_ns if self._idle else None
+        if due_ns == self._timer_due_ns:
+            return
+        self._disarm()
+        if due_ns is not None:
+            self._timer_due_ns = due_ns
+            self._timer = self._hub.loop.timer(max(0.0, (due_ns - now_ns()) / 1e9), ref=False)
+            self._timer.start(self._on_timer, update=True)  # libev's cached time lags while the target computes
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.close()
+        self._timer = self._timer_due_ns = None
+
+    def _on_timer(self) -> None:
+        self._disarm()  # libev may be early
+        self._hand_out()
