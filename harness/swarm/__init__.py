@@ -3,8 +3,10 @@
 from locust import events as _events
 
 from harness.swarm.client import StageflowClient
+from harness.swarm.failure_search import RampToFailureShape
 from harness.swarm.plugin import on_command_line as _on_command_line
 from harness.swarm.plugin import on_init as _on_init
+from harness.swarm.shapes import SoakShape, SpikeShape, StaircaseShape
 from harness.swarm.users import (
     CriticalUser,
     HighUser,
@@ -13,7 +15,18 @@ from harness.swarm.users import (
     RouteUser,
 )
 
-__all__ = ["CriticalUser", "HighUser", "LowUser", "NormalUser", "RouteUser", "StageflowClient"]
+__all__ = [
+    "CriticalUser",
+    "HighUser",
+    "LowUser",
+    "NormalUser",
+    "RampToFailureShape",
+    "RouteUser",
+    "SoakShape",
+    "SpikeShape",
+    "StageflowClient",
+    "StaircaseShape",
+]
 
 # Locust has no other way in for a plugin than its module-level events, before it parses the command line.
 _events.init_command_line_parser.add_listener(_on_command_line)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import gevent
 from gevent.queue import Queue
 
-from harness.measure.series import Merged, read_series, write_header, write_rows
+from harness.measure.series import Merged, WireRow, read_series, write_header, write_rows
 from harness.record.history import PartWriter
 from harness.record.run_directory import RunDirectory
 from harness.swarm.session import Delta
@@ -53,6 +53,8 @@ class Collector:
         self._closed = False
         self.workers: dict[int, WorkerRecord] = {}
         self.errors: list[str] = []
+        self.watchers: list[Callable[[Sequence[WireRow]], None]] = []
+        """Called with the rows of each delta that is counted."""
         write_header(self._series)
         self._writer = gevent.spawn(self._write_parts)
 
@@ -70,6 +72,8 @@ class Collector:
         worker.users.update(delta["users"])
         self._late |= any(row[0][0] < self._written_to for row in delta["series"])
         self._merged.merge(delta["series"])
+        for watch in self.watchers:
+            watch(delta["series"])
         for table, part in delta["history"].items():
             self._queue.put((table, worker.index, part))
 

@@ -39,6 +39,10 @@ class CriteriaError(UsageError):
     """A criterion does not parse or names no known metric."""
 
 
+class ShapeError(UsageError):
+    """A load shape has a step without users, times out of order, or nothing to search for."""
+
+
 class RecordError(RouteSwarmError):
     """Operations could not be written down: the run cannot be trusted."""
 
