@@ -10,6 +10,8 @@ from harness.judge.check import check
 from harness.judge.checkers import Accuracy, Checker, Conservation, Consistency, Hang, SilentFailure
 from harness.judge.criteria import Criterion, judge_criteria
 from harness.judge.entry import Entry, Status
+from harness.judge.levels import RampToFailure, judge_levels, judge_search
+from harness.judge.steps import Step, Steps
 from harness.judge.totals import Totals
 from harness.judge.verdict import Verdict, conclude
 from harness.measure.series import SeriesRow, read_series
@@ -33,6 +35,9 @@ class Facts:
     errors: tuple[str, ...] = ()  # data that could not be written down
     labels: Mapping[str, str] = field(default_factory=dict)  # scenario id -> human label
     log_records: Mapping[str, int] = field(default_factory=dict)  # level -> records the target logged
+    trim: bool = True  # whether the run had one load throughout, of which a warm-up can be left out
+    steps: tuple[Step, ...] = ()  # of a load shape
+    ramp: RampToFailure | None = None
 
 
 def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) -> Verdict:
@@ -47,18 +52,25 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
         SilentFailure(),
     ]
     totals = Totals(dict(facts.labels))
-    checks = check(read_operations(parts_of(run.history, "operations").paths), checkers, [totals])
+    steps = Steps(facts.steps)
+    checks = check(read_operations(parts_of(run.history, "operations").paths), checkers, [totals, steps])
     series = _read(run.series)
     decided_by = {entry.name for entry in checks if entry.status is not Status.UNKNOWN}
     percents = {checker.name: checker.percent for checker in (consistency, accuracy)}
     measured = {name: value for name, value in percents.items() if name in decided_by}
-    decided = judge_criteria(criteria, series, measured)
+    if facts.ramp is None:
+        decided = judge_criteria(criteria, series, measured)
+    else:
+        over_held = judge_levels(criteria, series, measured, facts.ramp, facts.steps)
+        decided = [judge_search(facts.ramp), *over_held]
     in_series = sum(row.cell.count for row in series)
     content = totals.as_json()
     content["arrivals"] = facts.arrivals
     content["arrivals_due"] = facts.due
     content["not_delivered"] = facts.not_delivered
     content["users_max"] = max((row.users for row in series if row.users is not None), default=None)
+    if facts.steps:
+        content["steps"] = steps.as_json()
     content["log_records"] = dict(facts.log_records)
     return conclude(decided, checks, _validity(facts, totals.count, in_series), content, _concerns(totals, facts))
 

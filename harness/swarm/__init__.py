@@ -6,9 +6,11 @@ from harness.load.poisson import Poisson
 from harness.load.schedules import Constant, Ramp
 from harness.load.trace import Trace
 from harness.swarm.client import StageflowClient
+from harness.swarm.failure_search import RampToFailureShape
 from harness.swarm.open_loop import ArrivalRateUser
 from harness.swarm.plugin import on_command_line as _on_command_line
 from harness.swarm.plugin import on_init as _on_init
+from harness.swarm.shapes import SoakShape, SpikeShape, StaircaseShape
 from harness.swarm.users import (
     CriticalUser,
     HighUser,
@@ -26,8 +28,12 @@ __all__ = [
     "NormalUser",
     "Poisson",
     "Ramp",
+    "RampToFailureShape",
     "RouteUser",
+    "SoakShape",
+    "SpikeShape",
     "StageflowClient",
+    "StaircaseShape",
     "Trace",
 ]
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import gevent
 from gevent.queue import Queue
 
 from harness.load.arrivals import Counts
-from harness.measure.series import Merged, read_series, write_header, write_rows
+from harness.measure.series import Merged, WireRow, read_series, write_header, write_rows
 from harness.record.arrivals import ArrivalsLog
 from harness.record.history import PartWriter
 from harness.record.run_directory import RunDirectory
@@ -63,6 +63,8 @@ class Collector:
         self.workers: dict[int, WorkerRecord] = {}
         self.arrivals = ArrivalsLog(run.arrivals)
         self.errors: list[str] = []
+        self.watchers: list[Callable[[Sequence[WireRow]], None]] = []
+        """Called with the rows of each delta that is counted."""
         write_header(self._series)
         self._writer = gevent.spawn(self._write_parts)
 
@@ -82,6 +84,8 @@ class Collector:
         self._merged.merge(delta["series"])
         self.arrivals.add(delta["schedule"])
         worker.add_schedule(delta["schedule"])
+        for watch in self.watchers:
+            watch(delta["series"])
         for table, part in delta["history"].items():
             self._queue.put((table, worker.index, part))
 

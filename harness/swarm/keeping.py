@@ -21,6 +21,7 @@ from harness.swarm.collector import Collector
 from harness.swarm.inputs import Inputs, load_runner
 from harness.swarm.manifest import first_manifest, stamp
 from harness.swarm.session import Delta
+from harness.swarm.shaping import connect, disconnect, is_trimmed, shape_of
 from harness.swarm.statistics import RunCsvWriter
 from harness.target.sequential import run_sequential
 from harness.words.clock import Epoch
@@ -67,6 +68,7 @@ class Keeper:
         self._introduced: dict[int, dict[str, Json]] = {}
         self._expected: set[int] = set()
         self._stats_reset = False
+        self._shape = shape_of(environment)
 
     def run_baseline(self) -> None:
         """Run the sequential pass, on a target built for it alone, and write its operations down."""
@@ -96,6 +98,8 @@ class Keeper:
         self._csv = RunCsvWriter(self._environment, self.run.locust_prefix)
         self._environment.events.reset_stats.add_listener(self._on_reset)
         self._stats_reset = bool(self._environment.reset_stats)
+        if self._shape is not None:
+            connect(self._shape, self._environment, self.collector)
 
     def expect(self, workers: Iterable[int]) -> None:
         """Take note of the workers that are there when the run begins: one that is never heard of is lost."""
@@ -123,6 +127,8 @@ class Keeper:
         if self._csv is not None:
             self._csv.finish()
             self._environment.events.reset_stats.remove_listener(self._on_reset)
+            if self._shape is not None:
+                disconnect(self._shape, self._environment)
         self._manifest["t1"] = stamp()
         self._note_workers()
         facts = self._facts()
@@ -171,6 +177,9 @@ class Keeper:
             errors=tuple(self.collector.errors),
             labels=self.inputs.labels,
             log_records=levels,
+            trim=is_trimmed(self._environment),
+            steps=() if self._shape is None else self._shape.steps,
+            ramp=None if self._shape is None else self._shape.ramp,
         )
 
     def _draw_report(self) -> None:

@@ -16,6 +16,7 @@ from harness.swarm.local import Local
 from harness.swarm.master import Master
 from harness.swarm.options import add_options
 from harness.swarm.role import KeepingRole, Role, logger
+from harness.swarm.shaping import settle_options
 from harness.swarm.statistics import install_buckets
 from harness.swarm.terminal import say
 from harness.swarm.worker import Worker
@@ -39,6 +40,7 @@ def on_init(environment: Environment, **_: object) -> None:
     role.wire()
     if not isinstance(role, KeepingRole):
         return  # a worker's options come from the master
+    settle_options(environment)
     if environment.web_ui is not None:
         web.extend(environment, role.open_run)
     if environment.web_ui is None or _starts_by_itself(environment):

@@ -24,6 +24,7 @@ from harness.swarm.keeping import Keeper, shown_path
 from harness.swarm.logs import watch_target_logs
 from harness.swarm.open_loop import declared_schedules
 from harness.swarm.options import read_options
+from harness.swarm.shaping import prepare_shape
 from harness.swarm.terminal import print_verdict, progress, say
 from harness.swarm.users import RouteUser
 from harness.words.errors import ExitCode, RecordError, UsageError, one_line
@@ -134,12 +135,15 @@ class KeepingRole(Role):
         if self._finishing is not None:
             join_through_interrupts(self._finishing)  # the run before is still being judged
         inputs = self.prepare()
+        load = prepare_shape(self.environment, inputs.criteria)
         require_writable(inputs.options.results_dir)
         self._leave_out_idle_users(inputs)
         self._verdict, self._finishing, self._refused = None, None, False
         self.environment.process_exit_code = None
         self.keeper = Keeper(self.environment, inputs, self.loop, say, self._on_data_loss)
         say(f"{shown_path(self.keeper.run.path)}: {inputs.options.target}, {len(inputs.scenarios):,} scenarios")
+        if load is not None:
+            say(f"load shape {type(self.environment.shape_class).__name__}: {load}")
         self.keeper.run_baseline()
 
     def opened(self) -> Keeper:

@@ -43,6 +43,10 @@ class ScheduleError(UsageError):
     """An arrival schedule has values, or a trace file, that cannot be used."""
 
 
+class ShapeError(UsageError):
+    """A load shape has a step without users, times out of order, or nothing to search for."""
+
+
 class RecordError(RouteSwarmError):
     """Operations could not be written down: the run cannot be trusted."""
 

@@ -1,0 +1,148 @@
+"""Steps: what was measured while a load shape kept the users at one level, folded from the history."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from harness.judge.steady import BATCH, warm_up_length
+from harness.measure.histogram import Histogram
+from harness.words.operation import Flag, Operation, Outcome
+
+BIN_NS = 100_000_000
+MOST_BINS = 1_000
+"""Bins of a step: one that is longer than 100 s has wider ones, so that its memory is bounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A level of users and when it ran; times in nanoseconds since the Unix epoch.
+
+    ``from_ns`` is when as many users ran, not when they were asked for; None where they never did.
+    ``held`` and ``judged`` (first and end Unix second that counted) are those of a trial of a ramp to failure.
+    """
+
+    users: int
+    from_ns: int | None = None
+    to_ns: int | None = None
+    held: bool | None = None
+    judged: tuple[int, int] | None = None
+
+
+@dataclass(slots=True)
+class _Block:
+    """The operations of ``BATCH`` consecutive bins."""
+
+    outcomes: dict[Outcome, int] = field(default_factory=dict)
+    ok: Histogram = field(default_factory=Histogram)
+    max_ns: int = 0
+
+    def add(self, outcome: Outcome, response_ns: int) -> None:
+        self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
+        if outcome is Outcome.OK:
+            self.ok.add((response_ns + 500) // 1000)
+            self.max_ns = max(self.max_ns, response_ns)
+
+    def merge(self, other: _Block) -> None:
+        for outcome, count in other.outcomes.items():
+            self.outcomes[outcome] = self.outcomes.get(outcome, 0) + count
+        self.ok.merge(other.ok.counts)
+        self.max_ns = max(self.max_ns, other.max_ns)
+
+
+class _Measured:
+    """A fold of the operations of one step that ran."""
+
+    def __init__(self, step: Step, from_ns: int, to_ns: int) -> None:
+        self.step = step
+        self.from_ns = from_ns
+        self.to_ns = to_ns
+        self._bin_ns = max(BIN_NS, -(-(to_ns - from_ns) // MOST_BINS))
+        self._sums: dict[int, tuple[int, int]] = {}  # bin -> sum of responses and number of what ended ok
+        self._blocks: dict[int, _Block] = {}
+
+    def add(self, operation: Operation) -> None:
+        """Take an operation whose outcome was known within the step."""
+        at = (operation.end_ns - self.from_ns) // self._bin_ns
+        response_ns = operation.end_ns - operation.intended_ns
+        if operation.outcome is Outcome.OK:
+            total, count = self._sums.get(at, (0, 0))
+            self._sums[at] = total + response_ns, count + 1
+        block = self._blocks.get(at // BATCH)
+        if block is None:
+            block = self._blocks[at // BATCH] = _Block()
+        block.add(operation.outcome, response_ns)
+
+    def _warm_up_blocks(self) -> int | None:
+        """Return how many blocks are warm-up; bins in which nothing ended ok say nothing and are passed over."""
+        whole = (self.to_ns - self.from_ns) // self._bin_ns
+        bins = sorted(at for at in self._sums if at < whole)
+        cut = warm_up_length([self._sums[at][0] / self._sums[at][1] for at in bins])
+        return None if cut is None else -(-bins[cut] // BATCH) if cut else 0
+
+    def as_json(self) -> dict[str, object]:
+        """Return the step without its warm-up; latencies in milliseconds."""
+        warm_up = self._warm_up_blocks()
+        left = _Block()
+        for at, block in self._blocks.items():
+            if at >= (warm_up or 0):
+                left.merge(block)
+        seconds = (self.to_ns - self.from_ns - (warm_up or 0) * BATCH * self._bin_ns) / 1e9
+        operations = sum(left.outcomes.values())
+        stands = 2 * left.outcomes.get(Outcome.OK, 0) >= operations
+        percentiles = left.ok.percentiles_us((50.0, 95.0, 99.0)) if stands else [None] * 3
+        p50, p95, p99 = (None if us is None else round(min(us * 1000, left.max_ns) / 1e6, 3) for us in percentiles)
+        return {
+            **_edges(self.step),
+            "warm_up_s": None if warm_up is None else round(warm_up * BATCH * self._bin_ns / 1e9, 3),
+            "seconds": round(seconds, 3),
+            "operations": operations,
+            **{outcome.value: left.outcomes.get(outcome, 0) for outcome in Outcome},
+            "throughput_rps": round(operations / seconds, 3),
+            "p50_ms": p50,
+            "p95_ms": p95,
+            "p99_ms": p99,
+        }
+
+
+class Steps:
+    """A fold of operations into the steps in which their outcomes were known.
+
+    Operations that the harness cancelled are in none. ``steps`` do not overlap.
+    """
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._steps = tuple(steps)
+        self._measured = {
+            number: _Measured(step, step.from_ns, step.to_ns)
+            for number, step in enumerate(steps)
+            if step.from_ns is not None and step.to_ns is not None and step.to_ns > step.from_ns
+        }
+        self._folds = tuple(self._measured.values())
+        self._last = self._folds[0] if self._folds else None
+
+    def add(self, operation: Operation) -> None:
+        """Take one operation."""
+        at_ns = operation.end_ns
+        last = self._last
+        if last is None or operation.flag is Flag.STOPPED:
+            return
+        if not last.from_ns <= at_ns < last.to_ns:  # a part of the history is of one second: mostly the one before
+            for fold in self._folds:
+                if fold.from_ns <= at_ns < fold.to_ns:
+                    self._last = last = fold
+                    break
+            else:
+                return
+        last.add(operation)
+
+    def as_json(self) -> list[dict[str, object]]:
+        """Return the ``steps`` of ``verdict.json``; one whose users never ran has no numbers."""
+        return [
+            self._measured[number].as_json() if number in self._measured else _edges(step)
+            for number, step in enumerate(self._steps)
+        ]
+
+
+def _edges(step: Step) -> dict[str, object]:
+    return {"users": step.users, "from_ns": step.from_ns, "to_ns": step.to_ns, "held": step.held}

@@ -1,0 +1,135 @@
+"""Ramp to failure for Locust: each level is judged by the run's criteria while the run goes on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from harness.judge.criteria import Criterion
+from harness.judge.levels import LevelJudgement, RampToFailure, criteria_of_levels, judge_level
+from harness.load.search import Search
+from harness.load.shapes import require_seconds
+from harness.measure.series import Merged, SeriesRow, WireRow
+from harness.swarm.shapes import Asked, RouteShape, Tick
+from harness.swarm.terminal import say
+from harness.words.errors import ShapeError
+
+PATIENCE_S = 30.0
+"""Seconds, beyond what the spawn rate asks for, in which the users of a level have to be there."""
+
+NS = 1_000_000_000
+
+
+class RampToFailureShape(RouteShape):
+    """Raises the load until a criterion breaks, then narrows down the highest load that holds.
+
+    ``--users`` is the most that is tried; ``--run-time`` ends a search that is not over by then.
+
+    Attributes:
+        first: users of the first trial.
+        most: users above which is not tried.
+        factor: by which the load is raised as long as it holds.
+        resolution: width of the bracket at the end, as a share of the highest load that holds; one user at least.
+        dwell_s: whole seconds by which each level is judged.
+        spawn_rate: users started or stopped per second between levels.
+
+    """
+
+    abstract: ClassVar[bool] = True
+    first: int = 1
+    most: int = 1_000
+    factor: float = 2.0
+    resolution: float = 0.05
+    dwell_s: int = 15
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._search: Search | None = None
+        self._criteria: tuple[Criterion, ...] = ()
+        self._run_time_s: float | None = None
+        self._merged = Merged()
+        self._asked_s = 0.0
+        self._judgements: list[LevelJudgement] = []
+        self._why_stopped: str | None = None
+        self.reported_until: Callable[[float], bool] = lambda _: True
+        """Whether all workers have reported what ended before a Unix time; set by who keeps the run."""
+
+    @property
+    def ramp(self) -> RampToFailure | None:
+        """The search as it is now."""
+        return None if self._search is None else RampToFailure(self._search, self._judgements, self._why_stopped)
+
+    @property
+    def own_users(self) -> int | None:
+        """The most that is tried."""
+        return self.most
+
+    def plan(self, asked: Asked, criteria: Sequence[Criterion]) -> str:
+        """Make a search without trials; raises ``ShapeError``."""
+        most = self.most if asked.users is None else asked.users
+        self._search = Search(self.first, most, self.factor, self.resolution)
+        require_seconds("dwell_s", self.dwell_s, 1)
+        if self.dwell_s != int(self.dwell_s):
+            raise ShapeError(f"dwell_s: found {self.dwell_s!r}, expected whole seconds")
+        self._criteria = criteria_of_levels(criteria)
+        if not self._criteria:
+            raise ShapeError("no criterion a level can break: expected one on latency, availability or failures")
+        self._run_time_s = asked.run_time_s
+        self._merged, self._judgements, self._why_stopped = Merged(), [], None
+        goal = ", ".join(criterion.text for criterion in self._criteria)
+        return f"from {self.first:,} up to {most:,} users, {self.dwell_s} s each, for the highest load with {goal}"
+
+    def watch(self, rows: Sequence[WireRow]) -> None:
+        """Take rows of the series as workers hand them over."""
+        self._merged.merge(rows)
+
+    def tick(self) -> Tick:
+        """Return the level to try now, None when the search is over."""
+        search = self._search
+        if search is None:
+            return None
+        self.look()
+        if self._run_time_s is not None and self.elapsed_s >= self._run_time_s and search.next_users is not None:
+            return self._stop(f"--run-time {self._run_time_s:g}s was over")
+        users = search.next_users
+        if self._log.current is None or self._judged(search):
+            users = search.next_users
+            if users is None:
+                return self._stop(None)
+            self._log.ask(users)
+            self._asked_s = self.elapsed_s
+            self.look()
+        elif self._overdue(self._log.current.users):
+            return self._stop(f"{self._log.current.users:,} users were asked for and did not come to run")
+        return None if users is None else (users, self._rate)
+
+    def _stop(self, why: str | None) -> Tick:
+        self._why_stopped = why
+        self._log.leave()
+        return None
+
+    def _overdue(self, users: int) -> bool:
+        step = self._log.current
+        if step is None or step.from_ns is not None:
+            return False
+        return self.elapsed_s - self._asked_s > PATIENCE_S + users / self._rate
+
+    def _judged(self, search: Search) -> bool:
+        """Judge the level that goes on, once all of its seconds are known; return whether that was done."""
+        step = self._log.current
+        if step is None or step.from_ns is None:
+            return False
+        first = -(-step.from_ns // NS)
+        end = first + math.ceil(self.dwell_s)
+        if self._log.now_ns() < end * NS or not self.reported_until(end):
+            return False
+        self._merged.pop_before(first)
+        rows = [SeriesRow(key, cell, step.users) for key, cell in self._merged.pop_before(end)]
+        judgement = judge_level(self._criteria, step.users, rows, first, end)
+        self._log.leave(end * NS)
+        self._log.judge(judgement.holds, judgement.judged)
+        self._judgements.append(judgement)
+        search.record(judgement.holds)
+        say(f"{step.users:,} {'user' if step.users == 1 else 'users'}: {judgement}")
+        return True
