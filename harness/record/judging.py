@@ -31,6 +31,10 @@ class Facts:
     errors: tuple[str, ...] = ()  # data that could not be written down
     labels: Mapping[str, str] = field(default_factory=dict)  # scenario id -> human label
     log_records: Mapping[str, int] = field(default_factory=dict)  # level -> records the target logged
+    late_workers: Mapping[str, float] = field(default_factory=dict)  # worker -> seconds between two of its reports
+    held_back_s: Mapping[str, float] = field(default_factory=dict)  # worker -> seconds its users waited for the master
+    mismatches: tuple[str, ...] = ()  # what a worker has otherwise than the master, one clause each
+    clock_offsets_ms: Mapping[str, float] = field(default_factory=dict)  # worker -> master's clock minus its own
 
 
 def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) -> Verdict:

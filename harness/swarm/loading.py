@@ -52,8 +52,8 @@ class Loader:
         """Whether a run goes on."""
         return self._session is not None
 
-    def start(self, inputs: Inputs, run_id: str, worker: int, workers: int) -> None:
-        """Open the session that users of this run join."""
+    def start(self, inputs: Inputs, run_id: str, worker: int, workers: int) -> Session:
+        """Open the session that users of this run join, and return it."""
         self._loop.start()
         self._logs.clear()
         random.seed(f"{inputs.options.seed} {worker}")  # Locust draws tasks and think times from the module's generator
@@ -69,6 +69,7 @@ class Loader:
         self._session = session
         self._environment.events.spawning_complete.add_listener(_freeze)
         self._sampler = gevent.spawn(self._sample_users, session)
+        return session
 
     def take(self, *, final: bool = False) -> Delta | None:
         """Return what came since the last call, None where no run goes on."""

@@ -13,6 +13,7 @@ from harness.load.deck import Deck
 from harness.loop import HubLoop
 from harness.measure.series import Series, WireRow
 from harness.record.history import HistoryBuffer
+from harness.swarm.gate import Gate
 from harness.swarm.inputs import Inputs
 from harness.target.target import Identity
 from harness.words.clock import Epoch, now_ns
@@ -25,12 +26,24 @@ class Delta(TypedDict):
 
     run_id: str
     worker: int
+    seq: int  # 0, 1, 2, ... of this worker in this run
     arrivals: int  # operations started since the run began
     series: list[WireRow]
     users: dict[int, int]  # Unix second -> users of this worker
     history: dict[str, bytes]  # table -> Arrow stream
     log_records: dict[str, int]  # level -> records the target logged since the run began
+    held_back_s: float  # for how long users were kept from starting operations, since the run began
+    clock_offset: Sequence[int] | None  # master's clock minus this one, and how wrong that may be: ns; None: not known
     final: bool
+
+
+ROW_BYTES = 2048
+"""What a row of the series takes at most, about: a hundred buckets of twenty bytes."""
+
+
+def size_of(delta: Delta) -> int:
+    """Return the bytes that a delta keeps in memory, about."""
+    return sum(len(part) for part in delta["history"].values()) + ROW_BYTES * len(delta["series"])
 
 
 def _uuid(number: int) -> UUID:
@@ -76,16 +89,18 @@ class Session:
         self.runner = inputs.runner
         self.deadline_s = inputs.options.deadline_s
         self.arrivals = 0
+        self.gate = Gate()
         self.routes = Labels()
         self._known_routes = self.routes.kept
         self.names = Labels()
         self.errors = Labels()
         self.log_records: Mapping[str, int] = {}
         self.count_users: Callable[[], int] = lambda: 0
+        self._taken = 0
         self._users_started = 0
         self._users: dict[int, int] = {}
         self._workers = workers
-        self._epoch = epoch
+        self.epoch = epoch
         self._series = Series(epoch)
         self._history = HistoryBuffer(epoch)
         self._decks: dict[tuple[frozenset[int], str | None], Deck] = {}
@@ -142,19 +157,24 @@ class Session:
 
     def sample_users(self, users: int) -> None:
         """Note how many users run now; a second counts with the last that was seen in it."""
-        self._users[self._epoch.second(now_ns())] = users
+        self._users[self.epoch.second(now_ns())] = users
 
     def take(self, *, final: bool = False) -> Delta:
         """Return what came since the last call, and forget it."""
         users, self._users = self._users, {}
+        seq = self._taken
+        self._taken += 1
         return {
             "run_id": self.run_id,
             "worker": self.worker,
+            "seq": seq,
             "arrivals": self.arrivals,
             "series": self._series.take(),
             "users": users,
             "history": self._history.take(),
             "log_records": dict(self.log_records),
+            "held_back_s": self.gate.held_back_s,
+            "clock_offset": None,
             "final": final,
         }
 
