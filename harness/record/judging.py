@@ -38,6 +38,10 @@ class Facts:
     trim: bool = True  # whether the run had one load throughout, of which a warm-up can be left out
     steps: tuple[Step, ...] = ()  # of a load shape
     ramp: RampToFailure | None = None
+    late_workers: Mapping[str, float] = field(default_factory=dict)  # worker -> seconds between two of its reports
+    held_back_s: Mapping[str, float] = field(default_factory=dict)  # worker -> seconds its users waited for the master
+    mismatches: tuple[str, ...] = ()  # what a worker has otherwise than the master, one clause each
+    clock_offsets_ms: Mapping[str, float] = field(default_factory=dict)  # worker -> master's clock minus its own
 
 
 def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) -> Verdict:

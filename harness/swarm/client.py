@@ -58,10 +58,12 @@ class StageflowClient:
             StopUser: the run is ending, no operation was started.
 
         """
+        session = self._session
+        if session.gate.closed:
+            session.gate.wait(self._ending)
         if self._runner is not None and self._runner.state == STATE_CLEANUP:
             # Locust kills waiting users; one whose wait ends in that moment would begin here, and then be killed.
             raise StopUser
-        session = self._session
         identifier = self._first_id + session.arrivals
         session.arrivals += 1
         trace = Trace()
@@ -110,6 +112,9 @@ class StageflowClient:
         if stop is not None:
             raise stop
         return operation
+
+    def _ending(self) -> bool:
+        return self._runner is not None and self._runner.state == STATE_CLEANUP
 
     def _report(self, operation: Operation) -> None:
         """Fire Locust's request event: statistics, web UI and stock CSV."""

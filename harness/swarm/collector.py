@@ -13,8 +13,10 @@ from harness.load.arrivals import Counts
 from harness.measure.series import Merged, WireRow, read_series, write_header, write_rows
 from harness.record.arrivals import ArrivalsLog
 from harness.record.history import PartWriter
+from harness.record.receipts import Receipts
 from harness.record.run_directory import RunDirectory
 from harness.swarm.session import Delta
+from harness.words.clock import now_ns
 from harness.words.errors import RecordError
 
 CLOSED_AFTER_S = 5
@@ -27,9 +29,14 @@ class WorkerRecord:
 
     index: int
     arrivals: int = 0
-    final: bool = False
     joined: float = field(default_factory=time.time)
     last_report: float = field(default_factory=time.time)
+    last_report_ns: int = field(default_factory=now_ns)  # by the monotonic clock, which nobody sets
+    longest_gap_s: float = 0.0  # between two reports
+    held_back_s: float = 0.0  # for how long its users were kept from starting operations
+    clock_offset: Sequence[int] | None = None  # master's clock minus its own, and how wrong that may be, ns
+    receipts: Receipts = field(default_factory=Receipts)
+    last_seq: int | None = None  # of its final delta
     users: dict[int, int] = field(default_factory=dict)
     log_records: dict[str, int] = field(default_factory=dict)
     due: int = 0  # arrivals of its share of all schedules
@@ -40,6 +47,31 @@ class WorkerRecord:
         self.due += sum(due for due, _ in counts.values())
         self.not_delivered += sum(not_delivered for _, not_delivered in counts.values())
 
+    @property
+    def final(self) -> bool:
+        """Whether all that it handed over, to its final delta, was received."""
+        return self.last_seq is not None and self.receipts.complete(self.last_seq)
+
+    def heard_of(self) -> None:
+        """Take note that it has reported now."""
+        heard_ns = now_ns()
+        self.longest_gap_s = max(self.longest_gap_s, (heard_ns - self.last_report_ns) / 1e9)
+        self.last_report, self.last_report_ns = time.time(), heard_ns
+
+    def update(self, delta: Delta) -> None:
+        """Take what a delta says of the worker itself, unless a newer one was received."""
+        if delta["final"]:
+            self.last_seq = delta["seq"]
+        if delta["seq"] < self.receipts.newest:
+            for second, users in delta["users"].items():
+                self.users.setdefault(second, users)
+            return
+        self.users.update(delta["users"])
+        self.arrivals = delta["arrivals"]
+        self.log_records = delta["log_records"]
+        self.held_back_s = delta["held_back_s"]
+        self.clock_offset = delta["clock_offset"]
+
 
 class Collector:
     """Merges what workers hand over, and writes it down while the run goes.
@@ -48,6 +80,9 @@ class Collector:
         run: the run's folder.
         on_failure: called once with the first error that keeps data from being written.
 
+    Attributes:
+        on_settled: called for each delta once it is merged and on disk (True), or could not be written (False).
+
     """
 
     def __init__(self, run: RunDirectory, on_failure: Callable[[RecordError], None]) -> None:
@@ -55,11 +90,12 @@ class Collector:
         self._on_failure = on_failure
         self._merged = Merged()
         self._parts = PartWriter(run.history)
-        self._queue: Queue[tuple[str, int, bytes] | None] = Queue()
+        self._queue: Queue[Delta | None] = Queue()
         self._series = run.series.open("w", encoding="utf-8", errors="backslashreplace", newline="")
         self._written_to = 0
         self._late = False
         self._closed = False
+        self.on_settled: Callable[[Delta, bool], object] = lambda _delta, _kept: None
         self.workers: dict[int, WorkerRecord] = {}
         self.arrivals = ArrivalsLog(run.arrivals)
         self.errors: list[str] = []
@@ -68,26 +104,28 @@ class Collector:
         write_header(self._series)
         self._writer = gevent.spawn(self._write_parts)
 
-    def receive(self, delta: Delta) -> None:
-        """Take what a worker hands over; one of another run, or after that worker's final one, is not counted."""
+    def expects(self, delta: Delta) -> bool:
+        """Whether ``receive`` would count a delta: one of this run, while it goes on, not received before."""
         if delta["run_id"] != self._run.run_id or self._closed:
+            return False
+        worker = self.workers.get(delta["worker"])
+        return worker is None or delta["seq"] not in worker.receipts
+
+    def receive(self, delta: Delta) -> None:
+        """Take what a worker hands over, once, in whatever order; see ``expects``."""
+        if not self.expects(delta):
             return
         worker = self.workers.setdefault(delta["worker"], WorkerRecord(delta["worker"]))
-        if worker.final:
-            return
-        worker.arrivals = delta["arrivals"]
-        worker.final = delta["final"]
-        worker.last_report = time.time()
-        worker.log_records = delta["log_records"]
-        worker.users.update(delta["users"])
+        worker.receipts.add(delta["seq"])
+        worker.heard_of()
+        worker.update(delta)
         self._late |= any(row[0][0] < self._written_to for row in delta["series"])
         self._merged.merge(delta["series"])
         self.arrivals.add(delta["schedule"])
         worker.add_schedule(delta["schedule"])
         for watch in self.watchers:
             watch(delta["series"])
-        for table, part in delta["history"].items():
-            self._queue.put((table, worker.index, part))
+        self._queue.put(delta)
 
     def write_closed_seconds(self) -> None:
         """Append to ``series.csv`` and ``arrivals.csv`` the seconds that can get no more operations."""
@@ -156,12 +194,17 @@ class Collector:
         partial.rename(self._run.series)
 
     def _write_parts(self) -> None:
-        """Write parts of the history as they come, in a native thread: Parquet's work needs no interpreter lock."""
+        """Write the history as it comes, in a native thread: Parquet's work needs no interpreter lock."""
         pool = gevent.get_hub().threadpool
-        for table, worker, part in iter(self._queue.get, None):
-            error = pool.apply(self._write_part, (table, worker, part))
-            if error is not None:
-                self._fail(error)
+        for delta in iter(self._queue.get, None):
+            kept = True
+            for table, part in delta["history"].items():
+                error = pool.apply(self._write_part, (table, delta["worker"], part))
+                if error is not None:
+                    kept = False
+                    self._fail(error)
+            self.workers[delta["worker"]].receipts.settle(delta["seq"], kept=kept)
+            self.on_settled(delta, kept)
 
     def _write_part(self, table: str, worker: int, part: bytes) -> RecordError | None:
         """Write a part; an error is returned, since gevent's pool prints those that are raised."""

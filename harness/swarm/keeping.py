@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import gevent
@@ -19,7 +19,8 @@ from harness.record.judging import Facts, judge_run
 from harness.record.run_directory import Json, create_run_directory
 from harness.swarm.collector import Collector
 from harness.swarm.inputs import Inputs, load_runner
-from harness.swarm.manifest import first_manifest, stamp
+from harness.swarm.manifest import agreed_on, first_manifest, stamp, versions
+from harness.swarm.roll import Roll
 from harness.swarm.session import Delta
 from harness.swarm.shaping import connect, disconnect, is_trimmed, shape_of
 from harness.swarm.statistics import RunCsvWriter
@@ -65,8 +66,7 @@ class Keeper:
         self.run.write_json(self.run.manifest, self._manifest)
         self.collector = Collector(self.run, on_failure)
         self._csv: RunCsvWriter | None = None
-        self._introduced: dict[int, dict[str, Json]] = {}
-        self._expected: set[int] = set()
+        self.roll = Roll(self.collector.workers, {**versions(), **agreed_on(inputs)})
         self._stats_reset = False
         self._shape = shape_of(environment)
 
@@ -101,25 +101,14 @@ class Keeper:
         if self._shape is not None:
             connect(self._shape, self._environment, self.collector)
 
-    def expect(self, workers: Iterable[int]) -> None:
-        """Take note of the workers that are there when the run begins: one that is never heard of is lost."""
-        self._expected.update(workers)
-
     def introduce(self, worker: dict[str, Json]) -> None:
         """Take what a worker says of itself."""
-        index = worker["index"]
-        assert isinstance(index, int)
-        self._introduced[index] = worker
+        for difference in self.roll.introduce(worker):
+            self._say(difference)
 
     def receive(self, delta: Delta) -> None:
         """Take what a worker hands over."""
         self.collector.receive(delta)
-
-    def missing(self) -> list[int]:
-        """Return the workers that took part and have not reported for the last time."""
-        joined = {*self._expected, *self._introduced, *self.collector.workers}
-        reported = {index for index, worker in self.collector.workers.items() if worker.final}
-        return sorted(joined - reported)
 
     def finish(self) -> Verdict:
         """Write everything down, judge the run, and draw its report."""
@@ -130,7 +119,8 @@ class Keeper:
             if self._shape is not None:
                 disconnect(self._shape, self._environment)
         self._manifest["t1"] = stamp()
-        self._note_workers()
+        self._manifest["workers"] = self.roll.rows()
+        self._manifest["hosts"] = self.roll.hosts() or self._manifest["hosts"]
         facts = self._facts()
         # In a native thread, so that the web UI stays alive meanwhile.
         verdict: Verdict = gevent.get_hub().threadpool.apply(judge_run, (self.run, self.inputs.criteria, facts))
@@ -143,25 +133,8 @@ class Keeper:
     def _on_reset(self, **_: object) -> None:
         self._stats_reset = True
 
-    def _note_workers(self) -> None:
-        lost = set(self.missing())
-        rows: list[Json] = []
-        for index in sorted({*self._expected, *self._introduced, *self.collector.workers}):
-            row: dict[str, Json] = dict(self._introduced.get(index, {"index": index}))
-            row["fate"] = "lost" if index in lost else "finished"
-            row["left"] = self._last_seen(index)
-            rows.append(row)
-        self._manifest["workers"] = rows
-        hosts: list[Json] = [*sorted({str(row["host"]) for row in self._introduced.values()})]
-        self._manifest["hosts"] = hosts or self._manifest["hosts"]
-
-    def _last_seen(self, index: int) -> Json:
-        record = self.collector.workers.get(index)
-        return None if record is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.last_report))
-
     def _facts(self) -> Facts:
         workers = self.collector.workers.values()
-        lost = self.missing()
         levels: dict[str, int] = {}
         for worker in workers:
             for level, count in worker.log_records.items():
@@ -169,17 +142,21 @@ class Keeper:
         return Facts(
             golden=self.inputs.golden,
             deadline_ms=self.inputs.options.deadline_ms,
-            arrivals=None if lost else sum(worker.arrivals for worker in workers),
+            arrivals=None if self.roll.lost else sum(worker.arrivals for worker in workers),
             locust_requests=None if self._stats_reset else self._environment.stats.total.num_requests,
-            due=None if lost else self.collector.arrivals.due,
-            not_delivered=None if lost else self.collector.arrivals.not_delivered,
-            lost_workers=tuple(f"worker {index}" for index in lost),
+            due=None if self.roll.lost else self.collector.arrivals.due,
+            not_delivered=None if self.roll.lost else self.collector.arrivals.not_delivered,
+            lost_workers=self.roll.lost,
             errors=tuple(self.collector.errors),
             labels=self.inputs.labels,
             log_records=levels,
             trim=is_trimmed(self._environment),
             steps=() if self._shape is None else self._shape.steps,
             ramp=None if self._shape is None else self._shape.ramp,
+            late_workers=self.roll.late,
+            held_back_s=self.roll.held_back_s,
+            mismatches=self.roll.mismatches,
+            clock_offsets_ms=self.roll.clock_offsets_ms,
         )
 
     def _draw_report(self) -> None:

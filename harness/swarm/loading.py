@@ -55,8 +55,11 @@ class Loader:
         """Whether a run goes on."""
         return self._session is not None
 
-    def start(self, inputs: Inputs, run_id: str, worker: int, workers: int, shares: Mapping[str, Share]) -> None:
-        """Open the session that users of this run join; ``shares`` of which schedules are this worker's."""
+    def start(self, inputs: Inputs, run_id: str, worker: int, workers: int, shares: Mapping[str, Share]) -> Session:
+        """Open the session that users of this run join, and return it.
+
+        ``shares`` says which arrivals of each schedule are this worker's.
+        """
         self._loop.start()
         self._logs.clear()
         random.seed(f"{inputs.options.seed} {worker}")  # Locust draws tasks and think times from the module's generator
@@ -76,6 +79,7 @@ class Loader:
         self._environment.events.spawning_complete.add_listener(_freeze)
         self._environment.events.spawning_complete.add_listener(self._begin_schedules)
         self._sampler = gevent.spawn(self._sample_users, session)
+        return session
 
     def take(self, *, final: bool = False) -> Delta | None:
         """Return what came since the last call, None where no run goes on."""

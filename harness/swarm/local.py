@@ -6,11 +6,13 @@ import gevent
 from locust.env import Environment
 from locust.runners import LocalRunner
 
+from harness.record.outbox import Outbox
 from harness.swarm.keeping import Keeper
 from harness.swarm.loading import Loader
 from harness.swarm.manifest import about_this_process
 from harness.swarm.pacing import share_out
 from harness.swarm.role import KeepingRole, join_through_interrupts, stop_once
+from harness.swarm.session import size_of
 
 
 class Local(KeepingRole):
@@ -27,12 +29,15 @@ class Local(KeepingRole):
         keeper.begin()
         keeper.introduce(about_this_process(0, "local"))
         shares = share_out(self.open_loop_classes(), [0], 0)
-        self._loader.start(keeper.inputs, keeper.run.run_id, worker=0, workers=1, shares=shares)
-        self.tick_every_second(lambda: self._hand_over(keeper))
+        session = self._loader.start(keeper.inputs, keeper.run.run_id, worker=0, workers=1, shares=shares)
+        waiting: Outbox[None] = Outbox(session.gate.set)
+        keeper.collector.on_settled = lambda delta, kept: waiting.acknowledge(delta["seq"], kept=kept)
+        self.tick_every_second(lambda: self._hand_over(keeper, waiting))
 
-    def _hand_over(self, keeper: Keeper) -> None:
+    def _hand_over(self, keeper: Keeper, waiting: Outbox[None]) -> None:
         delta = self._loader.take()
         if delta is not None:
+            waiting.add(delta["seq"], None, size_of(delta))
             keeper.receive(delta)
             keeper.collector.write_closed_seconds()
 

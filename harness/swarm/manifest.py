@@ -58,9 +58,23 @@ def about_this_process(worker: int, worker_id: str) -> dict[str, Json]:
     }
 
 
-def stamp() -> str:
-    """Return the UTC time as ISO 8601."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+def agreed_on(inputs: Inputs) -> dict[str, Json]:
+    """Return what must be the same in every process of a run, besides the versions."""
+    options = inputs.options
+    return {
+        **{f"{name} digest": digest[:12] for name, digest in inputs.digests.items()},
+        "ROUTE stages": list(inputs.runner.route_stages),
+        "--target": options.target,
+        "--graph-scope": options.graph_scope,
+        "--deadline-ms": options.deadline_ms,
+        "--seed": options.seed,
+    }
+
+
+def stamp(time_s: float | None = None) -> str:
+    """Return a Unix time, or now, as UTC in ISO 8601."""
+    moment = datetime.now(UTC) if time_s is None else datetime.fromtimestamp(time_s, UTC)
+    return moment.isoformat(timespec="milliseconds")
 
 
 def first_manifest(run_id: str, inputs: Inputs, locustfile: str, locust_options: Mapping[str, Json]) -> dict[str, Json]:

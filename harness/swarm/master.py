@@ -12,7 +12,8 @@ from locust.runners import STATE_MISSING, STATE_STOPPING, MasterRunner
 
 from harness.record.run_directory import Json
 from harness.swarm.keeping import Keeper
-from harness.swarm.messages import DELTA, FINISH, HELLO, REFUSED, RUN
+from harness.swarm.messages import DELTA, FINISH, HELLO, REFUSED, RUN, SENT
+from harness.swarm.reports import Receiving, Sieve
 from harness.swarm.role import KeepingRole
 from harness.swarm.session import Delta
 from harness.words.errors import UsageError
@@ -28,16 +29,21 @@ class Master(KeepingRole):
         super().__init__(environment, runner)
         self._master = runner
         self._reported = Event()
+        self._receiving: Receiving | None = None
 
     def wire(self) -> None:
         """Listen to Locust and to the workers."""
         super().wire()
         events = self.environment.events
         events.worker_report.add_listener(lambda data, **_: self._on_worker_report(data))
+        events.worker_report = Sieve(events.worker_report, self._wants)
 
         def on_hello(msg: Message, **_: object) -> None:
-            if self.keeper is not None and msg.data.pop("run_id") == self.keeper.run.run_id:
-                self.keeper.introduce(msg.data)
+            if self.keeper is None or msg.data.pop("run_id") != self.keeper.run.run_id:
+                return
+            if self._receiving is not None:
+                self._receiving.greet(msg.node_id, msg.data.pop(SENT))
+            self.keeper.introduce(msg.data)
 
         def on_refused(msg: Message, **_: object) -> None:
             self.refuse(UsageError(f"worker {msg.data['worker']}: {msg.data['error']}"))
@@ -49,6 +55,7 @@ class Master(KeepingRole):
         """Announce the run to the workers, with the spawn messages that follow."""
         keeper = self.opened()
         keeper.begin()
+        self._receiving = Receiving(self._master, keeper.run.run_id, keeper.collector)
         # With the options, and not as a message of its own: a worker may get its first spawn message before it listens
         # to any other, and one that joins late gets it as well.
         clients = self._master.clients.all
@@ -60,8 +67,12 @@ class Master(KeepingRole):
             "open_loop": [*self.open_loop_classes()],
         }
         setattr(self.environment.parsed_options, RUN, run)
-        keeper.expect(there)
+        keeper.roll.expect(there)
         self.tick_every_second(keeper.collector.write_closed_seconds)
+
+    def _wants(self, client_id: str, data: dict[str, object]) -> bool:
+        """Whether Locust is to count a report: one that RouteSwarm counts, or one without anything of RouteSwarm's."""
+        return DELTA not in data if self._receiving is None else self._receiving.wants(client_id, data)
 
     def _on_worker_report(self, data: dict[str, object]) -> None:
         delta = data.get(DELTA)
@@ -83,4 +94,4 @@ class Master(KeepingRole):
         """Return the workers whose last report is still to come: not those that are gone."""
         clients = self._master.clients.all
         alive = {self._master.get_worker_index(client.id) for client in clients if client.state != STATE_MISSING}
-        return [index for index in keeper.missing() if index in alive]
+        return [index for index in keeper.roll.missing() if index in alive]

@@ -14,6 +14,7 @@ from harness.load.deck import Deck
 from harness.loop import HubLoop
 from harness.measure.series import Series, WireRow
 from harness.record.history import HistoryBuffer
+from harness.swarm.gate import Gate
 from harness.swarm.inputs import Inputs
 from harness.swarm.pacing import Pacer
 from harness.target.target import Identity
@@ -27,15 +28,25 @@ class Delta(TypedDict):
 
     run_id: str
     worker: int
+    seq: int  # 0, 1, 2, ... of this worker in this run
     arrivals: int  # operations started since the run began
     series: list[WireRow]
     users: dict[int, int]  # Unix second -> users of this worker
     history: dict[str, bytes]  # table -> Arrow stream
     log_records: dict[str, int]  # level -> records the target logged since the run began
-    schedule: (
-        Counts  # Unix second -> [arrivals due in it, those not delivered], to be added up; empty without a schedule
-    )
+    schedule: Counts  # Unix second -> [arrivals due in it, those not delivered]; empty without a schedule
+    held_back_s: float  # for how long users were kept from starting operations, since the run began
+    clock_offset: Sequence[int] | None  # master's clock minus this one, and how wrong that may be: ns; None: not known
     final: bool
+
+
+ROW_BYTES = 2048
+"""What a row of the series takes at most, about: a hundred buckets of twenty bytes."""
+
+
+def size_of(delta: Delta) -> int:
+    """Return the bytes that a delta keeps in memory, about."""
+    return sum(len(part) for part in delta["history"].values()) + ROW_BYTES * len(delta["series"])
 
 
 def _uuid(number: int) -> UUID:
@@ -81,6 +92,7 @@ class Session:
         self.runner = inputs.runner
         self.deadline_s = inputs.options.deadline_s
         self.arrivals = 0
+        self.gate = Gate()
         self.routes = Labels()
         self._known_routes = self.routes.kept
         self.names = Labels()
@@ -88,6 +100,7 @@ class Session:
         self.log_records: Mapping[str, int] = {}
         self.count_users: Callable[[], int] = lambda: 0
         self.pacers: Mapping[str, Pacer] = {}  # by name of an open-loop user class
+        self._taken = 0
         self._users_started = 0
         self._users: dict[int, int] = {}
         self._workers = workers
@@ -153,15 +166,20 @@ class Session:
     def take(self, *, final: bool = False) -> Delta:
         """Return what came since the last call, and forget it."""
         users, self._users = self._users, {}
+        seq = self._taken
+        self._taken += 1
         return {
             "run_id": self.run_id,
             "worker": self.worker,
+            "seq": seq,
             "arrivals": self.arrivals,
             "series": self._series.take(),
             "users": users,
             "history": self._history.take(),
             "log_records": dict(self.log_records),
             "schedule": self._take_schedule(),
+            "held_back_s": self.gate.held_back_s,
+            "clock_offset": None,
             "final": final,
         }
 

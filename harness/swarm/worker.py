@@ -7,16 +7,26 @@ import contextlib
 import gevent
 import locust.runners
 from locust.env import Environment
+from locust.rpc import Message
 from locust.runners import WorkerRunner
 
 from harness.swarm.inputs import Inputs
+from harness.swarm.keeping import shown_path
 from harness.swarm.loading import Loader
-from harness.swarm.manifest import about_this_process
-from harness.swarm.messages import DELTA, FINISH, HELLO, REFUSED, RUN
+from harness.swarm.lost_master import MasterWatch
+from harness.swarm.manifest import about_this_process, agreed_on
+from harness.swarm.messages import ACK, FINISH, HELLO, REFUSED, RUN, SENT
 from harness.swarm.options import read_options
 from harness.swarm.pacing import share_out
 from harness.swarm.role import REPORT_INTERVAL_S, Role, join_through_interrupts, stop_once
-from harness.words.errors import ExitCode, UsageError
+from harness.swarm.salvage import keep_here
+from harness.swarm.session import Delta
+from harness.swarm.shipping import Report, Shipping
+from harness.swarm.terminal import say
+from harness.words.errors import ExitCode, RecordError, UsageError
+
+CONFIRMED_WITHIN_S = 10.0
+"""Seconds that a worker which ends by itself waits for the master to confirm what it sent last."""
 
 
 class Worker(Role):
@@ -26,11 +36,15 @@ class Worker(Role):
         super().__init__(environment, runner)
         self._worker = runner
         self._loader = Loader(environment, self.loop, self.logs)
+        self._shipping: Shipping | None = None
         self._prepared: Inputs | None = None
+        self._lost_master: str | None = None
         stop_once(runner, self._loader.end_schedules)
-        if environment.parsed_options is not None and environment.parsed_options.processes:
-            # Forked from the master with its options: what takes time is done before the run time counts. What is wrong
-            # with them the master says, and the run will.
+        forked = environment.parsed_options is not None and bool(environment.parsed_options.processes)
+        self._watch = MasterWatch(environment, is_child=forked, on_lost=self._on_lost_master)
+        if forked:
+            # With the options of the master: what takes time is done before the run time counts. What is wrong with
+            # them the master says, and the run will.
             with contextlib.suppress(UsageError):
                 self._prepared = self.prepare()
 
@@ -40,9 +54,17 @@ class Worker(Role):
         locust.runners.WORKER_REPORT_INTERVAL = REPORT_INTERVAL_S
         self.environment.events.report_to_master.add_listener(lambda data, **_: self._add_to_report(data))
         self._worker.register_message(FINISH, lambda **_: self._worker.stop(), concurrent=True)
+        self._worker.register_message(ACK, self._on_answer)
+
+    @property
+    def clock_offset_ns(self) -> int | None:
+        """What to add to this worker's times to get the master's, None while that is not known."""
+        best = None if self._shipping is None else self._shipping.clock.best
+        return None if best is None else best.offset_ns
 
     def begin(self) -> None:
         """Join the run that the master announced."""
+        self._keep_what_is_left("another run began before the master had confirmed it")
         inputs = self._inputs()
         run = getattr(self.environment.parsed_options, RUN, None)
         if run is None:
@@ -50,9 +72,13 @@ class Worker(Role):
         index = self._worker.worker_index
         if index < 0:
             raise UsageError("the master gave no worker index: is it older than Locust 2.11?")
-        self._worker.send_message(HELLO, {"run_id": run["run_id"], **about_this_process(index, self._worker.client_id)})
         shares = share_out(run["open_loop"], run["sharers"], index)
-        self._loader.start(inputs, run["run_id"], index, run["workers"], shares)
+        session = self._loader.start(inputs, run["run_id"], index, run["workers"], shares)
+        self._shipping = Shipping(self._worker, session)
+        about = about_this_process(index, self._worker.client_id)
+        sent = {"run_id": run["run_id"], SENT: self._shipping.now_ns(), "agreed_on": agreed_on(inputs)}
+        self._worker.send_message(HELLO, {**about, **sent})
+        self._watch.start()
 
     def _inputs(self) -> Inputs:
         """Return the inputs of a run: those prepared when the process began, once, if they are of the same options."""
@@ -67,25 +93,59 @@ class Worker(Role):
         self._worker.send_message(REFUSED, {"error": str(error), "worker": self._worker.worker_index})
         super().refuse(error)
 
-    def _add_to_report(self, data: dict[str, object]) -> None:
+    def _add_to_report(self, data: Report) -> None:
         delta = self._loader.take()
-        if delta is not None:
-            data[DELTA] = delta
+        if delta is not None and self._shipping is not None:
+            self._shipping.add(data, delta)
+
+    def _on_answer(self, msg: Message, **_: object) -> None:
+        if self._shipping is not None:
+            self._shipping.on_answer(msg.data)
+
+    def _on_lost_master(self, why: str) -> None:
+        self._lost_master = why
+        say(f"worker {self._worker.worker_index}: {why}; stopping")
+        self.end_load()
 
     def on_test_stop(self) -> None:
         """Send the master everything that is left, with Locust's own statistics of the same operations."""
         # Locust sleeps this long after the users have stopped, and is not ready for the next run meanwhile; the next
         # spawn message sets it anew (runners.py, handle_message; locust 2.47).
         self.environment.stop_timeout = 0.0
+        self._watch.stop()
         last = self._loader.stop()
-        if last is None:
+        if last is None or self._shipping is None:
             return
-        report: dict[str, object] = {}
+        report: Report = {}
         self.environment.events.report_to_master.fire(client_id=self._worker.client_id, data=report)
-        self._worker.send_message("stats", {**report, DELTA: last})
+        self._shipping.send_last(report, last)
 
     def on_quitting(self) -> None:
         """Stop the users; the verdict is the master's to give."""
         join_through_interrupts(gevent.spawn(self.runner.stop))
+        self._await_confirmation()
+        self._keep_what_is_left(self._lost_master or "the master had not confirmed it")
         if self.environment.process_exit_code is None:
-            self.environment.process_exit_code = int(ExitCode.PASS)
+            self.environment.process_exit_code = int(ExitCode.INCONCLUSIVE if self._lost_master else ExitCode.PASS)
+
+    def _await_confirmation(self) -> None:
+        """Wait until the master has everything, while it can say so: as long as Locust's greenlets listen to it."""
+        with gevent.Timeout(CONFIRMED_WITHIN_S, False):
+            while self._shipping is not None and not self._shipping.confirmed and len(self._worker.greenlet):
+                gevent.sleep(0.05)
+
+    def _keep_what_is_left(self, why: str) -> None:
+        if self._shipping is None:
+            return
+        shipping, self._shipping = self._shipping, None
+        left: list[Delta] = shipping.end()
+        if not left:
+            return
+        worker = f"worker {self._worker.worker_index}"
+        about = about_this_process(self._worker.worker_index, self._worker.client_id)
+        try:
+            folder = keep_here(left, shipping.session.inputs.options.results_dir, about, why)
+        except RecordError as error:
+            say(f"{worker}: {why}, and what it may not have could not be kept here: {error}")
+            return
+        say(f"{worker}: {why}; what it may not have is in {shown_path(folder.path)}")

@@ -1,0 +1,45 @@
+"""What a master has received of one worker: each number once, and what became of it."""
+
+from __future__ import annotations
+
+
+class Receipts:
+    """Numbers 0, 1, 2, ... of one worker's deltas, in whatever order and however often they arrive."""
+
+    def __init__(self) -> None:
+        self.newest = -1
+        self._next = 0  # all below were received
+        self._above: set[int] = set()
+        self._pending: set[int] = set()
+        self._refused: set[int] = set()
+
+    def __contains__(self, seq: int) -> bool:
+        return seq < self._next or seq in self._above
+
+    def add(self, seq: int) -> bool:
+        """Take note of a number whose content is now to be kept; False if it was received before."""
+        if seq in self:
+            return False
+        self.newest = max(self.newest, seq)
+        self._pending.add(seq)
+        self._above.add(seq)
+        while self._next in self._above:
+            self._above.discard(self._next)
+            self._next += 1
+        return True
+
+    def settle(self, seq: int, *, kept: bool) -> None:
+        """Take note that the content of a number is on disk, or could not be written."""
+        self._pending.discard(seq)
+        if not kept:
+            self._refused.add(seq)
+
+    def fate(self, seq: int) -> bool | None:
+        """Return whether a number was kept; None while that is open, or where it was not received."""
+        if seq not in self or seq in self._pending:
+            return None
+        return seq not in self._refused
+
+    def complete(self, last: int) -> bool:
+        """Whether every number up to ``last`` was received."""
+        return self._next > last

@@ -1,0 +1,111 @@
+"""The roll of a run: its workers, who they are and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from harness.judge.agreement import differences
+from harness.record.run_directory import Json
+from harness.swarm.collector import CLOSED_AFTER_S, WorkerRecord
+from harness.swarm.manifest import stamp
+
+LATE_AFTER_S = CLOSED_AFTER_S
+"""Seconds without a report of a worker that lives after which it is late: ``series.csv`` does not wait longer."""
+
+
+class Roll:
+    """Who takes part in a run.
+
+    Args:
+        records: what was received, by index of the worker; filled by the collector.
+        alike: what every worker must have as the master has it.
+
+    """
+
+    def __init__(self, records: Mapping[int, WorkerRecord], alike: Mapping[str, Json]) -> None:
+        self._records = records
+        self._alike = alike
+        self._expected: set[int] = set()
+        self._introduced: dict[int, dict[str, Json]] = {}
+        self._mismatches: dict[int, list[str]] = {}
+
+    def expect(self, workers: Iterable[int]) -> None:
+        """Take note of the workers that are there when the run begins: one that is never heard of is lost."""
+        self._expected.update(workers)
+
+    def introduce(self, about: dict[str, Json]) -> list[str]:
+        """Take what a worker says of itself, and return what it has otherwise than the master."""
+        index = about["index"]
+        assert isinstance(index, int)
+        has, versions = about.pop("agreed_on", None), about["versions"]
+        found = {**(versions if isinstance(versions, dict) else {}), **(has if isinstance(has, dict) else self._alike)}
+        self._introduced[index] = about
+        self._mismatches[index] = differences(_name(index), found, self._alike)
+        return self._mismatches[index]
+
+    def missing(self) -> list[int]:
+        """Return the workers that took part and whose reports have not all been received."""
+        return [index for index in self._all() if index not in self._records or not self._records[index].final]
+
+    def rows(self) -> list[Json]:
+        """Return what the manifest says of each worker."""
+        lost = set(self.missing())
+        return [self._row(index, index in lost) for index in self._all()]
+
+    def hosts(self) -> list[Json]:
+        """Return the hosts of the workers."""
+        return [*sorted({str(about["host"]) for about in self._introduced.values()})]
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """The workers that are missing, each with where it ran and when it was last heard of."""
+        return tuple(self._obituary(index) for index in self.missing())
+
+    @property
+    def late(self) -> dict[str, float]:
+        """The seconds between two reports of the workers that were late."""
+        gaps = {_name(index): record.longest_gap_s for index, record in sorted(self._records.items())}
+        return {name: round(gap_s, 1) for name, gap_s in gaps.items() if gap_s > LATE_AFTER_S}
+
+    @property
+    def held_back_s(self) -> dict[str, float]:
+        """The seconds for which users were held back, of the workers where they were."""
+        held = {_name(index): record.held_back_s for index, record in sorted(self._records.items())}
+        return {name: held_s for name, held_s in held.items() if held_s}
+
+    @property
+    def mismatches(self) -> tuple[str, ...]:
+        """What workers have otherwise than the master."""
+        return tuple(clause for _, clauses in sorted(self._mismatches.items()) for clause in clauses)
+
+    @property
+    def clock_offsets_ms(self) -> dict[str, float]:
+        """The master's clock minus each worker's, of those that know it."""
+        known = ((index, record.clock_offset) for index, record in sorted(self._records.items()))
+        return {_name(index): offset[0] / 1e6 for index, offset in known if offset is not None}
+
+    def _all(self) -> list[int]:
+        return sorted({*self._expected, *self._introduced, *self._records})
+
+    def _row(self, index: int, lost: bool) -> dict[str, Json]:
+        row: dict[str, Json] = dict(self._introduced.get(index, {"index": index}))
+        row["fate"] = "lost" if lost else "finished"
+        record = self._records.get(index)
+        row["left"] = None if record is None else stamp(record.last_report)
+        if record is not None:
+            offset = record.clock_offset
+            row["late"] = self.late.get(_name(index))
+            row["held_back_s"] = round(record.held_back_s, 3)
+            row["clock_offset_ms"] = None if offset is None else offset[0] / 1e6
+            row["clock_within_ms"] = None if offset is None else offset[1] / 1e6
+        return row
+
+    def _obituary(self, index: int) -> str:
+        about, record = self._introduced.get(index), self._records.get(index)
+        where = "" if about is None else f" ({about['host']}, pid {about['pid']})"
+        when = ", never heard of" if record is None else f", last heard of at {stamp(record.last_report)}"
+        return f"{_name(index)}{where}{when}"
+
+
+def _name(index: int) -> str:
+    return f"worker {index}"

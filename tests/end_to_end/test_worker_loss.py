@@ -1,0 +1,92 @@
+"""Workers that die, join late or fall silent: the run goes on, and nothing that was received is missing or there twice."""
+
+from __future__ import annotations
+
+import os
+import signal
+from datetime import datetime
+
+import psutil
+import pytest
+from kept_run import KeptRun
+from locust_process import LocustProcess, free_port, wait_until
+from user_folder import Folder, ports
+
+pytestmark = pytest.mark.slow
+
+LOAD = ("-u", 12, "-r", 12, "--baseline-size", 10)
+
+
+def counts(run: KeptRun) -> dict[str, int]:
+    """Return how many operations each record of the run holds."""
+    return {
+        "history": len(run.operations),
+        "ids": len({row["id"] for row in run.operations}),
+        "series": sum(int(row["count"]) for row in run.series),
+        "locust": run.locust_requests,
+    }
+
+
+def workers_of(process: LocustProcess) -> list[int]:
+    """Return the process ids of the workers, which take a moment to start."""
+    return [child.pid for child in psutil.Process(process.process.pid).children()]
+
+
+def seen(run: KeptRun) -> set[int]:
+    """Return the workers of whom operations were received."""
+    return {int(part.name.split("-")[1].removeprefix("w")) for part in run.parts("operations")}
+
+
+def test_one_of_four_workers_is_killed(folder: Folder) -> None:
+    process = folder.headless(*LOAD, "--processes", 4, *ports())
+    process.wait_for("All users spawned|Spawning is complete")
+    wait_until(lambda: seen(folder.run) == {0, 1, 2, 3}, "operations of all workers")
+    victim = workers_of(process)[1]
+    os.kill(victim, signal.SIGKILL)
+    before = len(folder.run.parts("operations"))
+    wait_until(lambda: len(folder.run.parts("operations")) > before + 6, "the others go on")
+    process.interrupt()
+    assert process.wait() == 12
+    run = folder.run
+    run.assert_complete()
+    received = counts(run)
+    assert len(set(received.values())) == 1, received
+    assert (run.status("recording"), run.status("workers")) == ("VALID", "INVALID")
+    fates = {worker["pid"]: worker["fate"] for worker in run.manifest["workers"]}
+    assert sorted(fates.values()) == ["finished", "finished", "finished", "lost"]
+    assert fates[victim] == "lost"
+    assert_left_when_last_heard_of(run, victim)
+    evidence = next(row["detail"] for row in run.verdict["validity"] if row["name"] == "workers")
+    assert f"pid {victim}" in evidence
+
+
+def assert_left_when_last_heard_of(run: KeptRun, pid: int) -> None:
+    lost = next(worker for worker in run.manifest["workers"] if worker["pid"] == pid)
+    ended = [row["end_ns"] for row in run.operations if row["worker"] == lost["index"]]
+    assert ended
+    assert lost["host"]
+    left_s, ended_s = datetime.fromisoformat(lost["left"]).timestamp(), max(ended) / 1e9
+    assert left_s == pytest.approx(ended_s, abs=2)
+    assert all(datetime.fromisoformat(other["left"]).timestamp() >= left_s for other in run.manifest["workers"])
+
+
+def test_a_worker_that_joins_late_takes_part_and_is_counted_from_then(folder: Folder) -> None:
+    port = free_port()
+    master = folder.headless(
+        "--master", "--expect-workers", 1, "--master-bind-host", "127.0.0.1", "--master-bind-port", port, *LOAD
+    )
+    worker = ("--worker", "--master-host", "127.0.0.1", "--master-port", port)
+    folder.start(*worker)
+    folder.wait_for_history(parts=2)
+    late = folder.start(*worker)
+    wait_until(lambda: seen(folder.run) == {0, 1}, "operations of the second worker", lambda: late.last_words)
+    master.interrupt()
+    assert master.wait() == 0
+    run = folder.run
+    run.assert_complete()
+    run.assert_conserved(least=20)
+    first, second = run.manifest["workers"]
+    joined = [datetime.fromisoformat(worker["joined"]).timestamp() for worker in (first, second)]
+    assert joined[0] < joined[1]
+    assert min(row["start_ns"] for row in run.operations if row["worker"] == 1) / 1e9 >= joined[1] - 0.1
+    assert [worker["fate"] for worker in (first, second)] == ["finished", "finished"]
