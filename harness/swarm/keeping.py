@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import gevent
@@ -13,6 +13,7 @@ import gevent.subprocess
 from locust.env import Environment
 
 from harness.judge.verdict import Verdict
+from harness.load.corpus import Scenario
 from harness.loop import HubLoop
 from harness.record.history import OPERATIONS, to_batch, to_table, write_table
 from harness.record.judging import Facts, judge_run
@@ -67,6 +68,7 @@ class Keeper:
         self._introduced: dict[int, dict[str, Json]] = {}
         self._expected: set[int] = set()
         self._stats_reset = False
+        self.doing = ""  # in words, for the web UI
 
     def run_baseline(self) -> None:
         """Run the sequential pass, on a target built for it alone, and write its operations down."""
@@ -76,7 +78,8 @@ class Keeper:
         started = time.monotonic()
         runner = load_runner(self.inputs.options)
         self._loop.start()
-        rows = run_sequential(self._loop, runner, sample, self.inputs.options.deadline_s, budget_s)
+        rows = run_sequential(self._loop, runner, self._shown(sample), self.inputs.options.deadline_s, budget_s)
+        self.doing = ""
         offset_ns = Epoch.of_this_process().offset_ns
         write_table(to_table([to_batch(OPERATIONS, rows)], offset_ns), self.run.baseline)
         took = time.monotonic() - started
@@ -87,8 +90,15 @@ class Keeper:
             + (f", {failed:,} failed" if failed else "")
         )
 
+    def _shown(self, sample: Sequence[Scenario]) -> Iterator[Scenario]:
+        """Yield the scenarios of the sequential pass, saying at which it is."""
+        for number, scenario in enumerate(sample, start=1):
+            self.doing = f"sequential pass before the load: scenario {number:,} of {len(sample):,}"
+            yield scenario
+
     def begin(self) -> None:
         """Start writing Locust's own CSV files."""
+        self.doing = f"running {self.run.run_id}"
         self._manifest["t0"] = stamp()
         options = self._manifest["options"]
         assert isinstance(options, dict)
@@ -96,6 +106,11 @@ class Keeper:
         self._csv = RunCsvWriter(self._environment, self.run.locust_prefix)
         self._environment.events.reset_stats.add_listener(self._on_reset)
         self._stats_reset = bool(self._environment.reset_stats)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the load has begun."""
+        return self._csv is not None
 
     def expect(self, workers: Iterable[int]) -> None:
         """Take note of the workers that are there when the run begins: one that is never heard of is lost."""

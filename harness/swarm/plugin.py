@@ -40,7 +40,7 @@ def on_init(environment: Environment, **_: object) -> None:
     if not isinstance(role, KeepingRole):
         return  # a worker's options come from the master
     if environment.web_ui is not None:
-        web.extend(environment, role.open_run)
+        web.extend(environment, role)
     if environment.web_ui is None or _starts_by_itself(environment):
         _open_or_exit(role)
 
