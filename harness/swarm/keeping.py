@@ -29,7 +29,10 @@ from harness.words.errors import RecordError, one_line
 from harness.words.operation import Outcome
 
 REPORT_TIMEOUT_S = 300
-_LOCUST_OPTIONS = ("num_users", "spawn_rate", "run_time", "processes", "stop_timeout", "expect_workers", "tags")
+_LOCUST_OPTIONS = (
+    "locustfile", "user_classes", "num_users", "spawn_rate", "run_time", "processes", "stop_timeout", "expect_workers",
+    "tags", "exclude_tags",
+)  # fmt: skip
 
 
 class Keeper:
@@ -208,7 +211,7 @@ class Keeper:
 
 def _load_options(environment: Environment) -> dict[str, Json]:
     parsed = vars(environment.parsed_options) if environment.parsed_options is not None else {}
-    return {name: parsed[name] for name in _LOCUST_OPTIONS if parsed.get(name) is not None}
+    return {name: parsed[name] for name in _LOCUST_OPTIONS if parsed.get(name) not in (None, [])}
 
 
 def shown_path(path: Path) -> str:

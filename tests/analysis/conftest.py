@@ -65,12 +65,11 @@ def row_fixture() -> MakeRow:
 def manifest_of() -> dict[str, object]:
     return {
         "run_id": "20250219T212000Z-route-1f3a",
-        "routeswarm_version": "0.1.0",
         "argv": ["locust", "--headless", "--target", "my package.routing:pipeline", "--users", "100"],
         "locustfile": "locustfiles/route.py",
         "options": {"target": "my package.routing:pipeline", "seed": 7, "users": 100, "deadline_ms": None},
         "git": {"commit": "0123abcd", "dirty": True},
-        "versions": {"python": "3.11.9", "locust": "2.47.0"},
+        "versions": {"routeswarm": "0.1.0", "python": "3.11.9", "locust": "2.47.0"},
         "hosts": ["alpha"],
         "cpus": 2,
         "workers": [{"index": 0, "id": "alpha_1", "host": "alpha", "pid": 12, "fate": "finished"}],

@@ -116,7 +116,10 @@ def test_totals_confusion_configuration_and_command_are_there(make_run, ramp, ma
     assert "seed 7" in page.section("configuration")
     assert "0123abcd (with changes)" in page.section("configuration")
     assert "deadline_ms" not in page.section("configuration")
-    assert "locust --headless --target 'my package.routing:pipeline' --users 100" in page.section("reproduce")
+    again = page.section("reproduce")
+    assert "locust -f locustfiles/route.py --headless --target 'my package.routing:pipeline' --seed 7" in again
+    assert "at the commit 0123abcd, with changes that are not in it" in again
+    assert "Started as locust --headless --target 'my package.routing:pipeline' --users 100" in again
 
 
 def test_what_was_not_tested_names_unknown_entries_and_absent_parts(make_run, ramp, manifest, verdict, page_of) -> None:
