@@ -101,7 +101,9 @@ def counts(totals: Totals) -> list[Fact]:
     found = {
         "arrivals": totals.arrivals,
         **{outcome.value: getattr(totals, outcome.value) for outcome in Outcome},
-        "flagged (ok, but malformed)": totals.flagged,
+        "ok without a usable route": totals.flagged,
+        "cancelled because the run was stopped": totals.stopped,
+        **{f"logged by the target at {level}": n for level, n in (totals.log_records or {}).items()},
     }
     facts = [Fact(name, number(count)) for name, count in found.items() if count is not None]
     latencies = {"p99": totals.p99_ms, "slowest": totals.max_ms}

@@ -100,6 +100,7 @@ def verdict_of() -> dict[str, object]:
         "hypotheses": [],
         "totals": {
             "operations": 900, "ok": 880, "failed": 15, "cancelled": 3, "timeout": 2, "shed": 0, "flagged": 1,
+            "stopped": 2, "log_records": {"ERROR": 4},
             "duration_s": 60.02, "throughput_rps": 15.0, "p50_ms": 20.1, "p95_ms": 84.5, "p99_ms": 130.0,
             "max_ms": 222.5, "routes": {"fast": 600, "premium": 280}, "errors": {"ValueError: no": 15},
             "label_confusion": {"greeting": {"fast": 590, "premium": 3}, "history": {"premium": 277, "fast": 10}},

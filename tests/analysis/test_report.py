@@ -109,6 +109,9 @@ def test_totals_confusion_configuration_and_command_are_there(make_run, ramp, ma
     page = page_of(make_run(ramp(seconds=10), manifest, verdict))
 
     assert "failed 15" in page.section("totals")
+    assert "ok without a usable route 1" in page.section("totals")
+    assert "cancelled because the run was stopped 2" in page.section("totals")
+    assert "logged by the target at ERROR 4" in page.section("totals")
     assert "fast 600" in page.section("totals")
     assert "ValueError: no 15" in page.section("totals")
     assert "Not in it: 15 failed, 3 cancelled, 2 timeout." in page.section("latency")
