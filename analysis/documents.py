@@ -41,9 +41,9 @@ class Manifest(msgspec.Struct, frozen=True):
     """What was run, with what, where and when."""
 
     run_id: str | None = None
-    routeswarm_version: str | None = None
     argv: list[str] = []
     locustfile: str | None = None
+    folder: str | None = None
     options: dict[str, object] = {}
     git: Git | None = None
     versions: dict[str, str | None] = {}
@@ -84,6 +84,7 @@ class Totals(msgspec.Struct, frozen=True):
     timeout: int | None = None
     shed: int | None = None
     flagged: int | None = None
+    stopped: int | None = None
     duration_s: float | None = None
     throughput_rps: float | None = None
     p50_ms: float | None = None
@@ -94,6 +95,7 @@ class Totals(msgspec.Struct, frozen=True):
     label_confusion: dict[str, dict[str, int]] | None = None
     routes: dict[str, int] | None = None
     errors: dict[str, int] | None = None
+    log_records: dict[str, int] | None = None
 
 
 class Verdict(msgspec.Struct, frozen=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -102,7 +101,9 @@ def counts(totals: Totals) -> list[Fact]:
     found = {
         "arrivals": totals.arrivals,
         **{outcome.value: getattr(totals, outcome.value) for outcome in Outcome},
-        "flagged (ok, but malformed)": totals.flagged,
+        "ok without a usable route": totals.flagged,
+        "cancelled because the run was stopped": totals.stopped,
+        **{f"logged by the target at {level}": n for level, n in (totals.log_records or {}).items()},
     }
     facts = [Fact(name, number(count)) for name, count in found.items() if count is not None]
     latencies = {"p99": totals.p99_ms, "slowest": totals.max_ms}
@@ -155,22 +156,17 @@ def configuration(manifest: Manifest) -> list[Fact]:
         "started": manifest.t0,
         "ended": manifest.t1,
         "locustfile": manifest.locustfile,
+        "folder": manifest.folder,
         **manifest.options,
         "scenarios": manifest.scenarios,
         "ROUTE stages": ", ".join(manifest.route_stages) or None,
         "commit": commit,
-        "RouteSwarm": manifest.routeswarm_version,
         **manifest.versions,
         "hosts": ", ".join(value(host) for host in manifest.hosts) or None,
         "cpus": manifest.cpus,
         **{f"sha256 of {name}": digest for name, digest in manifest.digests.items()},
     }
     return [Fact(name, value(each)) for name, each in found.items() if each is not None]
-
-
-def command(manifest: Manifest) -> str | None:
-    """Return the command line that started the run, quoted for a shell; None where it is not known."""
-    return shlex.join(manifest.argv) if manifest.argv else None
 
 
 def not_tested(run: Run) -> list[str]:

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from analysis import page, plots, statistics, wording
+from analysis.reproduce import reproduction
 from analysis.run import Run
 
 
@@ -135,7 +136,7 @@ def render(run: Run, drawn: list[Drawn]) -> str:
         confusion=page.confusion(totals.label_confusion),
         figures=drawn,
         configuration=page.configuration(run.manifest),
-        command=page.command(run.manifest),
+        reproduction=reproduction(run.manifest, totals),
         not_tested=page.not_tested(run),
         files=page.files(run),
     )

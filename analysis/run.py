@@ -115,7 +115,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     except RunError as error:
         wanted = ", ".join(_FILES)
         raise RunError(f"{folder}: holds none of {wanted}; expected a run directory such as results/latest") from error
-    if manifest.run_id is None and manifest.routeswarm_version is None:
+    if manifest.run_id is None:
         raise RunError(f"{folder}: manifest.json is not a run's (no run_id); expected a directory under results/")
     return Run(folder)
 

@@ -17,6 +17,7 @@ from harness.target.find import REFERENCE_TARGET, find_target
 from harness.target.golden import GoldenDiff, compare, with_golden
 from harness.target.runner import GRAPH_SCOPES, TargetRunner
 from harness.target.sequential import run_sequential
+from harness.words.arguments import whole
 from harness.words.errors import ExitCode, UsageError
 
 SHOWN = 20  # rows of each part of a diff
@@ -48,14 +49,16 @@ def _parser() -> argparse.ArgumentParser:
         "golden",
         help="record a target's golden decisions into a corpus",
         description="Runs every scenario once, one after the other, and shows how the target's decisions differ from "
-        "the corpus's expected routes. Nothing is written without --write. Exit codes: 0 no difference (or written), "
-        "1 differences, 2 bad input.",
+        "the corpus's expected routes. Nothing is written without --write.",
+        epilog="Exit codes: 0 every decision is the corpus's, or was written into it; 11 a decision is another one; "
+        "12 a scenario has no expected route yet, or (also with --write) the target decided nothing on it; "
+        "2 bad usage or input.",
     )
     golden.add_argument("--target", required=True, metavar="module:attribute", help="the pipeline")
     golden.add_argument("--corpus", metavar="FILE", help="JSON Lines file of scenarios (default: the shipped corpus)")
     golden.add_argument("--graph-scope", choices=GRAPH_SCOPES, default=GRAPH_SCOPES[0], help="default: shared")
-    golden.add_argument("--deadline-ms", type=int, default=30_000, metavar="N", help="of one scenario (30000)")
-    golden.add_argument("--seed", type=int, default=1, metavar="N", help="given to the target (1)")
+    golden.add_argument("--deadline-ms", type=whole(1), default=30_000, metavar="N", help="of one scenario (30000)")
+    golden.add_argument("--seed", type=whole(0), default=1, metavar="N", help="given to the target (1)")
     golden.add_argument(
         "--write",
         nargs="?",
@@ -82,14 +85,14 @@ def _golden(asked: argparse.Namespace) -> int:
     diff = compare(scenarios, run_sequential(loop, runner, tracked, asked.deadline_ms / 1000))
     _show(diff)
     if asked.write is None:
-        return 0 if diff.clean else 1
+        return int(diff.exit_code(written=False))
     to = Path(asked.write or source)
     try:
         write_corpus(with_golden(scenarios, diff), to)
     except OSError as error:
         raise UsageError(f"--write {to}: cannot write: {error.strerror or error}") from error
     print(f"written: {to}")
-    return 0
+    return int(diff.exit_code(written=True))
 
 
 def _show(diff: GoldenDiff) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import gevent
@@ -13,6 +13,7 @@ import gevent.subprocess
 from locust.env import Environment
 
 from harness.judge.verdict import Verdict
+from harness.load.corpus import Scenario
 from harness.loop import HubLoop
 from harness.record.history import OPERATIONS, to_batch, to_table, write_table
 from harness.record.judging import Facts, judge_run
@@ -30,7 +31,10 @@ from harness.words.errors import RecordError, one_line
 from harness.words.operation import Outcome
 
 REPORT_TIMEOUT_S = 300
-_LOCUST_OPTIONS = ("num_users", "spawn_rate", "run_time", "processes", "stop_timeout", "expect_workers", "tags")
+_LOCUST_OPTIONS = (
+    "locustfile", "user_classes", "num_users", "spawn_rate", "run_time", "processes", "stop_timeout", "expect_workers",
+    "tags", "exclude_tags",
+)  # fmt: skip
 
 
 class Keeper:
@@ -69,6 +73,7 @@ class Keeper:
         self.roll = Roll(self.collector.workers, {**versions(), **agreed_on(inputs)})
         self._stats_reset = False
         self._shape = shape_of(environment)
+        self.doing = ""  # in words, for the web UI
 
     def run_baseline(self) -> None:
         """Run the sequential pass, on a target built for it alone, and write its operations down."""
@@ -78,7 +83,8 @@ class Keeper:
         started = time.monotonic()
         runner = load_runner(self.inputs.options)
         self._loop.start()
-        rows = run_sequential(self._loop, runner, sample, self.inputs.options.deadline_s, budget_s)
+        rows = run_sequential(self._loop, runner, self._shown(sample), self.inputs.options.deadline_s, budget_s)
+        self.doing = ""
         offset_ns = Epoch.of_this_process().offset_ns
         write_table(to_table([to_batch(OPERATIONS, rows)], offset_ns), self.run.baseline)
         took = time.monotonic() - started
@@ -89,8 +95,15 @@ class Keeper:
             + (f", {failed:,} failed" if failed else "")
         )
 
+    def _shown(self, sample: Sequence[Scenario]) -> Iterator[Scenario]:
+        """Yield the scenarios of the sequential pass, saying at which it is."""
+        for number, scenario in enumerate(sample, start=1):
+            self.doing = f"sequential pass before the load: scenario {number:,} of {len(sample):,}"
+            yield scenario
+
     def begin(self) -> None:
         """Start writing Locust's own CSV files."""
+        self.doing = f"running {self.run.run_id}"
         self._manifest["t0"] = stamp()
         options = self._manifest["options"]
         assert isinstance(options, dict)
@@ -100,6 +113,11 @@ class Keeper:
         self._stats_reset = bool(self._environment.reset_stats)
         if self._shape is not None:
             connect(self._shape, self._environment, self.collector)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the load has begun."""
+        return self._csv is not None
 
     def introduce(self, worker: dict[str, Json]) -> None:
         """Take what a worker says of itself."""
@@ -181,7 +199,7 @@ class Keeper:
 
 def _load_options(environment: Environment) -> dict[str, Json]:
     parsed = vars(environment.parsed_options) if environment.parsed_options is not None else {}
-    return {name: parsed[name] for name in _LOCUST_OPTIONS if parsed.get(name) is not None}
+    return {name: parsed[name] for name in _LOCUST_OPTIONS if parsed.get(name) not in (None, [])}
 
 
 def shown_path(path: Path) -> str:

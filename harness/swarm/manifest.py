@@ -84,11 +84,13 @@ def first_manifest(run_id: str, inputs: Inputs, locustfile: str, locust_options:
         "run_id": run_id,
         "argv": list(sys.argv),
         "locustfile": locustfile,
+        "folder": str(Path.cwd()),
         "options": {
             "target": options.target,
             "graph_scope": options.graph_scope,
             "corpus": str(options.corpus) if options.corpus is not None else "(shipped)",
             "criteria": [criterion.text for criterion in inputs.criteria],
+            "criteria_file": str(options.criteria) if options.criteria is not None else None,
             "deadline_ms": options.deadline_ms,
             "seed": options.seed,
             "baseline_size": options.baseline_size if options.baseline_size is not None else "auto",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from locust.argument_parser import LocustArgumentParser
 
 from harness.target.find import REFERENCE_TARGET
 from harness.target.runner import GRAPH_SCOPES
+from harness.words.arguments import whole
 from harness.words.errors import UsageError
 
 AUTO = "auto"
@@ -42,22 +42,9 @@ class Options:
 _IN_WEB_UI = {"include_in_web_ui": True, "is_secret": False, "is_required": False, "is_multiple": False}
 
 
-def _whole(least: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        try:
-            number = int(text)
-        except ValueError:
-            number = least - 1
-        if number < least:
-            raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number of at least {least}")
-        return number
-
-    return parse
-
-
 def _baseline_size(text: str) -> str:
     if text != AUTO:
-        _whole(0)(text)
+        whole(0)(text)
     return text
 
 
@@ -105,7 +92,7 @@ def add_options(parser: LocustArgumentParser) -> None:
     add(
         "--deadline-ms",
         metavar="<ms>",
-        type=_whole(1),
+        type=whole(1),
         default=30_000,
         env_var="ROUTESWARM_DEADLINE_MS",
         help="Outer deadline of one operation; one without an outcome by then is a timeout. Default: 30000.",
@@ -113,7 +100,7 @@ def add_options(parser: LocustArgumentParser) -> None:
     add(
         "--seed",
         metavar="<n>",
-        type=_whole(0),
+        type=whole(0),
         default=1,
         env_var="ROUTESWARM_SEED",
         help="Seed of everything drawn: order of scenarios, choice of tasks, simulated service times. Default: 1.",
@@ -150,8 +137,8 @@ def read_options(parsed: argparse.Namespace) -> Options:
             graph_scope=str(parsed.graph_scope),
             corpus=Path(parsed.corpus) if parsed.corpus else None,
             criteria=Path(parsed.criteria) if parsed.criteria else None,
-            deadline_ms=_whole(1)(str(parsed.deadline_ms)),
-            seed=_whole(0)(str(parsed.seed)),
+            deadline_ms=whole(1)(str(parsed.deadline_ms)),
+            seed=whole(0)(str(parsed.seed)),
             results_dir=Path(parsed.results_dir or "results"),
             baseline_size=None if _baseline_size(size) == AUTO else int(size),
         )

@@ -42,7 +42,7 @@ def on_init(environment: Environment, **_: object) -> None:
         return  # a worker's options come from the master
     settle_options(environment)
     if environment.web_ui is not None:
-        web.extend(environment, role.open_run)
+        web.extend(environment, role)
     if environment.web_ui is None or _starts_by_itself(environment):
         _open_or_exit(role)
 

@@ -119,7 +119,7 @@ class KeepingRole(Role):
         super().__init__(environment, runner)
         self.keeper: Keeper | None = None
         self._left_out: list[type[User]] = []
-        self._verdict: Verdict | None = None
+        self._judged: tuple[Keeper, Verdict] | None = None
         self._ticker: gevent.Greenlet | None = None
         self._finishing: gevent.Greenlet | None = None
 
@@ -138,13 +138,22 @@ class KeepingRole(Role):
         load = prepare_shape(self.environment, inputs.criteria)
         require_writable(inputs.options.results_dir)
         self._leave_out_idle_users(inputs)
-        self._verdict, self._finishing, self._refused = None, None, False
+        self._judged, self._finishing, self._refused = None, None, False
         self.environment.process_exit_code = None
         self.keeper = Keeper(self.environment, inputs, self.loop, say, self._on_data_loss)
         say(f"{shown_path(self.keeper.run.path)}: {inputs.options.target}, {len(inputs.scenarios):,} scenarios")
         if load is not None:
             say(f"load shape {type(self.environment.shape_class).__name__}: {load}")
         self.keeper.run_baseline()
+
+    def status(self) -> str:
+        """Return in one line what the run is doing or what it came to; empty where there was none."""
+        return "" if self.keeper is None else self.keeper.doing
+
+    @property
+    def ending(self) -> bool:
+        """Whether a run has begun that nobody has finished yet; asked when Locust says that none goes on."""
+        return self.keeper is not None and self.keeper.begun and self._finishing is None
 
     def opened(self) -> Keeper:
         """Return the keeper of the run that is about to begin, opening one if none is."""
@@ -223,10 +232,13 @@ class KeepingRole(Role):
             if self._ticker is not None:
                 self._ticker.kill()
             say("judging the run and drawing its report ...")
-            self._verdict = keeper.finish()
-            code = self._verdict.exit_code
+            keeper.doing = "judging the run and drawing its report"
+            verdict = keeper.finish()
+            self._judged, code = (keeper, verdict), verdict.exit_code
+            keeper.doing = f"{verdict.conclusion.value}: {verdict.reason}"
         except Exception as error:  # whatever broke: the run has no verdict, and that is said and not passed over
-            say(f"the run could not be judged: {one_line(error)}")
+            keeper.doing = f"the run could not be judged: {one_line(error)}"
+            say(keeper.doing)
             logger.exception("while judging %s", keeper.run.path)
         if not self._refused:
             self.environment.process_exit_code = int(code)
@@ -251,8 +263,9 @@ class KeepingRole(Role):
             self._show()
 
     def _show(self) -> None:
-        if self._verdict is not None and self.keeper is not None:
-            print_verdict(self._verdict, shown_path(self.keeper.run.path))
+        if self._judged is not None:
+            keeper, verdict = self._judged
+            print_verdict(verdict, shown_path(keeper.run.path))
 
     def _on_data_loss(self, error: RecordError) -> None:
         say(f"{error}; stopping the run")

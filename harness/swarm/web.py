@@ -1,4 +1,8 @@
-"""The web UI: bad input is said in the start form, and the report of the last run has a page."""
+"""The web UI: bad input is said in the start form, a line says what the run does, and its report has a page.
+
+The line is laid below Locust's own page: its start form waits in silence for the sequential pass, and its tabs learn
+nothing more once the users have stopped (it asks for statistics only while users run; locust 2.47).
+"""
 
 from __future__ import annotations
 
@@ -12,68 +16,125 @@ from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner
 from werkzeug.security import safe_join
 
+from harness.swarm.role import KeepingRole
 from harness.words.errors import RouteSwarmError
 
-REPORT_PATH = "/routeswarm/report"
 View = Callable[..., ResponseReturnValue]
 
 
-def extend(environment: Environment, open_run: Callable[[], None]) -> None:
-    """Make the start form refuse bad input, and serve the newest report.
+def extend(environment: Environment, role: KeepingRole) -> None:
+    """Make the start form refuse bad input, and show what the run does, its verdict and its report.
 
     Args:
         environment: Locust's, with a web UI that has not started yet.
-        open_run: validates the inputs as the options are now and prepares a run; raises ``UsageError``.
+        role: prepares a run, and knows what it does and came to.
 
     """
-    web_ui = environment.web_ui
+    web_ui, options = environment.web_ui, environment.parsed_options
     assert web_ui is not None
     assert web_ui.app is not None
-    assert environment.parsed_options is not None
-    options = vars(environment.parsed_options)
+    assert options is not None
     protected = cast(Callable[[View], View], web_ui.auth_required_if_enabled)
-    start = cast(View, web_ui.app.view_functions["locust.swarm"])
+    views, results = web_ui.app.view_functions, _Results(vars(options))
+    form = _StartForm(environment, role, cast(View, views["locust.swarm"]))
+    page = cast(View, views["locust.index"])
 
-    preparing: list[bool] = []
+    def index() -> ResponseReturnValue:
+        return _with_line(page())
 
-    def swarm() -> ResponseReturnValue:
-        if environment.runner is None or environment.runner.state not in (STATE_INIT, STATE_STOPPED):
-            return start()  # the form edits a run that goes on
-        if isinstance(environment.runner, MasterRunner) and not environment.runner.clients.ready:
-            return refusal("no worker is ready yet")
-        if preparing:
-            return refusal("a run is being prepared")
+    def status() -> ResponseReturnValue:
+        return jsonify({"text": role.status(), "report": results.newest() is not None})
+
+    views["locust.swarm"] = protected(form.start)
+    views["locust.index"] = protected(index)
+    base = f"{options.web_base_path}/routeswarm"
+    web_ui.app.add_url_rule(f"{base}/status", "routeswarm.status", protected(status))
+    web_ui.app.add_url_rule(f"{base}/report", "routeswarm.report", protected(results.report))
+    web_ui.app.add_url_rule(f"{base}/<path:name>", "routeswarm.file", protected(results.file))
+    links = web_ui.template_args.setdefault("extended_csv_files", [])
+    links.append({"href": "./routeswarm/report", "title": "RouteSwarm report"})
+
+
+class _StartForm:
+    """The start form: Locust's own, after the inputs were read and the run was prepared.
+
+    Args:
+        environment: Locust's.
+        role: prepares a run.
+        start: Locust's own view.
+
+    """
+
+    def __init__(self, environment: Environment, role: KeepingRole, start: View) -> None:
+        self._environment = environment
+        self._role = role
+        self._start = start
+        self._options = vars(environment.parsed_options)
+        self._preparing = False
+
+    def start(self) -> ResponseReturnValue:
+        """Start a run, or say why not."""
+        runner = self._environment.runner
+        if runner is None or runner.state not in (STATE_INIT, STATE_STOPPED):
+            return self._start()  # the form edits a run that goes on
+        if isinstance(runner, MasterRunner) and not runner.clients.ready:
+            return self._refusal("no worker is ready yet")
+        if self._role.ending:
+            return self._refusal("the run before is still being stopped")
+        if self._preparing:
+            return self._refusal("a run is being prepared")
         if not _is_number(request.form.get("user_count")) or not _is_number(request.form.get("spawn_rate")):
-            return start()  # which says what is wrong with them
-        before = dict(options)
-        preparing.append(True)
-        options.update({name: request.form[name] for name in options.keys() & request.form.keys() & OURS})
+            return self._start()  # which says what is wrong with them
+        reason = self._prepare()
+        return self._start() if reason is None else self._refusal(reason)
+
+    def _prepare(self) -> str | None:
+        """Prepare a run with the options of the form; return what is wrong with them, which are then not kept."""
+        before = dict(self._options)
+        self._preparing = True
+        self._options.update({name: request.form[name] for name in self._options.keys() & request.form.keys() & OURS})
         try:
-            open_run()
+            self._role.open_run()
         except (RouteSwarmError, OSError) as error:
-            options.update(before)
-            return refusal(str(error))
+            self._options.update(before)
+            return str(error)
         finally:
-            preparing.clear()
-        return start()
+            self._preparing = False
+        return None
 
-    def refusal(reason: str) -> ResponseReturnValue:
-        return jsonify({"success": False, "message": reason, "host": environment.host})
+    def _refusal(self, reason: str) -> ResponseReturnValue:
+        return jsonify({"success": False, "message": reason, "host": self._environment.host})
 
-    def report(name: str = "report.html") -> ResponseReturnValue:
-        reports = sorted(Path(options["results_dir"] or "results").resolve().glob("*Z-*/report.html"))
-        if not reports:
+
+class _Results:
+    """The newest run that has a report.
+
+    Args:
+        options: of the process, by name; the start form changes them.
+
+    """
+
+    def __init__(self, options: dict[str, object]) -> None:
+        self._options = options
+
+    def newest(self) -> Path | None:
+        """Return the folder of the newest run that has a report."""
+        results = Path(str(self._options["results_dir"] or "results")).resolve()
+        return max((path.parent for path in results.glob("*Z-*/report.html")), default=None)
+
+    def report(self) -> ResponseReturnValue:
+        """Show its report."""
+        return self.file("report.html")
+
+    def file(self, name: str) -> ResponseReturnValue:
+        """Send another file of it, to which the report links, or list a folder of it."""
+        run = self.newest()
+        if run is None:
             return make_response("No run has ended yet.", 404)
-        run = reports[-1].parent
         if name.endswith("/") and safe_join(str(run), name) is not None and (run / name).is_dir():
-            return render_template_string(
-                _LISTING, name=name, files=sorted(path.name for path in (run / name).iterdir())
-            )
+            files = sorted(path.name for path in (run / name).iterdir())
+            return render_template_string(_LISTING, name=name, files=files)
         return send_from_directory(run, name)
-
-    web_ui.app.view_functions["locust.swarm"] = protected(swarm)
-    web_ui.app.add_url_rule(REPORT_PATH, "routeswarm.report", protected(report))
-    web_ui.app.add_url_rule(f"{REPORT_PATH.rsplit('/', 1)[0]}/<path:name>", "routeswarm.file", protected(report))
 
 
 def _is_number(text: str | None) -> bool:
@@ -84,8 +145,42 @@ def _is_number(text: str | None) -> bool:
         return False
 
 
+def _with_line(page: ResponseReturnValue) -> ResponseReturnValue:
+    """Return Locust's page with the line below it; what is no page (a redirection, an error) as it is."""
+    return page + _LINE if isinstance(page, str) else page
+
+
 _LISTING = """<!doctype html><title>{{ name }}</title>
 <ul>{% for file in files %}<li><a href="{{ file }}">{{ file }}</a></li>{% endfor %}</ul>
+"""
+
+_LINE = """
+<style>body { padding-bottom: 48px }</style>
+<div id="routeswarm" role="status" hidden style="position: fixed; bottom: 0; left: 0; right: 0; z-index: 1500;
+  padding: 10px 24px; background: #14342b; color: #fff; font: 15px/1.4 Roboto, Helvetica, Arial, sans-serif">
+  <b>RouteSwarm</b> &nbsp; <span></span> &nbsp;
+  <a href="./routeswarm/report" target="_blank" style="color: #9fe3c5">Report of the last run</a>
+</div>
+<script>
+  (() => {
+    const line = document.getElementById("routeswarm");
+    const [text, report] = [line.querySelector("span"), line.querySelector("a")];
+    const show = (status) => {
+      text.textContent = status.text;
+      report.hidden = !status.report;
+      line.hidden = !status.text && !status.report;
+    };
+    const ask = async () => {
+      try {
+        show(await (await fetch("./routeswarm/status")).json());
+      } catch {
+        show({ text: "no answer from Locust", report: false });
+      }
+      setTimeout(ask, 1000);
+    };
+    ask();
+  })();
+</script>
 """
 
 OURS = frozenset({"target", "graph_scope", "corpus", "criteria", "deadline_ms", "seed", "baseline_size", "results_dir"})

@@ -60,11 +60,10 @@ def _import(spec: str, name: str) -> ModuleType:
         sys.path.insert(0, here)
     try:
         return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-            raise TargetError(f"--target {spec}: no module {error.name!r} here or in the environment") from error
-        raise TargetError(f"--target {spec}: importing {name} failed: {one_line(error)}{_place(error)}") from error
     except (Exception, SystemExit) as error:
+        absent = error.name if isinstance(error, ModuleNotFoundError) else None
+        if absent is not None and f"{name}.".startswith(f"{absent}."):
+            raise TargetError(f"--target {spec}: no module {absent!r} here or in the environment") from error
         raise TargetError(f"--target {spec}: importing {name} failed: {one_line(error)}{_place(error)}") from error
 
 
@@ -110,10 +109,12 @@ def _from_function(spec: str, function: object, seed: int) -> Target:
         return first
     if isinstance(first, Pipeline):
         return Target(first)
+    unused = [first]
 
-    def make_graph() -> UnifiedStageGraph:
-        made = make()
-        assert isinstance(made, UnifiedStageGraph)
-        return made
+    def graph() -> UnifiedStageGraph:
+        found = unused.pop() if unused else make()
+        if not isinstance(found, UnifiedStageGraph):
+            raise TargetError(f"--target {spec}: the function returned {_kind(found)}, and a built graph before")
+        return found
 
-    return Target(make_graph)
+    return Target(graph)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.load.corpus import Scenario
+from harness.words.errors import ExitCode
 from harness.words.operation import Operation, Outcome
 
 
@@ -28,10 +29,11 @@ class GoldenDiff:
     undecided: tuple[Change, ...]  # the target failed, or gave no usable route
     same: int
 
-    @property
-    def clean(self) -> bool:
-        """Whether the corpus already says what the target decides."""
-        return not (self.new or self.changed or self.undecided)
+    def exit_code(self, *, written: bool) -> ExitCode:
+        """Return what the pass says of the corpus, in the codes of a run; ``written`` takes new decisions for good."""
+        if self.changed and not written:
+            return ExitCode.CHECKER
+        return ExitCode.INCONCLUSIVE if self.undecided or (self.new and not written) else ExitCode.PASS
 
 
 def compare(scenarios: Sequence[Scenario], operations: Iterable[Operation]) -> GoldenDiff:

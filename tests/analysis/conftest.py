@@ -77,12 +77,11 @@ def row_fixture() -> MakeRow:
 def manifest_of() -> dict[str, object]:
     return {
         "run_id": "20250219T212000Z-route-1f3a",
-        "routeswarm_version": "0.1.0",
         "argv": ["locust", "--headless", "--target", "my package.routing:pipeline", "--users", "100"],
         "locustfile": "locustfiles/route.py",
         "options": {"target": "my package.routing:pipeline", "seed": 7, "users": 100, "deadline_ms": None},
         "git": {"commit": "0123abcd", "dirty": True},
-        "versions": {"python": "3.11.9", "locust": "2.47.0"},
+        "versions": {"routeswarm": "0.1.0", "python": "3.11.9", "locust": "2.47.0"},
         "hosts": ["alpha"],
         "cpus": 2,
         "workers": [{"index": 0, "id": "alpha_1", "host": "alpha", "pid": 12, "fate": "finished"}],
@@ -113,6 +112,7 @@ def verdict_of() -> dict[str, object]:
         "hypotheses": [],
         "totals": {
             "operations": 900, "ok": 880, "failed": 15, "cancelled": 3, "timeout": 2, "shed": 0, "flagged": 1,
+            "stopped": 2, "log_records": {"ERROR": 4},
             "duration_s": 60.02, "throughput_rps": 15.0, "p50_ms": 20.1, "p95_ms": 84.5, "p99_ms": 130.0,
             "max_ms": 222.5, "routes": {"fast": 600, "premium": 280}, "errors": {"ValueError: no": 15},
             "label_confusion": {"greeting": {"fast": 590, "premium": 3}, "history": {"premium": 277, "fast": 10}},

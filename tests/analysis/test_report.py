@@ -109,6 +109,9 @@ def test_totals_confusion_configuration_and_command_are_there(make_run, ramp, ma
     page = page_of(make_run(ramp(seconds=10), manifest, verdict))
 
     assert "failed 15" in page.section("totals")
+    assert "ok without a usable route 1" in page.section("totals")
+    assert "cancelled because the run was stopped 2" in page.section("totals")
+    assert "logged by the target at ERROR 4" in page.section("totals")
     assert "fast 600" in page.section("totals")
     assert "ValueError: no 15" in page.section("totals")
     assert "Not in it: 15 failed, 3 cancelled, 2 timeout." in page.section("latency")
@@ -116,7 +119,10 @@ def test_totals_confusion_configuration_and_command_are_there(make_run, ramp, ma
     assert "seed 7" in page.section("configuration")
     assert "0123abcd (with changes)" in page.section("configuration")
     assert "deadline_ms" not in page.section("configuration")
-    assert "locust --headless --target 'my package.routing:pipeline' --users 100" in page.section("reproduce")
+    again = page.section("reproduce")
+    assert "locust -f locustfiles/route.py --headless --target 'my package.routing:pipeline' --seed 7" in again
+    assert "at the commit 0123abcd, with changes that are not in it" in again
+    assert "Started as locust --headless --target 'my package.routing:pipeline' --users 100" in again
 
 
 def test_what_was_not_tested_names_unknown_entries_and_absent_parts(make_run, ramp, manifest, verdict, page_of) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import html
+import re
+import shlex
+
 import pytest
 from kept_run import KeptRun
 from locust_process import LOCUSTFILE, free_port, wait_until
@@ -13,9 +17,9 @@ pytestmark = pytest.mark.slow
 LOAD = ("-u", 10, "-r", 10, "-t", "2s")
 
 
-def assert_good(run: KeptRun, code: int, *, workers: int) -> None:
+def assert_good(run: KeptRun, code: int, *, workers: int, least: int = 50) -> None:
     run.assert_complete()
-    run.assert_conserved(least=50)
+    run.assert_conserved(least=least)
     assert run.verdict["verdict"] == "PASS", run.verdict["reason"]
     assert code == run.verdict["exit_code"] == 0
     assert [worker["fate"] for worker in run.manifest["workers"]] == ["finished"] * workers
@@ -79,10 +83,32 @@ def test_web_ui_driven_over_http(folder: Folder, workers: int) -> None:
         process.wait_for("verdict  ", times=number)
         run = folder.runs[-1]
         assert len(folder.runs) == number
-        assert_good(run, run.verdict["exit_code"], workers=workers)
+        assert_good(run, run.verdict["exit_code"], workers=workers, least=2)
         assert (folder.results / "latest").resolve() == run.path.resolve()
     process.interrupt()
     assert process.wait() == 0
+
+
+def test_the_report_has_a_command_that_does_the_run_again(folder: Folder) -> None:
+    chosen = {
+        "ROUTESWARM_TARGET": "fast:pipeline",
+        "ROUTESWARM_CRITERIA": "criteria.txt",
+        "ROUTESWARM_SEED": "5",
+        "LOCUST_USERS": "3",
+    }
+    (folder.path / "ours.conf").write_text(f"locustfile = {LOCUSTFILE}\ncorpus = corpus.jsonl\nspawn-rate = 3\n")
+    given = ("--config", "ours.conf", "--headless", "--only-summary", "--deadline-ms", 9000, "-t", "1s", "HighUser")
+    assert folder.bare(*given, environment=chosen).wait() == 0
+    (first,) = folder.runs
+    report = (first.path / "report.html").read_text(encoding="utf-8")
+    found = re.search(r"<pre><bdi>(locust .*?)</bdi></pre>", report)
+    assert found is not None
+
+    assert folder.bare(*shlex.split(html.unescape(found[1]))[1:]).wait() == 0
+    again = next(run for run in folder.runs if run.path != first.path)
+    assert again.manifest["options"] == first.manifest["options"]
+    assert again.manifest["digests"] == first.manifest["digests"]
+    assert {row["user_class"] for row in again.operations} == {"HighUser"}
 
 
 def test_the_default_locustfile_and_options_from_the_environment(folder: Folder) -> None:

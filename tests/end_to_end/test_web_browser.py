@@ -1,4 +1,4 @@
-"""The web UI in a real browser: start form, a mistake in it, a run, its statistics, Stop, the report."""
+"""The web UI in a real browser: start form, a mistake in it, the sequential pass, a run, Stop, verdict and report."""
 
 from __future__ import annotations
 
@@ -72,29 +72,40 @@ def test_a_run_from_the_start_form_to_the_report(folder: Folder, page: Page) -> 
         page.fill(f"[name={name}]", good)
     assert folder.runs == []
 
-    page.fill("[name=target]", "fast:pipeline")
+    line = page.get_by_role("status").filter(has_text="RouteSwarm")
+    expect(line).to_have_count(0)
+    page.fill("[name=target]", "fast:gated")
     page.fill("[name=seed]", "11")
     page.fill("[name=userCount]", "10")
     page.fill("[name=spawnRate]", "10")
     page.get_by_role("button", name="Start").click()
+    expect(line).to_contain_text("sequential pass before the load: scenario 1 of 20")
+    (folder.path / "open").touch()
     rows = page.locator("table tbody tr")
     expect(rows.filter(has_text="long")).to_contain_text("ROUTE")
     expect(rows.filter(has_text="short")).to_contain_text("ROUTE")
     folder.wait_for_history(parts=2)
+    expect(line).to_contain_text(f"running {folder.run.path.name}")
+    expect(line.get_by_role("link")).to_have_count(0)
 
     page.get_by_role("button", name="Stop").click()
     process.wait_for("verdict  PASS")
     run = folder.run
     run.assert_complete()
     run.assert_conserved(least=20)
-    assert run.manifest["options"]["target"] == "fast:pipeline"
+    assert run.manifest["options"]["target"] == "fast:gated"
     assert run.manifest["options"]["seed"] == 11
     expect(page.locator("body")).to_contain_text("stopped", ignore_case=True)
 
-    page.goto(site + "/routeswarm/report")
-    expect(page.locator("body")).to_contain_text(run.path.name)
-    expect(page.locator("body")).to_contain_text("PASS")
-    expect(page.get_by_role("group", name="Latency over time")).to_be_visible()
+    expect(line).to_contain_text("PASS: every criterion and every check holds")
+    page.get_by_role("tab", name="Download Data").click()
+    expect(page.get_by_role("link", name="RouteSwarm report")).to_have_attribute("href", "./routeswarm/report")
+    with page.expect_popup() as opened:
+        line.get_by_role("link", name="Report of the last run").click()
+    report = opened.value
+    expect(report.locator("body")).to_contain_text(run.path.name)
+    expect(report.locator("body")).to_contain_text("PASS")
+    expect(report.get_by_role("group", name="Latency over time")).to_be_visible()
 
     process.interrupt()
     assert process.wait() == 0

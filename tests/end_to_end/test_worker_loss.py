@@ -1,4 +1,4 @@
-"""Workers that die, join late or fall silent: the run goes on, and nothing that was received is missing or there twice."""
+"""Workers that die, join late or fall silent: the run goes on, and nothing received is missing or there twice."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from locust_process import LocustProcess, free_port, wait_until
 
 FAST_TARGET = '''
 import asyncio
+from pathlib import Path
 
 from stageflow import Pipeline, StageKind, StageOutput
 
@@ -38,6 +39,15 @@ class StuckRouter(Router):
         return await super().execute(ctx)
 
 
+class GatedRouter(Router):
+    """Answers only once there is a file called open."""
+
+    async def execute(self, ctx):
+        while not Path("open").exists():
+            await asyncio.sleep(0.02)
+        return await super().execute(ctx)
+
+
 class CrawlingRouter(Router):
     async def execute(self, ctx):
         await asyncio.sleep(1)
@@ -55,6 +65,7 @@ def pipeline_of(router):
 pipeline = pipeline_of(Router)
 slow = pipeline_of(SlowRouter)
 stuck = pipeline_of(StuckRouter)
+gated = pipeline_of(GatedRouter)
 crawling = pipeline_of(CrawlingRouter)
 '''
 

@@ -77,6 +77,25 @@ class TestGood:
         name = module(PRELUDE + source.replace("\n        ", "\n"))
         assert decided(f"{name}:seeded", seed=17) == "seed 17"
 
+    @pytest.mark.parametrize(("scope", "calls"), [("shared", 1), ("per-request", 4)])
+    def test_a_function_returning_a_graph_is_called_once_for_each_graph_that_is_needed(self, module, scope, calls):
+        body = "called = []\ndef build():\n    called.append(1)\n    return pipeline.build()\n"
+        spec = f"{module(PRELUDE + body)}:build"
+        runner = TargetRunner(find_target(spec), scope, spec)
+        nobody = Identity(*(UUID(int=n) for n in range(4)))
+        for _ in range(3):
+            assert asyncio.run(runner.run(Scenario("s", "text", 4), nobody, Trace())).decision.route == "fast"
+        assert len(sys.modules[spec.partition(":")[0]].called) == calls
+
+    def test_a_function_returning_a_graph_and_then_something_else_fails_with_both(self, module):
+        body = "made = []\ndef build():\n    made.append(1)\n    return pipeline if made[1:] else pipeline.build()\n"
+        spec = f"{module(PRELUDE + body)}:build"
+        runner = TargetRunner(find_target(spec), "per-request", spec)
+        nobody = Identity(*(UUID(int=n) for n in range(4)))
+        reply = asyncio.run(runner.run(Scenario("s", "text", 4), nobody, Trace()))
+        assert reply.error is not None
+        assert "returned an object of type Pipeline, and a built graph before" in reply.error
+
     def test_an_attribute_of_an_attribute_is_found(self, module):
         name = module(PRELUDE + "class Holder:\n    target = pipeline")
         assert decided(f"{name}:Holder.target") == "fast"
