@@ -10,6 +10,7 @@ from harness.swarm.failure_search import RampToFailureShape
 from harness.swarm.open_loop import ArrivalRateUser
 from harness.swarm.plugin import on_command_line as _on_command_line
 from harness.swarm.plugin import on_init as _on_init
+from harness.swarm.plugin import on_test_start as _on_test_start
 from harness.swarm.shapes import SoakShape, SpikeShape, StaircaseShape
 from harness.swarm.users import (
     CriticalUser,
@@ -40,3 +41,4 @@ __all__ = [
 # Locust has no other way in for a plugin than its module-level events, before it parses the command line.
 _events.init_command_line_parser.add_listener(_on_command_line)
 _events.init.add_listener(_on_init)
+_events.test_start.add_listener(_on_test_start)

@@ -6,6 +6,7 @@ import sys
 
 import gevent
 import psutil
+from gevent.event import Event
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
@@ -23,11 +24,22 @@ from harness.swarm.worker import Worker
 from harness.words.errors import ExitCode, RouteSwarmError, one_line
 
 CHILDREN_END_S = 3
+INIT_WITHIN_S = 30
+_takes_part = Event()
 
 
 def on_command_line(parser: LocustArgumentParser) -> None:
     """Add RouteSwarm's options to Locust's."""
     add_options(parser)
+
+
+def on_test_start(**_: object) -> None:
+    """Hold a run back until this process takes part in it; to be the first listener of all.
+
+    A worker that joins a run may be told to spawn users before Locust has fired ``init``: both messages can be there
+    when it connects (runners.py, WorkerRunner.__init__; locust 2.47). Listeners added meanwhile are called after this.
+    """
+    _takes_part.wait(INIT_WITHIN_S)
 
 
 def on_init(environment: Environment, **_: object) -> None:
@@ -38,6 +50,7 @@ def on_init(environment: Environment, **_: object) -> None:
     install_buckets()
     use_native_logging_lock()
     role.wire()
+    _takes_part.set()
     if not isinstance(role, KeepingRole):
         return  # a worker's options come from the master
     settle_options(environment)
