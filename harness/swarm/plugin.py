@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from weakref import WeakKeyDictionary
 
 import gevent
 import psutil
@@ -26,6 +27,7 @@ from harness.words.errors import ExitCode, RouteSwarmError, one_line
 CHILDREN_END_S = 3
 INIT_WITHIN_S = 30
 _takes_part = Event()
+_roles: WeakKeyDictionary[Environment, Role] = WeakKeyDictionary()
 
 
 def on_command_line(parser: LocustArgumentParser) -> None:
@@ -33,13 +35,16 @@ def on_command_line(parser: LocustArgumentParser) -> None:
     add_options(parser)
 
 
-def on_test_start(**_: object) -> None:
-    """Hold a run back until this process takes part in it; to be the first listener of all.
+def on_test_start(environment: Environment, **_: object) -> None:
+    """Begin a run, once this process takes part in runs.
 
-    A worker that joins a run may be told to spawn users before Locust has fired ``init``: both messages can be there
-    when it connects (runners.py, WorkerRunner.__init__; locust 2.47). Listeners added meanwhile are called after this.
+    A worker that joins a run may be told to spawn users before Locust has fired ``init``: the master's messages can be
+    there when it connects (runners.py, WorkerRunner.__init__; locust 2.47).
     """
     _takes_part.wait(INIT_WITHIN_S)
+    role = _roles.get(environment)
+    if role is not None:
+        role.begin_run()
 
 
 def on_init(environment: Environment, **_: object) -> None:
@@ -50,6 +55,7 @@ def on_init(environment: Environment, **_: object) -> None:
     install_buckets()
     use_native_logging_lock()
     role.wire()
+    _roles[environment] = role
     _takes_part.set()
     if not isinstance(role, KeepingRole):
         return  # a worker's options come from the master

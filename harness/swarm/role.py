@@ -54,7 +54,6 @@ class Role:
     def wire(self) -> None:
         """Listen to Locust."""
         events = self.environment.events
-        events.test_start.add_listener(lambda **_: self._on_test_start())
         events.test_stop.add_listener(lambda **_: self.on_test_stop())
         events.quitting.add_listener(lambda **_: self._quit())
         events.quit.add_listener(lambda **_: self.on_quit())
@@ -71,7 +70,8 @@ class Role:
         declared = declared_schedules(self.environment.user_classes)
         return load_inputs(read_options(self.environment.parsed_options), declared)
 
-    def _on_test_start(self) -> None:
+    def begin_run(self) -> None:
+        """Begin a run, or refuse it."""
         try:
             self.begin()
         except UsageError as error:
