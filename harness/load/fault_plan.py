@@ -1,0 +1,184 @@
+"""The fault plan: what goes wrong, where, when, how often, from which seed. TOML in, frozen values out.
+
+A plan is a ``seed`` and any number of ``[[fault]]`` tables (the kinds are in ``harness.load.faults``)::
+
+    seed = 7
+    [[fault]]
+    name  = "primary down"
+    where = { route = "premium", tier = 0 }
+    what  = { kind = "error", type = "ConnectionError", message = "503" }
+    when  = { from_s = 10, to_s = 25 }
+    share = 0.6
+
+Everything here is a pure function of the plan and of what an operation is: equal seed, equal operation index, equal
+fault, in every worker.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Collection, Iterable, Iterator
+from itertools import combinations
+from pathlib import Path
+from typing import Annotated, get_args
+
+import msgspec
+from msgspec import Meta, Struct
+
+from harness.load.faults import Fault, Kind, When, Where
+from harness.words.errors import UsageError
+
+KINDS = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Kind))
+"""The kinds of faults there are."""
+
+
+class FaultPlanError(UsageError):
+    """A fault plan cannot be read, is no plan, or names what the target does not have."""
+
+
+class FaultPlan(Struct, frozen=True, forbid_unknown_fields=True):
+    """A seed and the faults, in the order in which they are asked."""
+
+    fault: tuple[Fault, ...]
+    seed: Annotated[int, Meta(ge=0)] = 1
+
+
+class Surroundings(Struct, frozen=True):
+    """What a target has that a plan may name. None: not known, so nothing is refused."""
+
+    stages: Collection[str]
+    backends: Collection[str] = ()
+    routes: Collection[str] | None = None
+    breakers: Collection[str] = ()
+    tiers: int | None = None
+
+
+def read_fault_plan(path: Path) -> FaultPlan:
+    """Return the plan of a TOML file.
+
+    Raises:
+        FaultPlanError: the file cannot be read, or is no plan; one line with file, place, found and expected.
+
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise FaultPlanError(f"{path}: cannot read fault plan: {error.strerror or error}") from error
+    return parse_fault_plan(content, str(path))
+
+
+def parse_fault_plan(content: bytes, source: str) -> FaultPlan:
+    """Return the plan of a TOML text; errors name ``source`` and the place in it.
+
+    Raises:
+        FaultPlanError: it is no plan.
+
+    """
+    try:
+        plan = msgspec.toml.decode(content, type=FaultPlan)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise FaultPlanError(f"{source}: {_explained(content, str(error))}") from error
+    for complaint in _complaints(plan):
+        raise FaultPlanError(f"{source}: {complaint}")
+    return plan
+
+
+def require_known(plan: FaultPlan, source: str, known: Surroundings) -> None:
+    """Raise ``FaultPlanError`` where a plan names a stage, backend, route or breaker that the target does not have."""
+    for fault in plan.fault:
+        place = fault.where.place
+        names: dict[str | None, Collection[str] | None] = {
+            "stage": known.stages,
+            "backend": known.backends,
+            "route": known.routes,
+            "breaker": known.breakers,
+        }
+        having = names.get(place)
+        if place is not None and having is not None and (name := getattr(fault.where, place)) not in having:
+            there = ", ".join(sorted(having)) or "none"
+            raise FaultPlanError(f"{source}: fault {fault.name!r}: where: no {place} {name!r}, the target has {there}")
+        tier = fault.where.tier
+        if tier is not None and known.tiers is not None and tier >= known.tiers:
+            expected = f"expected 0 to {known.tiers - 1}"
+            raise FaultPlanError(f"{source}: fault {fault.name!r}: where: no tier {tier}, {expected}")
+
+
+def _explained(content: bytes, message: str) -> str:
+    """Return msgspec's message with its place in front and what was found there: ``fault 2, when.from_s: ...``."""
+    text, _, path = message.partition(" - at `$")
+    steps = re.findall(r"\w+", path)
+    value: object = None
+    try:
+        value = tomllib.loads(content.decode())
+        for step in steps:
+            value = value[int(step) if step.isdigit() else step]  # type: ignore[index]
+    except (ValueError, LookupError, TypeError):
+        value = None  # the text is no TOML, or the place is one where something is missing
+    text = text[:1].lower() + text[1:]
+    if isinstance(value, (str, int, float)) and repr(value) not in text:
+        text = f"found {value!r}, {text}"
+    if steps[-1:] == ["kind"]:
+        text += f", expected one of {', '.join(sorted(KINDS))}"
+    place = ".".join(steps)
+    if steps[:1] == ["fault"] and len(steps) > 1 and steps[1].isdigit():
+        place = ", ".join(part for part in (f"fault {int(steps[1]) + 1}", ".".join(steps[2:])) if part)
+    return f"{place}: {text}" if place else text
+
+
+def _complaints(plan: FaultPlan) -> Iterator[str]:
+    """Yield what is wrong with a plan beyond the types of its values."""
+    if not plan.fault:
+        yield "no fault found, expected [[fault]] tables"
+    seen: set[str] = set()
+    for fault in plan.fault:
+        if fault.name in seen:
+            yield f"fault {fault.name!r} is there twice, expected names that differ"
+        seen.add(fault.name)
+        yield from (f"fault {fault.name!r}: {complaint}" for complaint in _of_fault(fault))
+    yield from _contradictions(plan.fault)
+
+
+def _of_fault(fault: Fault) -> Iterator[str]:
+    where, when, place = fault.where, fault.when, fault.where.place
+    if when.to_s is not None and when.to_s <= (when.from_s or 0.0):
+        yield f"when: found to_s {when.to_s:g} after from_s {when.from_s or 0:g}, expected a positive duration"
+    if when.operations is not None and when.operations[1] < when.operations[0]:
+        yield f"when: found operations {list(when.operations)}, expected [first, last]"
+    named = [key for key in ("stage", "route", "backend", "breaker") if getattr(where, key) is not None]
+    if len(named) > 1:
+        yield f"where: found {' and '.join(named)}, expected one of them"
+    if where.tier is not None and where.route is None:
+        yield "where: found a tier without a route"
+    places = fault.what.places
+    if place is not None and place not in places:
+        expected = ", ".join(sorted(places)) or "no where at all"
+        yield f"where: {fault.kind} cannot be put at a {place}, expected {expected}"
+    if place is None and places:
+        yield f"where: found none, expected one of {', '.join(sorted(places))}"
+    if fault.whole_window and (fault.share < 1 or when.operations is not None):
+        yield f"{fault.kind} is on for a window of time as a whole: found a share or operations"
+
+
+def _contradictions(faults: Iterable[Fault]) -> Iterator[str]:
+    """Yield the pairs that both decide how the same calls end at the same time."""
+    deciding = [fault for fault in faults if fault.what.decides and fault.share >= 1]
+    for first, second in combinations(deciding, 2):
+        if first.what != second.what and _same_place(first.where, second.where) and _overlap(first.when, second.when):
+            yield (
+                f"faults {first.name!r} and {second.name!r} contradict: both decide how all calls of {second.where} "
+                "end, in windows that overlap"
+            )
+
+
+def _same_place(one: Where, other: Where) -> bool:
+    keys = ("stage", "route", "backend", "breaker")
+    alike = all(getattr(one, key) == getattr(other, key) for key in keys) and one.scenario == other.scenario
+    return alike and (one.tier is None or other.tier is None or one.tier == other.tier)
+
+
+def _overlap(one: When, other: When) -> bool:
+    if one.operations is not None and other.operations is not None:
+        return one.operations[0] <= other.operations[1] and other.operations[0] <= one.operations[1]
+    infinite = float("inf")
+    return (one.from_s or 0.0) < (other.to_s or infinite) and (other.from_s or 0.0) < (one.to_s or infinite)

@@ -1,0 +1,288 @@
+"""Faults: what can go wrong, where and when. Frozen values; the fault plan is a list of them.
+
+Everything here is a pure function of the fault and of what an operation is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from random import Random
+from typing import Annotated, ClassVar, TypeAlias
+
+from msgspec import Meta, Struct
+
+from harness.load.corpus import Scenario
+
+AtLeast0 = Annotated[float, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=1)]
+Text = Annotated[str, Meta(min_length=1)]
+
+
+class What(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
+    """What a fault does.
+
+    ``places`` are the keys of ``Where`` it can be put at; ``decides`` says whether it settles how the call ends.
+    """
+
+    places: ClassVar[frozenset[str]] = frozenset({"stage", "route", "scenario"})
+    decides: ClassVar[bool] = False
+
+
+_CALLS = frozenset({"stage", "route", "scenario", "backend"})
+
+
+class Latency(What, frozen=True, tag="latency"):
+    """Delay before the call: ``ms``; log-normal around that median with ``sigma``; Pareto from it on with ``alpha``.
+
+    A spike delays only one call in ``one_in``.
+    """
+
+    places: ClassVar[frozenset[str]] = _CALLS
+    ms: Positive
+    sigma: AtLeast0 = 0.0
+    alpha: Annotated[float, Meta(gt=1)] | None = None
+    one_in: Count = 1
+
+    def draw_ms(self, draw: Random) -> float:
+        """Return the delay of one call in milliseconds."""
+        if self.one_in > 1 and draw.random() * self.one_in >= 1:
+            return 0.0
+        if self.alpha is not None:
+            return self.ms * draw.paretovariate(self.alpha)
+        return self.ms * draw.lognormvariate(0.0, self.sigma) if self.sigma else self.ms
+
+
+class Slow(What, frozen=True, tag="slow"):
+    """The answer takes ``factor`` times as long as it took."""
+
+    places: ClassVar[frozenset[str]] = _CALLS
+    factor: Annotated[float, Meta(gt=1)]
+
+
+class Error(What, frozen=True, tag="error"):
+    """The call raises: a builtin exception, or ``module:Class``."""
+
+    places: ClassVar[frozenset[str]] = _CALLS
+    decides: ClassVar[bool] = True
+    type: Text = "RuntimeError"
+    message: str = "injected"
+
+
+class Hang(What, frozen=True, tag="hang"):
+    """The call does not end until it is cancelled."""
+
+    places: ClassVar[frozenset[str]] = _CALLS
+    decides: ClassVar[bool] = True
+
+
+class Timeout(What, frozen=True, tag="timeout"):
+    """The call raises ``TimeoutError`` after ``after_ms``."""
+
+    places: ClassVar[frozenset[str]] = _CALLS
+    decides: ClassVar[bool] = True
+    after_ms: AtLeast0 = 0.0
+
+
+class Empty(What, frozen=True, tag="empty"):
+    """The call answers ok, with nothing in it."""
+
+    decides: ClassVar[bool] = True
+
+
+class Nothing(What, frozen=True, tag="none"):
+    """The call returns None."""
+
+    decides: ClassVar[bool] = True
+
+
+class WrongRoute(What, frozen=True, tag="wrong_route"):
+    """The call answers ok, with another route than it chose: ``route``."""
+
+    places: ClassVar[frozenset[str]] = frozenset({"stage", "scenario"})
+    decides: ClassVar[bool] = True
+    route: Text
+
+
+class Malformed(What, frozen=True, tag="malformed"):
+    """The call answers ok, with a route that is no text."""
+
+    places: ClassVar[frozenset[str]] = frozenset({"stage", "scenario"})
+    decides: ClassVar[bool] = True
+
+
+class MissingKey(What, frozen=True, tag="missing_key"):
+    """A key of the request's metadata is gone when the call reads it."""
+
+    key: Text
+
+
+class CorruptKey(What, frozen=True, tag="corrupt_key"):
+    """A key of the request's metadata holds ``value`` when the call reads it."""
+
+    key: Text
+    value: str = "\ufffd"
+
+
+class Slots(What, frozen=True, tag="slots"):
+    """A backend has ``remove`` slots fewer while the window is open; one is always left."""
+
+    places: ClassVar[frozenset[str]] = frozenset({"backend"})
+    remove: Count
+
+
+class Cancel(What, frozen=True, tag="cancel"):
+    """The task of the operation is cancelled."""
+
+    decides: ClassVar[bool] = True
+
+
+class Block(What, frozen=True, tag="block"):
+    """The call holds the event loop for ``ms``."""
+
+    ms: Annotated[float, Meta(gt=0, le=10_000)]
+
+
+class ClockJump(What, frozen=True, tag="clock_jump"):
+    """The wall clock that the target reads is ``by_s`` off while the window is open."""
+
+    places: ClassVar[frozenset[str]] = frozenset()
+    by_s: float
+
+
+class BreakerOpen(What, frozen=True, tag="breaker_open"):
+    """A breaker is forced open while the window is open."""
+
+    places: ClassVar[frozenset[str]] = frozenset({"breaker"})
+
+
+class Reload(What, frozen=True, tag="reload"):
+    """``call`` (``module:function``) is called when the window opens, as a change of rules at run time is."""
+
+    places: ClassVar[frozenset[str]] = frozenset()
+    call: Text
+
+
+Kind: TypeAlias = (
+    Latency
+    | Slow
+    | Error
+    | Hang
+    | Timeout
+    | Empty
+    | Nothing
+    | WrongRoute
+    | Malformed
+    | MissingKey
+    | CorruptKey
+    | Slots
+    | Cancel
+    | Block
+    | ClockJump
+    | BreakerOpen
+    | Reload
+)
+WHOLE_WINDOW = (Slots, ClockJump, BreakerOpen, Reload)
+"""Kinds that are on for a window and hit no operation in particular."""
+
+
+class ScenarioIs(Struct, frozen=True, forbid_unknown_fields=True):
+    """A predicate on the scenario: all that is given must hold."""
+
+    id: Text | None = None
+    tag: Text | None = None
+    label: Text | None = None
+    expected_route: Text | None = None
+    priority_min: Annotated[int, Meta(ge=0, le=9)] = 0
+    priority_max: Annotated[int, Meta(ge=0, le=9)] = 9
+
+    def matches(self, scenario: Scenario) -> bool:
+        """Whether the predicate holds."""
+        return (
+            self.priority_min <= scenario.priority <= self.priority_max
+            and self.id in (None, scenario.id)
+            and self.label in (None, scenario.label)
+            and self.expected_route in (None, scenario.expected_route)
+            and (self.tag is None or self.tag in scenario.tags)
+        )
+
+
+class Where(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a fault is put: one of stage, route (of a chain, at a tier or at all), backend, breaker; and scenario.
+
+    With ``scenario`` alone it is put at the ROUTE stages.
+    """
+
+    stage: Text | None = None
+    route: Text | None = None
+    tier: Annotated[int, Meta(ge=0)] | None = None
+    backend: Text | None = None
+    breaker: Text | None = None
+    scenario: ScenarioIs | None = None
+
+    @property
+    def place(self) -> str | None:
+        """The key that says where: ``stage``, ``route``, ``backend``, ``breaker``, ``scenario``; None for nowhere."""
+        named = [key for key in ("stage", "route", "backend", "breaker") if getattr(self, key) is not None]
+        return named[0] if named else ("scenario" if self.scenario is not None else None)
+
+    def __str__(self) -> str:
+        """Return how people read it: ``route premium, tier 0``."""
+        place = self.place
+        if place is None:
+            return "the process"
+        text = "ROUTE stages" if place == "scenario" else f"{place} {getattr(self, place)}"
+        return text if self.tier is None else f"{text}, tier {self.tier}"
+
+
+class When(Struct, frozen=True, forbid_unknown_fields=True):
+    """When a fault is on: seconds of the run, or indices of operations, or while so many users run.
+
+    ``from_s`` ≤ elapsed < ``to_s``; first ≤ index ≤ last of ``operations``; users ≥ ``users``. Nothing given: always.
+    """
+
+    from_s: AtLeast0 | None = None
+    to_s: Positive | None = None
+    operations: tuple[Annotated[int, Meta(ge=0)], Annotated[int, Meta(ge=0)]] | None = None
+    users: Count | None = None
+
+    def open_at(self, elapsed_s: float, users: int) -> bool:
+        """Whether the window is open at a time; one of operations always is."""
+        return (self.from_s or 0.0) <= elapsed_s < (self.to_s or float("inf")) and (
+            self.users is None or users >= self.users
+        )
+
+    def holds(self, index: int) -> bool:
+        """Whether the operation of this index is in the window."""
+        return self.operations is None or self.operations[0] <= index <= self.operations[1]
+
+
+class Fault(Struct, frozen=True, forbid_unknown_fields=True):
+    """One entry of a plan."""
+
+    name: Text
+    what: Kind
+    where: Where = Where()
+    when: When = When()
+    share: Annotated[float, Meta(gt=0, le=1)] = 1.0
+
+    @property
+    def whole_window(self) -> bool:
+        """Whether it is on for a window, and hits no operation in particular."""
+        return isinstance(self.what, WHOLE_WINDOW)
+
+    @property
+    def kind(self) -> str:
+        """The kind's name in the plan."""
+        return str(self.what.__struct_config__.tag)
+
+    def chosen(self, seed: int, index: int) -> bool:
+        """Whether the operation of this index is in the share, by seed, name and index."""
+        if self.share >= 1:
+            return True
+        digest = hashlib.blake2b(f"{seed}/{self.name}/{index}".encode(), digest_size=8).digest()
+        return int.from_bytes(digest) < self.share * 2**64
+
+    def draws(self, seed: int, index: int) -> Random:
+        """Return the generator of what this fault draws for one operation."""
+        return Random(f"{seed}/{self.name}/{index}/draw")
