@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from typing import Protocol, TypeVar
 
 from stageflow import StageContext, StageOutput
 from stageflow.pipeline.dag import UnifiedStageGraph
@@ -18,20 +19,37 @@ from harness.words.clock import now_ns
 from harness.words.errors import printable
 from harness.words.operation import SpanTuple
 
+_T = TypeVar("_T")
+Runner = Callable[[StageContext], Awaitable[object]]
+
 UNFINISHED = "unfinished"
 """Outcome of a span whose stage still ran when its operation was over."""
+
+
+class Faulty(Protocol):
+    """What puts faults around the calls of one operation (``harness.target.injector``)."""
+
+    async def stage(self, name: str, kind: str, call: Runner, ctx: StageContext) -> object:
+        """Run a stage, perhaps with faults."""
+
+    async def attempt(self, route: str, tier: int, call: Runner, ctx: StageContext) -> object:
+        """Run an attempt of a fallback chain, perhaps with faults."""
+
+    async def backend(self, name: str, call: Callable[[], Awaitable[_T]]) -> _T:
+        """Run the call of a backend, perhaps with faults."""
 
 
 class Trace:
     """What is seen of one operation while it runs. Times are monotonic nanoseconds."""
 
-    __slots__ = ("end_ns", "entered_ns", "open", "spans")
+    __slots__ = ("end_ns", "entered_ns", "hit", "open", "spans")
 
     def __init__(self) -> None:
         self.entered_ns: int | None = None
         self.end_ns: int | None = None
         self.spans: list[SpanTuple] = []
         self.open: dict[str, tuple[str, int]] = {}  # stage that runs -> its kind, start_ns
+        self.hit: Faulty | None = None  # where a fault plan is in force
 
     def cut_off(self, end_ns: int) -> None:
         """Record the stages that still run as unfinished: the operation has its outcome without them."""
@@ -41,8 +59,6 @@ class Trace:
 
 current_trace: ContextVar[Trace | None] = ContextVar("routeswarm_trace", default=None)
 """The trace of the operation whose task is running. Tasks inherit it, so stages need no argument."""
-
-Runner = Callable[[StageContext], Awaitable[object]]
 
 
 def trace_stages(graph: UnifiedStageGraph) -> None:
@@ -65,7 +81,7 @@ def _traced(name: str, kind: str, runner: Runner) -> Runner:
         trace.open[name] = kind, start_ns
         outcome = "error"
         try:
-            output = await runner(ctx)
+            output = await (runner(ctx) if trace.hit is None else trace.hit.stage(name, kind, runner, ctx))
             outcome = output.status if isinstance(output, StageOutput) else "ok"
             return output
         except asyncio.CancelledError:

@@ -128,6 +128,17 @@ class Span(NamedTuple):
     outcome: str  # the StageStatus value, or "error" / "cancelled" when it raised
 
 
+class Injection(NamedTuple):
+    """One fault that hit one operation, on the operation's clock."""
+
+    operation: int
+    fault: str  # its name in the plan
+    kind: str
+    place: str  # "stage router", "route premium, tier 0", "backend gpu-a"
+    start_ns: int
+    end_ns: int  # when the call it hit was over
+
+
 SpanTuple = tuple[str, str, int, int, str]
 """A span while its operation runs: stage, kind, start_ns, end_ns, outcome."""
 

@@ -1,0 +1,240 @@
+"""The injector: puts the faults of a plan around the calls of any target, without changing it.
+
+The wrapper that records spans asks it, so there is nothing to undo on the stages. An operation that the plan may hit
+carries a ``Hit``; which faults are open is switched from outside, on the clock of the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import importlib
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from time import monotonic
+from typing import TypeVar
+
+from stageflow import StageContext, StageKind, StageOutput
+
+from harness.load.corpus import Scenario
+from harness.load.fault_plan import FaultPlan, FaultPlanError
+from harness.load.faults import (
+    Block,
+    Cancel,
+    CorruptKey,
+    Empty,
+    Error,
+    Fault,
+    Hang,
+    Latency,
+    Malformed,
+    MissingKey,
+    Nothing,
+    Slow,
+    Timeout,
+    WrongRoute,
+)
+from harness.target.tracing import Runner
+from harness.words.clock import now_ns
+from harness.words.operation import Injection
+
+_T = TypeVar("_T")
+
+
+class Injector:
+    """The plan in force in one process. Which of its faults are open is ``open``, in the plan's order.
+
+    Raises:
+        FaultPlanError: the plan names an exception that cannot be raised.
+
+    """
+
+    def __init__(self, plan: FaultPlan, source: str) -> None:
+        self.plan = plan
+        self.open: tuple[Fault, ...] = ()
+        self._errors = {
+            fault.what: exception_type(fault.what.type, f"{source}: fault {fault.name!r}")
+            for fault in plan.fault
+            if isinstance(fault.what, Error)
+        }
+
+    def switch(self, fault: Fault, *, is_open: bool) -> None:
+        """Open or close the window of a fault of the plan."""
+        opened = {*self.open, fault} if is_open else {*self.open} - {fault}
+        self.open = tuple(other for other in self.plan.fault if other in opened and not other.whole_window)
+
+    def error(self, what: Error) -> Exception:
+        """Return a new exception of a fault."""
+        return self._errors[what](what.message)
+
+
+class Hit:
+    """What the plan does to one operation.
+
+    Args:
+        injector: the plan in force.
+        operation: id of the operation.
+        index: its index in the run, the same for equal seeds.
+        scenario: what it sends.
+
+    """
+
+    __slots__ = ("_index", "_injector", "_operation", "_scenario", "_task", "injections")
+
+    def __init__(self, injector: Injector, operation: int, index: int, scenario: Scenario) -> None:
+        self._injector = injector
+        self._operation = operation
+        self._index = index
+        self._scenario = scenario
+        self._task = asyncio.current_task()
+        self.injections: list[Injection] = []
+
+    async def stage(self, name: str, kind: str, call: Runner, ctx: StageContext) -> object:
+        """Run a stage, with the faults that are open for it."""
+        found = [
+            fault
+            for fault in self._injector.open
+            if (fault.where.stage == name or (fault.where.place == "scenario" and kind == StageKind.ROUTE.value))
+            and self._is_hit(fault)
+        ]
+        return await self._with_context(found, call, ctx, f"stage {name}") if found else await call(ctx)
+
+    async def attempt(self, route: str, tier: int, call: Runner, ctx: StageContext) -> object:
+        """Run an attempt of a fallback chain, with the faults that are open for its route and tier."""
+        found = [
+            fault
+            for fault in self._injector.open
+            if fault.where.route == route and fault.where.tier in (None, tier) and self._is_hit(fault)
+        ]
+        if not found:
+            return await call(ctx)
+        return await self._with_context(found, call, ctx, f"route {route}, tier {tier}")
+
+    async def backend(self, name: str, call: Callable[[], Awaitable[_T]]) -> _T:
+        """Run the call of a backend, with the faults that are open for it."""
+        found = [fault for fault in self._injector.open if fault.where.backend == name and self._is_hit(fault)]
+        if not found:
+            return await call()
+        with self._noted(found, f"backend {name}"):
+            return await self._call(found, call)
+
+    def _is_hit(self, fault: Fault) -> bool:
+        predicate = fault.where.scenario
+        return (
+            fault.when.holds(self._index)
+            and (predicate is None or predicate.matches(self._scenario))
+            and fault.chosen(self._injector.plan.seed, self._index)
+        )
+
+    async def _with_context(self, faults: list[Fault], call: Runner, ctx: StageContext, place: str) -> object:
+        with self._noted(faults, place):
+            for fault in faults:
+                ctx = _with_keys(fault, ctx)
+            output = await self._call(faults, lambda: call(ctx))
+            for fault in faults:
+                output = _changed(fault, output)
+            return output
+
+    @contextmanager
+    def _noted(self, faults: list[Fault], place: str) -> Iterator[None]:
+        """Write down every injection, however the call ends."""
+        start_ns = now_ns()
+        try:
+            yield
+        finally:
+            end_ns = now_ns()
+            self.injections += [
+                Injection(self._operation, fault.name, fault.kind, place, start_ns, end_ns) for fault in faults
+            ]
+
+    async def _call(self, faults: list[Fault], call: Callable[[], Awaitable[_T]]) -> _T:
+        """Delay the call, or settle it in its place; the first fault that decides does."""
+        for fault in faults:
+            await self._delay(fault)
+        for fault in faults:
+            await self._decide(fault)
+        began = monotonic()
+        answer = await call()
+        took_s = monotonic() - began
+        for fault in faults:
+            if isinstance(fault.what, Slow):
+                await asyncio.sleep(took_s * (fault.what.factor - 1))
+        return answer
+
+    async def _delay(self, fault: Fault) -> None:
+        match fault.what:
+            case Latency() as latency:
+                await asyncio.sleep(latency.draw_ms(fault.draws(self._injector.plan.seed, self._index)) / 1000)
+            case Block(ms=ms):
+                until = monotonic() + ms / 1000
+                while monotonic() < until:  # not time.sleep, which lets other greenlets run in a Locust process
+                    pass
+
+    async def _decide(self, fault: Fault) -> None:
+        match fault.what:
+            case Error() as error:
+                raise self._injector.error(error)
+            case Hang():
+                await asyncio.get_running_loop().create_future()
+            case Timeout(after_ms=after_ms):
+                await asyncio.sleep(after_ms / 1000)
+                raise TimeoutError(f"injected: no answer within {after_ms:g} ms")
+            case Cancel():
+                if self._task is not None:
+                    self._task.cancel("injected")
+                    await asyncio.get_running_loop().create_future()  # until the cancellation gets here
+
+
+def _with_keys(fault: Fault, ctx: StageContext) -> StageContext:
+    """Return the context as the call is to see it."""
+    match fault.what:
+        case MissingKey(key=key):
+            metadata = {name: value for name, value in ctx.snapshot.metadata.items() if name != key}
+        case CorruptKey(key=key, value=value):
+            metadata = {**ctx.snapshot.metadata, key: value}
+        case _:
+            return ctx
+    return replace(ctx, snapshot=replace(ctx.snapshot, metadata=metadata))
+
+
+def _changed(fault: Fault, output: object) -> object:
+    """Return the answer of the call as the fault leaves it."""
+    match fault.what:
+        case Empty():
+            return StageOutput.ok()
+        case Nothing():
+            return None
+        case WrongRoute(route=route):
+            return _routed(output, route)
+        case Malformed():
+            return _routed(output, {"malformed": True})
+        case _:
+            return output
+
+
+_ROUTE_KEYS = ("route", "selected_route", "chosen_route", "destination")
+
+
+def _routed(output: object, route: object) -> object:
+    if not isinstance(output, StageOutput):
+        return output
+    key = next((key for key in _ROUTE_KEYS if key in output.data), _ROUTE_KEYS[0])
+    return replace(output, data={**output.data, key: route})
+
+
+def exception_type(name: str, source: str) -> type[Exception]:
+    """Return the exception of a name: a builtin one, or ``module:Class``.
+
+    Raises:
+        FaultPlanError: there is none of that name.
+
+    """
+    module, _, attribute = name.rpartition(":")
+    try:
+        found = getattr(importlib.import_module(module) if module else builtins, attribute, None)
+    except ImportError as error:
+        raise FaultPlanError(f"{source}: what.type: {error}") from error
+    if not isinstance(found, type) or not issubclass(found, Exception):
+        raise FaultPlanError(f"{source}: what.type: found {name!r}, expected a builtin exception or module:Class")
+    return found
