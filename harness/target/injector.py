@@ -35,9 +35,10 @@ from harness.load.faults import (
     Timeout,
     WrongRoute,
 )
+from harness.target.target import Identity
 from harness.target.tracing import Runner
 from harness.words.clock import now_ns
-from harness.words.operation import Injection
+from harness.words.operation import WORKER_SHIFT, Injection
 
 _T = TypeVar("_T")
 
@@ -53,6 +54,7 @@ class Injector:
     def __init__(self, plan: FaultPlan, source: str) -> None:
         self.plan = plan
         self.open: tuple[Fault, ...] = ()
+        self.workers = 1  # which share the indices of operations
         self._errors = {
             fault.what: exception_type(fault.what.type, f"{source}: fault {fault.name!r}")
             for fault in plan.fault
@@ -63,6 +65,12 @@ class Injector:
         """Open or close the window of a fault of the plan."""
         opened = {*self.open, fault} if is_open else {*self.open} - {fault}
         self.open = tuple(other for other in self.plan.fault if other in opened and not other.whole_window)
+
+    def hit(self, scenario: Scenario, identity: Identity) -> Hit:
+        """Return what the plan may do to an operation; to be called in its task."""
+        operation = identity.request_id.int & ((1 << 63) - 1)
+        worker, ordinal = operation >> WORKER_SHIFT, operation & ((1 << WORKER_SHIFT) - 1)
+        return Hit(self, operation, ordinal * self.workers + worker, scenario)
 
     def error(self, what: Error) -> Exception:
         """Return a new exception of a fault."""
@@ -182,8 +190,9 @@ class Hit:
                 raise TimeoutError(f"injected: no answer within {after_ms:g} ms")
             case Cancel():
                 if self._task is not None:
+                    # As a caller that goes away does. The stage itself goes on: Stageflow passes no cancellation down
+                    # to it (stageflow-core 1.2.0), and what becomes of it is the target's.
                     self._task.cancel("injected")
-                    await asyncio.get_running_loop().create_future()  # until the cancellation gets here
 
 
 def _with_keys(fault: Fault, ctx: StageContext) -> StageContext:

@@ -10,6 +10,7 @@ from stageflow import Pipeline, StageKind
 from stageflow.pipeline.dag import UnifiedPipelineCancelled, UnifiedStageGraph, UnifiedStageSpec
 
 from harness.load.corpus import Scenario
+from harness.target.injector import Injector
 from harness.target.target import (
     ContextBuilder,
     DecisionReader,
@@ -56,6 +57,7 @@ class TargetRunner:
         if graph_scope not in GRAPH_SCOPES:
             raise TargetError(f"--graph-scope {graph_scope}: expected one of {', '.join(GRAPH_SCOPES)}")
         self._name = name
+        self.injector: Injector | None = None  # where a fault plan is in force
         self._build = self._builder(target)
         graph = self._built()
         self.route_stages = tuple(
@@ -104,6 +106,8 @@ class TargetRunner:
         of the task itself.
         """
         current_trace.set(trace)
+        if self.injector is not None:
+            trace.hit = self.injector.hit(scenario, identity)
         try:
             graph = self._graph if self._graph is not None else self._built()
             results = await graph.run(self._context(scenario, identity))

@@ -17,7 +17,7 @@ from stageflow.pipeline.dag import UnifiedStageGraph
 
 from harness.words.clock import now_ns
 from harness.words.errors import printable
-from harness.words.operation import SpanTuple
+from harness.words.operation import Injection, SpanTuple
 
 _T = TypeVar("_T")
 Runner = Callable[[StageContext], Awaitable[object]]
@@ -28,6 +28,8 @@ UNFINISHED = "unfinished"
 
 class Faulty(Protocol):
     """What puts faults around the calls of one operation (``harness.target.injector``)."""
+
+    injections: list[Injection]
 
     async def stage(self, name: str, kind: str, call: Runner, ctx: StageContext) -> object:
         """Run a stage, perhaps with faults."""

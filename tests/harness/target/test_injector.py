@@ -1,0 +1,326 @@
+"""Faults around the calls of a real Stageflow pipeline, driven by plain asyncio."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from uuid import UUID
+
+import pytest
+from stageflow import Pipeline, StageContext, StageKind, StageOutput
+
+from harness.load.corpus import Scenario
+from harness.load.fault_plan import FaultPlan, FaultPlanError, parse_fault_plan
+from harness.load.faults import Fault
+from harness.target.injector import Injector
+from harness.target.parts import BACKEND, BREAKER, announce, parts
+from harness.target.runner import Reply, TargetRunner
+from harness.target.target import Identity, Target
+from harness.target.tracing import Trace
+from harness.target.windows import Windows
+from harness.words.operation import Flag, Injection, Outcome
+
+SCENARIO = Scenario("s1", "hello", 5, {"tenant": "acme"}, tags=("question",))
+
+
+class Router:
+    name = "router"
+    kind = StageKind.ROUTE
+
+    async def execute(self, ctx: StageContext) -> StageOutput:
+        return StageOutput.ok(route="fast", tenant=ctx.snapshot.metadata.get("tenant"), wall=time.time())
+
+
+class Answer:
+    name = "answer"
+    kind = StageKind.TRANSFORM
+
+    async def execute(self, ctx: StageContext) -> StageOutput:
+        await asyncio.sleep(0)
+        return StageOutput.ok(text="hi")
+
+
+def pipeline() -> Pipeline:
+    return (
+        Pipeline(name="p")
+        .with_stage("router", Router, StageKind.ROUTE)
+        .with_stage("answer", Answer, StageKind.TRANSFORM, dependencies=("router",))
+    )
+
+
+def plan_of(what: str, where: str = 'stage = "router"', more: str = "") -> FaultPlan:
+    text = f'[[fault]]\nname = "x"\nwhere = {{ {where} }}\nwhat = {{ {what} }}\n{more}'
+    return parse_fault_plan(text.encode(), "plan.toml")
+
+
+def run(plan: FaultPlan | None, *, index: int = 0, is_open: bool = True) -> tuple[Reply, Trace, list[Injection]]:
+    runner = TargetRunner(Target(pipeline), "shared", "p")
+    if plan is not None:
+        runner.injector = Injector(plan, "plan.toml")
+        if is_open:
+            for fault in plan.fault:
+                runner.injector.switch(fault, is_open=True)
+    trace = Trace()
+    one = UUID(int=index)
+    reply = asyncio.run(runner.run(SCENARIO, Identity(one, one, one, one), trace))
+    return reply, trace, trace.hit.injections if trace.hit is not None else []
+
+
+@pytest.mark.parametrize(
+    ("what", "outcome", "route", "flag", "said"),
+    [
+        (
+            'kind = "error", type = "ConnectionError", message = "503"',
+            Outcome.FAILED,
+            None,
+            None,
+            "ConnectionError: 503",
+        ),
+        ('kind = "timeout"', Outcome.FAILED, None, None, "TimeoutError"),
+        ('kind = "empty"', Outcome.OK, None, Flag.NO_ROUTE, "no usable route"),
+        ('kind = "wrong_route", route = "slow"', Outcome.OK, "slow", None, None),
+        ('kind = "malformed"', Outcome.OK, "{'malformed': True}", Flag.MALFORMED, "no usable route"),
+        ('kind = "latency", ms = 0.01', Outcome.OK, "fast", None, None),
+        ('kind = "slow", factor = 1.5', Outcome.OK, "fast", None, None),
+        ('kind = "block", ms = 0.01', Outcome.OK, "fast", None, None),
+    ],
+)
+def test_a_fault_at_a_stage_does_what_its_kind_says_and_is_written_down(
+    what: str, outcome: Outcome, route: str | None, flag: Flag | None, said: str | None
+) -> None:
+    reply, _, injections = run(plan_of(what))
+    assert reply.outcome is outcome
+    assert reply.decision.route == route
+    assert reply.decision.flag is flag
+    assert said is None or said.lower() in (reply.error or "").lower()
+    (injection,) = injections
+    assert (injection.fault, injection.place) == ("x", "stage router")
+    assert injection.kind in what
+    assert injection.start_ns <= injection.end_ns
+
+
+def test_a_cancellation_reaches_the_task_of_the_operation() -> None:
+    plan = plan_of('kind = "cancel"')
+    runner = TargetRunner(Target(pipeline), "shared", "p")
+    runner.injector = Injector(plan, "plan.toml")
+    runner.injector.switch(plan.fault[0], is_open=True)
+    trace = Trace()
+    one = UUID(int=0)
+
+    async def cancelled() -> None:
+        task = asyncio.ensure_future(runner.run(SCENARIO, Identity(one, one, one, one), trace))
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        for _ in range(50):  # Stageflow's own tasks of the stages
+            await asyncio.sleep(0)
+
+    asyncio.run(cancelled())
+    assert trace.hit is not None
+    assert [injection.kind for injection in trace.hit.injections] == ["cancel"]
+
+
+def test_a_stage_that_returns_none_is_no_stage_that_raised() -> None:
+    reply, _, injections = run(plan_of('kind = "none"'))
+    assert len(injections) == 1
+    assert reply.decision.route is None
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        None,
+        plan_of('kind = "error"', 'stage = "answer", scenario = { priority_min = 8 }'),
+        plan_of('kind = "error"', more="when = { operations = [3, 9] }"),
+        plan_of('kind = "error"', 'route = "fast"'),
+        plan_of('kind = "error"', 'scenario = { tag = "code" }'),
+    ],
+)
+def test_an_operation_no_fault_is_for_is_left_alone(plan: FaultPlan | None) -> None:
+    reply, trace, injections = run(plan)
+    assert (reply.outcome, reply.decision.route, injections) == (Outcome.OK, "fast", [])
+    assert [span[0] for span in trace.spans] == ["router", "answer"]
+
+
+def test_a_window_that_is_closed_hits_nothing() -> None:
+    reply, _, injections = run(plan_of('kind = "error"'), is_open=False)
+    assert (reply.outcome, injections) == (Outcome.OK, [])
+
+
+@pytest.mark.parametrize(
+    "where", ['scenario = { tag = "question" }', 'stage = "router", scenario = { priority_max = 5 }']
+)
+def test_a_predicate_on_the_scenario_hits_those_it_holds_for(where: str) -> None:
+    reply, _, injections = run(plan_of('kind = "error"', where))
+    assert reply.outcome is Outcome.FAILED
+    assert len(injections) == 1
+
+
+def test_operations_of_the_window_are_hit_and_no_others() -> None:
+    plan = plan_of('kind = "error"', more="when = { operations = [3, 5] }")
+    hit = [index for index in range(9) if run(plan, index=index)[2]]
+    assert hit == [3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("what", "seen"),
+    [('kind = "missing_key", key = "tenant"', None), ('kind = "corrupt_key", key = "tenant"', "\ufffd")],
+)
+def test_a_stage_sees_a_broken_context_and_the_scenario_stays_whole(what: str, seen: str | None) -> None:
+    saw: list[object] = []
+
+    class Looker(Router):
+        async def execute(self, ctx: StageContext) -> StageOutput:
+            saw.append(ctx.snapshot.metadata.get("tenant"))
+            return StageOutput.ok(route="fast")
+
+    runner = TargetRunner(Target(Pipeline(name="p").with_stage("router", Looker, StageKind.ROUTE)), "shared", "p")
+    plan = plan_of(what)
+    runner.injector = Injector(plan, "plan.toml")
+    one = UUID(int=0)
+    for is_open in (True, False):
+        runner.injector.switch(plan.fault[0], is_open=is_open)
+        asyncio.run(runner.run(SCENARIO, Identity(one, one, one, one), Trace()))
+    assert saw == [seen, "acme"]
+    assert SCENARIO.metadata == {"tenant": "acme"}
+
+
+def test_a_hang_lasts_until_it_is_cancelled_and_is_written_down() -> None:
+    plan = plan_of('kind = "hang"')
+    runner = TargetRunner(Target(pipeline), "shared", "p")
+    runner.injector = Injector(plan, "plan.toml")
+    runner.injector.switch(plan.fault[0], is_open=True)
+    trace = Trace()
+    one = UUID(int=0)
+
+    async def hang() -> None:
+        task = asyncio.ensure_future(runner.run(SCENARIO, Identity(one, one, one, one), trace))
+        for _ in range(50):
+            await asyncio.sleep(0)
+        assert not task.done()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        for _ in range(50):  # Stageflow's own tasks of the stages
+            await asyncio.sleep(0)
+
+    asyncio.run(hang())
+    assert trace.hit is not None
+
+
+def test_an_exception_that_is_not_there_is_one_line_before_the_run() -> None:
+    with pytest.raises(FaultPlanError, match=r"fault 'x': what\.type: found 'ConnectionEror', expected a builtin"):
+        Injector(plan_of('kind = "error", type = "ConnectionEror"'), "plan.toml")
+
+
+def test_an_exception_of_a_library_is_found() -> None:
+    reply, _, _ = run(plan_of('kind = "error", type = "concurrent.futures:BrokenExecutor", message = "gone"'))
+    assert reply.error == "BrokenExecutor: gone"
+
+
+class Part:
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.slots = 3
+        self.state = "closed"
+
+    def resize(self, by: int) -> int:
+        before, self.slots = self.slots, max(1, self.slots + by)
+        return self.slots - before
+
+    def force_open(self) -> None:
+        self.state = "open"
+
+    def reset(self) -> None:
+        self.state = "closed"
+
+
+def reload_rules() -> None:
+    CALLS.append("reloaded")
+
+
+CALLS: list[str] = []
+
+
+@pytest.mark.parametrize(
+    ("what", "where", "look", "opened"),
+    [
+        ('kind = "slots", remove = 2', 'backend = "gpu-t"', lambda part: part.slots, 1),
+        ('kind = "slots", remove = 9', 'backend = "gpu-t"', lambda part: part.slots, 1),
+        ('kind = "breaker_open"', 'breaker = "gpu-t"', lambda part: part.state, "open"),
+    ],
+)
+def test_a_part_is_reached_by_its_name_and_put_back(
+    what: str, where: str, look: Callable[[Part], object], opened: object
+) -> None:
+    part, other = Part("gpu-t"), Part("other")
+    for kind in (BACKEND, BREAKER):
+        announce(kind, part)
+        announce(kind, other)
+    before, (fault,) = look(part), plan_of(what, where).fault
+    windows = Windows(plan_of(what, where), "plan.toml")
+    for undo in (lambda: windows.close(fault), windows.close_all):
+        windows.open(fault)
+        assert (look(part), look(other)) == (opened, before)
+        undo()
+        assert look(part) == before
+
+
+def test_a_part_that_is_gone_is_not_kept() -> None:
+    part = Part("gone")
+    announce(BACKEND, part)
+    assert parts(BACKEND, "gone") == [part]
+    del part
+    assert parts(BACKEND, "gone") == []
+
+
+def test_the_clock_jumps_for_the_target_alone_and_back() -> None:
+    plan = plan_of('kind = "clock_jump", by_s = 3600', "")
+    windows = Windows(plan, "plan.toml")
+    true_time = time.time
+    walls: list[float] = []
+
+    class Looker(Router):
+        async def execute(self, ctx: StageContext) -> StageOutput:
+            walls.append(time.time())
+            return StageOutput.ok(route="fast")
+
+    runner = TargetRunner(Target(Pipeline(name="p").with_stage("router", Looker, StageKind.ROUTE)), "shared", "p")
+    one = UUID(int=0)
+    windows.open(plan.fault[0])
+    asyncio.run(runner.run(SCENARIO, Identity(one, one, one, one), Trace()))
+    assert walls[0] - time.time() > 3500
+    windows.close_all()
+    assert time.time is true_time
+
+
+def test_a_reload_calls_its_function_when_the_window_opens() -> None:
+    plan = plan_of(f'kind = "reload", call = "{__name__}:reload_rules"', "")
+    windows = Windows(plan, "plan.toml")
+    assert CALLS == []
+    windows.open(plan.fault[0])
+    windows.close_all()
+    assert CALLS == ["reloaded"]
+
+
+@pytest.mark.parametrize("call", ["nowhere:f", "json:nothing", "json"])
+def test_a_function_that_is_not_there_is_one_line_before_the_run(call: str) -> None:
+    with pytest.raises(FaultPlanError, match=r"fault 'x': what\.call"):
+        Windows(plan_of(f'kind = "reload", call = "{call}"', ""), "plan.toml")
+
+
+def test_switching_keeps_the_order_of_the_plan() -> None:
+    text = "".join(
+        f'[[fault]]\nname = "{name}"\nwhere = {{ stage = "router" }}\nwhat = {{ kind = "latency", ms = 1 }}\n'
+        for name in "abc"
+    )
+    plan = parse_fault_plan(text.encode(), "plan.toml")
+    injector = Injector(plan, "plan.toml")
+    first, second, third = plan.fault
+
+    def names(faults: tuple[Fault, ...]) -> str:
+        return "".join(fault.name for fault in faults)
+
+    for fault in (third, first, second):
+        injector.switch(fault, is_open=True)
+    assert names(injector.open) == "abc"
+    injector.switch(second, is_open=False)
+    assert names(injector.open) == "ac"
