@@ -6,13 +6,17 @@ import hashlib
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from harness.judge.criteria import DEFAULT_CRITERIA, Criterion, parse_criteria, read_criteria
 from harness.load.corpus import DEFAULT_CORPUS, Corpus, Scenario, read_corpus
+from harness.load.fault_plan import FaultPlan, read_fault_plan, require_known
 from harness.load.schedules import Schedule
 from harness.swarm.options import Options
 from harness.target.find import REFERENCE_TARGET, find_target
+from harness.target.injector import Injector
 from harness.target.runner import TargetRunner
+from harness.target.windows import Windows
 from harness.words.errors import ScheduleError
 
 BASELINE_SIZE = 200
@@ -25,6 +29,7 @@ class Inputs:
 
     options: Options
     runner: TargetRunner
+    fault_plan: FaultPlan | None
     scenarios: tuple[Scenario, ...]
     golden: bool  # whether the expected routes are this target's
     criteria: tuple[Criterion, ...]
@@ -52,6 +57,7 @@ def load_inputs(options: Options, declared: Mapping[str, Schedule] | None = None
 
     """
     runner = load_runner(options)
+    plan = None if options.fault_plan is None else _load_fault_plan(options.fault_plan, runner)
     corpus, golden = _load_corpus(options)
     if options.criteria is None:
         criteria = parse_criteria(DEFAULT_CRITERIA, "default criteria")
@@ -64,7 +70,9 @@ def load_inputs(options: Options, declared: Mapping[str, Schedule] | None = None
     scenarios = corpus.scenarios
     if not golden:
         scenarios = tuple(replace(scenario, expected_route=None) for scenario in scenarios)
-    return Inputs(options, runner, scenarios, golden, criteria, digests, schedules)
+    if options.fault_plan is not None:
+        digests["fault_plan"] = hashlib.sha256(options.fault_plan.read_bytes()).hexdigest()
+    return Inputs(options, runner, plan, scenarios, golden, criteria, digests, schedules)
 
 
 def _prepared(user_class: str, schedule: Schedule, seed: int) -> Schedule:
@@ -82,6 +90,15 @@ def load_runner(options: Options) -> TargetRunner:
 
     """
     return TargetRunner(find_target(options.target, seed=options.seed), options.graph_scope, options.target)
+
+
+def _load_fault_plan(path: Path, runner: TargetRunner) -> FaultPlan:
+    """Return the plan, all of which the target has."""
+    plan = read_fault_plan(path)
+    require_known(plan, str(path), runner.surroundings())
+    Injector(plan, str(path))
+    Windows(plan, str(path))
+    return plan
 
 
 def _load_corpus(options: Options) -> tuple[Corpus, bool]:

@@ -27,6 +27,7 @@ class Options:
     graph_scope: str
     corpus: Path | None
     criteria: Path | None
+    fault_plan: Path | None
     deadline_ms: int
     seed: int
     results_dir: Path
@@ -83,6 +84,13 @@ def add_options(parser: LocustArgumentParser) -> None:
         "reference target.",
     )
     add(
+        "--fault-plan",
+        metavar="<file>",
+        default="",
+        env_var="ROUTESWARM_FAULT_PLAN",
+        help="TOML file of faults to inject while the run goes on: what, where, when, how often. Default: none.",
+    )
+    add(
         "--criteria",
         metavar="<file>",
         default="",
@@ -137,6 +145,7 @@ def read_options(parsed: argparse.Namespace) -> Options:
             graph_scope=str(parsed.graph_scope),
             corpus=Path(parsed.corpus) if parsed.corpus else None,
             criteria=Path(parsed.criteria) if parsed.criteria else None,
+            fault_plan=Path(parsed.fault_plan) if parsed.fault_plan else None,
             deadline_ms=whole(1)(str(parsed.deadline_ms)),
             seed=whole(0)(str(parsed.seed)),
             results_dir=Path(parsed.results_dir or "results"),

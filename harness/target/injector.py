@@ -146,15 +146,17 @@ class Hit:
 
     @contextmanager
     def _noted(self, faults: list[Fault], place: str) -> Iterator[None]:
-        """Write down every injection, however the call ends."""
-        start_ns = now_ns()
+        """Write down every injection: when it begins, since not every call ends before its operation."""
+        first, start_ns = len(self.injections), now_ns()
+        self.injections += [
+            Injection(self._operation, fault.name, fault.kind, place, start_ns, None) for fault in faults
+        ]
         try:
             yield
         finally:
             end_ns = now_ns()
-            self.injections += [
-                Injection(self._operation, fault.name, fault.kind, place, start_ns, end_ns) for fault in faults
-            ]
+            for at in range(first, first + len(faults)):
+                self.injections[at] = self.injections[at]._replace(end_ns=end_ns)
 
     async def _call(self, faults: list[Fault], call: Callable[[], Awaitable[_T]]) -> _T:
         """Delay the call, or settle it in its place; the first fault that decides does."""

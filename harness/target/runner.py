@@ -10,7 +10,9 @@ from stageflow import Pipeline, StageKind
 from stageflow.pipeline.dag import UnifiedPipelineCancelled, UnifiedStageGraph, UnifiedStageSpec
 
 from harness.load.corpus import Scenario
+from harness.load.fault_plan import Surroundings
 from harness.target.injector import Injector
+from harness.target.parts import BACKEND, BREAKER, CHAIN, parts
 from harness.target.target import (
     ContextBuilder,
     DecisionReader,
@@ -60,6 +62,7 @@ class TargetRunner:
         self.injector: Injector | None = None  # where a fault plan is in force
         self._build = self._builder(target)
         graph = self._built()
+        self._stages = tuple(spec.name for spec in graph.stage_specs)
         self.route_stages = tuple(
             spec.name for spec in _in_order(graph) if spec.kind is not None and spec.kind is StageKind.ROUTE
         )
@@ -98,6 +101,17 @@ class TargetRunner:
             raise TargetError(f"--target {self._name}: built a {type(graph).__name__}, expected a Stageflow graph")
         trace_stages(graph)
         return graph
+
+    def surroundings(self) -> Surroundings:
+        """Return what a fault plan may name in this target."""
+        chains = parts(CHAIN)
+        return Surroundings(
+            stages=self._stages,
+            backends=[part.name for part in parts(BACKEND)],
+            breakers=[part.name for part in parts(BREAKER)],
+            routes=[route for chain in chains for route in getattr(chain, "route_names", ())],
+            tiers=max((getattr(chain, "tiers", 0) for chain in chains), default=None),
+        )
 
     async def run(self, scenario: Scenario, identity: Identity, trace: Trace) -> Reply:
         """Run one operation and return what it came to; ``trace`` is filled on the way.

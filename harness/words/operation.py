@@ -136,7 +136,18 @@ class Injection(NamedTuple):
     kind: str
     place: str  # "stage router", "route premium, tier 0", "backend gpu-a"
     start_ns: int
-    end_ns: int  # when the call it hit was over
+    end_ns: int | None  # when the call it hit was over; None if it was not when the operation had its outcome
+
+
+class Edge(NamedTuple):
+    """A change of state at one moment: of a fault's window, or of a circuit breaker."""
+
+    at_ns: int
+    what: str  # "fault" or "breaker"
+    name: str
+    before: str
+    after: str
+    cause: str
 
 
 SpanTuple = tuple[str, str, int, int, str]

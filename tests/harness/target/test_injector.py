@@ -95,6 +95,7 @@ def test_a_fault_at_a_stage_does_what_its_kind_says_and_is_written_down(
     (injection,) = injections
     assert (injection.fault, injection.place) == ("x", "stage router")
     assert injection.kind in what
+    assert injection.end_ns is not None
     assert injection.start_ns <= injection.end_ns
 
 
@@ -204,6 +205,7 @@ def test_a_hang_lasts_until_it_is_cancelled_and_is_written_down() -> None:
 
     asyncio.run(hang())
     assert trace.hit is not None
+    assert [injection.kind for injection in trace.hit.injections] == ["hang"]
 
 
 def test_an_exception_that_is_not_there_is_one_line_before_the_run() -> None:
