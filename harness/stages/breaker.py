@@ -220,11 +220,17 @@ class CircuitBreaker:
         return Permit(self, self._generation, 0.0 if self._slow_s is None else self._clock())
 
     def force_open(self, for_s: float | None = None) -> None:
-        """Open now, whatever the calls: for ``for_s`` seconds, or with None until ``reset``."""
-        retry_at_s = math.inf if for_s is None else self._clock() + for_s
+        """Open now, whatever the calls: for ``for_s`` seconds, or with None until ``reset``. No edge if it was OPEN.
+
+        Raises:
+            ValueError: ``for_s`` is negative.
+        """
+        if for_s is not None and not for_s >= 0:
+            raise ValueError(f"breaker {self.name!r}: {for_s=}, expected 0 or more")
+        now_s = self._clock()
+        self._retry_at_s = math.inf if for_s is None else now_s + for_s
         if self._state is not _OPEN:
-            self._move(_OPEN, Cause.FORCED, "until reset" if for_s is None else f"for {for_s:g} s")
-        self._retry_at_s = retry_at_s
+            self._move(_OPEN, now_s, Cause.FORCED, "until reset" if for_s is None else f"for {for_s:g} s")
 
     def reset(self) -> None:
         """Close now, with nothing remembered: no outcome so far counts, late ones neither. Statistics are kept."""
@@ -233,14 +239,12 @@ class CircuitBreaker:
             self._window.clear()
             self._generation += 1
         else:
-            self._move(_CLOSED, Cause.RESET, "")
+            self._move(_CLOSED, self._clock(), Cause.RESET)
 
     def _admit(self) -> bool:
         """Whether a call may go through a breaker that was not closed; counts it as a probe if it is one."""
-        if self._state is _OPEN and self._clock() >= self._retry_at_s:
-            self._move(_HALF_OPEN, Cause.OPEN_TIME_OVER, "")
-            if self.settings.probes == 0:
-                self._move(_CLOSED, Cause.NO_PROBES, "")
+        if self._state is _OPEN and (now_s := self._clock()) >= self._retry_at_s:
+            self._end_open_time(now_s)
         if self._state is not _HALF_OPEN:
             return self._state is _CLOSED
         limit = self.settings.probes
@@ -250,6 +254,11 @@ class CircuitBreaker:
         if self.settings.success_threshold is None:
             self._admitted += 1
         return True
+
+    def _end_open_time(self, now_s: float) -> None:
+        self._move(_HALF_OPEN, now_s, Cause.OPEN_TIME_OVER)
+        if self.settings.probes == 0 and self._state is _HALF_OPEN:  # a listener may have forced it elsewhere
+            self._move(_CLOSED, now_s, Cause.NO_PROBES)
 
     def _settle(self, permit: Permit, failed: bool, error: BaseException | None) -> None:
         """Count the outcome of a call."""
@@ -303,7 +312,7 @@ class CircuitBreaker:
         elif failed:
             self._open(Cause.PROBE_FAILED, "1 failed", error)
         elif self._probes_succeeded >= threshold:
-            self._move(_CLOSED, Cause.PROBES_SUCCEEDED, f"{self._probes_succeeded} succeeded")
+            self._move(_CLOSED, self._clock(), Cause.PROBES_SUCCEEDED, f"{self._probes_succeeded} succeeded")
 
     def _judge_all_probes(self, error: BaseException | None) -> None:
         """Close or reopen by the rates over all probes, once each has an outcome."""
@@ -312,7 +321,8 @@ class CircuitBreaker:
             return
         trip = self.settings.limits(minimum_calls=ended).judge(ended, self._probes_failed, self._probes_slow)
         if trip is None:
-            self._move(_CLOSED, Cause.PROBES_SUCCEEDED, f"{self._probes_succeeded} of {ended} succeeded")
+            detail = f"{self._probes_succeeded} of {ended} succeeded"
+            self._move(_CLOSED, self._clock(), Cause.PROBES_SUCCEEDED, detail)
         else:
             self._open(Cause.PROBE_FAILED, trip.detail, error)
 
@@ -329,11 +339,13 @@ class CircuitBreaker:
             sweeps = math.ceil((until_s - self._made_s) / settings.sweep_s)
             until_s = self._made_s + sweeps * settings.sweep_s
         self._retry_at_s = until_s
-        self._move(_OPEN, cause, f"{detail}; last: {one_line(error)}" if error is not None else detail)
+        if error is not None:
+            detail = f"{detail}; last: {one_line(error)}"
+        self._move(_OPEN, now_s, cause, detail)
 
-    def _move(self, after: BreakerState, cause: Cause, detail: str) -> None:
+    def _move(self, after: BreakerState, now_s: float, cause: Cause, detail: str = "") -> None:
         """Make an edge and tell of it."""
-        now_s, before = self._clock(), self._state
+        before = self._state
         self._counts.spent_s += now_s - self._since_s
         self._since_s = now_s
         self._state = after
