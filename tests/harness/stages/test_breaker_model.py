@@ -49,7 +49,7 @@ class BreakerAgainstModel(RuleBasedStateMachine):
         self.twin.check_the_whole()
 
 
-BreakerAgainstModel.TestCase.settings = hypothesis_settings(max_examples=500, stateful_step_count=30, deadline=None)
+BreakerAgainstModel.TestCase.settings = hypothesis_settings(max_examples=200, stateful_step_count=30, deadline=None)
 TestBreakerAgainstModel = pytest.mark.slow(BreakerAgainstModel.TestCase)
 
 
