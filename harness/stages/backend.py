@@ -192,7 +192,7 @@ class SimulatedBackend:
         clock = asyncio.get_running_loop().time
         service_s = self._times.draw_s(self._draws)
         self.arrived += 1
-        visit = _Visit(CallInfo(self.name, tag, priority), clock())
+        visit = _Visit(tag, priority, clock())
         try:
             reply = await self._attend(visit, service_s, clock)
         except Exception as error:
@@ -208,22 +208,24 @@ class SimulatedBackend:
             self._note(visit, clock(), CallOutcome.CANCELLED)
             raise
         self.served += 1
-        self._note(visit, clock(), CallOutcome.SERVED)
+        if self._log is not None:
+            self._note(visit, clock(), CallOutcome.SERVED)
         return reply
 
     async def _attend(self, visit: _Visit, service_s: float, clock: Callable[[], float]) -> BackendReply:
         """Serve one call when it has its slot."""
-        failure = self.effects.failure(self.name, self.queued, self._failure_draws)
-        if failure is not None:
+        affected = self.effects is not _NO_EFFECTS
+        if affected and (failure := self.effects.failure(self.name, self.queued, self._failure_draws)) is not None:
             raise failure
         await self._enter(visit)
         try:
             started = visit.started_s = clock()
-            service_s = self._under_load(service_s, started)
+            if affected:
+                service_s = self._under_load(service_s, started)
             if self.fault is None:
                 await asyncio.sleep(service_s)
             else:
-                await self.fault(visit.info, partial(asyncio.sleep, service_s))
+                await self.fault(CallInfo(self.name, visit.tag, visit.priority), partial(asyncio.sleep, service_s))
             ended = clock()
         finally:
             self._leave(clock)
@@ -232,8 +234,6 @@ class SimulatedBackend:
     def _under_load(self, service_s: float, now_s: float) -> float:
         """Return the service time of a call that starts now, with the effects of load."""
         effects = self.effects
-        if effects is _NO_EFFECTS:
-            return service_s
         if self._cold.starts(now_s, others=self.in_service - 1):
             service_s += effects.cold_extra_ms / 1000
         return service_s * (1 + effects.slow_down * self.in_service / max(1, self._slots))
@@ -245,7 +245,7 @@ class SimulatedBackend:
             return
         if self.queue_limit is not None and self.queued >= self.queue_limit:
             raise BackendFull(f"backend {self.name!r} has {self.queued} calls waiting already")
-        turn = self._line.join(visit.info.priority, visit.arrived_s)
+        turn = self._line.join(visit.priority, visit.arrived_s)
         try:
             await turn.future
         except BaseException:
@@ -260,12 +260,12 @@ class SimulatedBackend:
         """Hand the slot to the call whose turn it is, or free it."""
         self.in_service -= 1
         self._fill()
-        if self.in_service == 0:
+        if self.in_service == 0 and self.effects is not _NO_EFFECTS:
             self._cold.idle(clock())
 
     def _fill(self) -> None:
         """Start the first calls of the line on the slots that are free."""
-        while self.in_service < self._slots and self._line.call_next():
+        while self._line and self.in_service < self._slots and self._line.call_next():
             self.in_service += 1
 
     def _note(self, visit: _Visit, ended_s: float, outcome: CallOutcome, error: Exception | None = None) -> None:
@@ -278,7 +278,9 @@ class SimulatedBackend:
         started = visit.started_s
         log.append(
             BackendCall(
-                *visit.info,
+                self.name,
+                visit.tag,
+                visit.priority,
                 arrived_ns=_ns(visit.arrived_s),
                 started_ns=None if started is None else _ns(started),
                 ended_ns=_ns(ended_s),
@@ -291,10 +293,11 @@ class SimulatedBackend:
 class _Visit:
     """A call while it goes on."""
 
-    __slots__ = ("arrived_s", "info", "started_s")
+    __slots__ = ("arrived_s", "priority", "started_s", "tag")
 
-    def __init__(self, info: CallInfo, arrived_s: float) -> None:
-        self.info = info
+    def __init__(self, tag: CallTag, priority: int, arrived_s: float) -> None:
+        self.tag = tag
+        self.priority = priority
         self.arrived_s = arrived_s
         self.started_s: float | None = None
 
