@@ -32,12 +32,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import Final, NamedTuple
+from dataclasses import replace
+from typing import Final
 
+from harness.stages.breaker_events import BreakerEvent, BreakerState, Cause, OnEvent, StateCounts
 from harness.stages.breaker_settings import BreakerSettings
-from harness.stages.breaker_windows import Cause
 from harness.words.errors import one_line
 
 __all__ = [
@@ -54,59 +53,10 @@ __all__ = [
 _SETTLED: Final = -1  # generation of a permit that has been used
 
 
-class BreakerState(StrEnum):
-    """What a breaker does with calls."""
-
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half_open"
-
-
 # Enum members are looked up anew at each use: 0.04 us, three times a call.
 _CLOSED: Final = BreakerState.CLOSED
 _OPEN: Final = BreakerState.OPEN
 _HALF_OPEN: Final = BreakerState.HALF_OPEN
-
-
-class BreakerEvent(NamedTuple):
-    """One edge of a breaker. ``at_s`` is on the breaker's clock."""
-
-    breaker: str
-    at_s: float
-    before: BreakerState
-    after: BreakerState
-    cause: Cause
-    detail: str
-    """The cause's numbers in words, and the last error."""
-
-    @property
-    def forced(self) -> bool:
-        """Whether ``force_open`` or ``reset`` made this edge, and not the outcomes of calls or the time."""
-        return self.cause in (Cause.FORCED, Cause.RESET)
-
-
-OnEvent = Callable[[BreakerEvent], None]
-"""Is told of every edge, after it. What it raises reaches the caller whose call made the edge: it must not raise."""
-
-
-@dataclass(slots=True)
-class StateCounts:
-    """What happened in one state, over all its visits.
-
-    Over all states, permitted = succeeded + failed + released + late + calls that still go on.
-    """
-
-    entered: int = 0
-    spent_s: float = 0.0
-    permitted: int = 0
-    rejected: int = 0
-    succeeded: int = 0
-    failed: int = 0
-    slow: int = 0
-    """Calls longer than ``slow_call_ms``, whatever else they were."""
-    released: int = 0
-    late: int = 0
-    """Outcomes that arrived in this state, of calls permitted in an earlier generation."""
 
 
 class Permit:

@@ -7,22 +7,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-
-class Cause(StrEnum):
-    """Why a breaker changed its state."""
-
-    FAILURES_IN_A_ROW = "failures in a row"
-    FAILURE_RATE = "failure rate"
-    SLOW_RATE = "slow call rate"
-    OPEN_TIME_OVER = "open time over"
-    PROBE_FAILED = "probe failed"
-    PROBES_SUCCEEDED = "probes succeeded"
-    NO_PROBES = "no probes required"
-    FORCED = "forced open"
-    RESET = "reset"
+from harness.stages.breaker_events import Cause
 
 
 class Trip(NamedTuple):
