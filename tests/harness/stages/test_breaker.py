@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from harness.stages.breaker import BreakerEvent, BreakerSettings, BreakerState, 
 from harness.stages.breaker_presets import ENVOY, LITELLM, POLLY, PORTKEY, PRESETS, RESILIENCE4J, STAGEFLOW
 
 CLOSED, OPEN, HALF_OPEN = BreakerState
+ROOT = Path(__file__).parents[3]
 
 
 class Bench:
@@ -456,3 +458,27 @@ def test_stageflow_opens_after_5_failures_for_30_s_and_probes_without_limit():
     assert None not in permits
     permits[0].succeed()
     assert of.breaker.state is CLOSED
+
+
+def test_the_example_in_the_docs_rejects_after_five_failures_and_releases_what_is_cancelled(virtually, capsys):
+    blocks = (ROOT / "docs/fallback.md").read_text().split("```python\n")[1:]
+    (example,) = (block.split("```")[0] for block in blocks if 'CircuitBreaker("premium"' in block)
+    names: dict[str, object] = {}
+    exec(example, names)
+
+    async def fails():
+        raise ConnectionError("503")
+
+    async def cancelled():
+        raise asyncio.CancelledError
+
+    async def main():
+        for call, error in [(cancelled, asyncio.CancelledError), *[(fails, ConnectionError)] * 5]:
+            with pytest.raises(error):
+                await names["answer"](call)
+        return await names["answer"](fails)
+
+    assert virtually(main()) is None
+    counts = names["breaker"].statistics()[CLOSED]
+    assert (counts.permitted, counts.failed, counts.released) == (6, 5, 1)
+    assert "5 in a row; last: ConnectionError: 503" in capsys.readouterr().out
