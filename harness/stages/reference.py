@@ -81,7 +81,8 @@ class Answer:
         chosen = ctx.inputs.get_from("router", "route")
         if chosen != self.route:
             return StageOutput.skip(reason=f"the route is {chosen}")
-        reply = await self.backend.call((ctx.snapshot.input_text or "")[:PROMPT_LIMIT])
+        snapshot = ctx.snapshot
+        reply = await self.backend.call((snapshot.input_text or "")[:PROMPT_LIMIT], tag=snapshot.request_id)
         return StageOutput.ok(
             answer=f"{reply.backend} model: done",
             backend=reply.backend,

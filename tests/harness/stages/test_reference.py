@@ -86,7 +86,7 @@ def test_two_builds_share_nothing_and_equal_seeds_serve_alike(virtually):
 
 
 def test_one_graph_decides_the_whole_corpus_as_its_golden_routes_say(virtually, monkeypatch):
-    async def at_once(backend: SimulatedBackend, prompt: str) -> BackendReply:
+    async def at_once(backend: SimulatedBackend, prompt: str, **_: object) -> BackendReply:
         assert len(prompt) <= PROMPT_LIMIT
         return BackendReply(backend.name, 0.0, 0.0)
 
