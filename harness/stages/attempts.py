@@ -70,8 +70,20 @@ class Walk:
 
     """
 
-    __slots__ = ("_ctx", "_deadline_s", "_forced", "_loop", "_routes", "_rules", "_task", "_unasked", "_values",
-                 "attempts", "writes")  # fmt: skip
+    __slots__ = (
+        "_ctx",
+        "_deadline_s",
+        "_forced",
+        "_loop",
+        "_routes",
+        "_rules",
+        "_task",
+        "_unasked",
+        "_undeclared",
+        "_values",
+        "attempts",
+        "writes",
+    )
 
     def __init__(self, rules: Rules, routes: Sequence[Route], ctx: StageContext, deadline_s: float | None) -> None:
         self._rules = rules
@@ -82,6 +94,7 @@ class Walk:
         self._task = asyncio.current_task()
         self._unasked = 0 if self._task is None else self._task.cancelling()
         self._forced = False
+        self._undeclared: str | None = None
         self._values = protected_values(ctx, rules.protected) if rules.protected else {}
         self.attempts: list[Record] = []
         self.writes: dict[str, object] = {}
@@ -182,7 +195,12 @@ class Walk:
             outcome, result = await self._outcome(route, tier, until_s)
             if isinstance(result, Exception):
                 reasons.append(one_line(result))
+                if self._undeclared is not None and not isinstance(result, ProtectedWriteError):
+                    reasons.append(self._undeclared)
             return result
+        except BaseException:
+            reasons.append("the operation was cancelled")
+            raise
         finally:
             end_ns = self._rules.clock_ns()
             current_place.reset(place)
@@ -204,14 +222,16 @@ class Walk:
         error: BaseException
         try:
             protected = self._rules.protected
+            self._undeclared = None
             view = protected_view(self._ctx, protected, self._values) if protected else self._ctx
             try:
                 async with limit:
                     answer = await route.call(view)
             finally:
-                undeclared = self._take_writes(route, view) if protected else ()
-            if undeclared:
-                raise ProtectedWriteError(f"it wrote {', '.join(map(repr, undeclared))} and had not declared that")
+                if protected:
+                    self._undeclared = self._take_writes(route, view)
+            if self._undeclared is not None:
+                raise ProtectedWriteError(self._undeclared)
             if not limit.expired():
                 return AttemptOutcome.OK, self._served(route, tier, answer)
             error = TimeoutError()  # it caught its cancellation and answered all the same
@@ -241,14 +261,15 @@ class Walk:
             raise NoAnswerError(f"it gave {describe(answer)}")
         return Served(route.name, tier, answer, route.degraded)
 
-    def _take_writes(self, route: Route, view: StageContext) -> list[str]:
-        """Keep declared writes for the attempts that follow, and return the keys that were not declared."""
+    def _take_writes(self, route: Route, view: StageContext) -> str | None:
+        """Keep declared writes for the attempts that follow, and say which were not declared."""
         changed = written(view, self._rules.protected, self._values)
         declared = {key: value for key, value in changed.items() if key in route.writes}
         if declared:
             self._values.update(deepcopy(declared))
             self.writes.update(deepcopy(declared))
-        return [key for key in changed if key not in route.writes]
+        undeclared = ", ".join(repr(key) for key in changed if key not in route.writes)
+        return f"it wrote {undeclared} and had not declared that" if undeclared else None
 
     def _not_run(self, route: Route, tier: int, number: int, outcome: AttemptOutcome, reason: str) -> None:
         """Record an attempt that was not made."""
