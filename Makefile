@@ -29,7 +29,7 @@ lint: venv ## ruff, mypy --strict, import contracts
 	@$(BIN)/lint-imports
 
 bench: venv ## speed and memory, as ratios measured side by side
-	@missed=0; for bench in bridge breakdown scaling memory breaker; do \
+	@missed=0; for bench in bridge breakdown chain breaker scaling memory; do \
 		$(BIN)/python benchmarks/$$bench.py || missed=1; \
 	done; exit $$missed
 

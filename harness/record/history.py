@@ -1,4 +1,4 @@
-"""The history: every operation and every stage span of a run, as Parquet parts written while it goes.
+"""The history: every operation, stage span and attempt of a run, as Parquet parts written while it goes.
 
 A worker buffers rows, turns them into Arrow batches of ``CHUNK`` rows (so that no single operation pays for many),
 and hands over the bytes of an Arrow stream once a second; whoever keeps the run directory moves its times to the
@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from harness.words.clock import Epoch
 from harness.words.errors import RecordError, RunError
-from harness.words.operation import Flag, Operation, Outcome, Span, SpanTuple
+from harness.words.operation import Attempt, AttemptTuple, Flag, Operation, Outcome, Span, SpanTuple
 
 CHUNK = 256
 """Rows turned into one Arrow batch: about 0.4 ms of work at a time."""
@@ -57,10 +57,24 @@ SPANS = pa.schema(
         ("outcome", pa.string()),
     ]
 )
-TABLES = {"operations": OPERATIONS, "spans": SPANS}
+ATTEMPTS = pa.schema(
+    [
+        ("operation", pa.int64()),
+        ("ordinal", pa.int16()),
+        ("route", pa.string()),
+        ("tier", pa.int16()),
+        ("start_ns", pa.int64()),
+        ("end_ns", pa.int64()),
+        ("outcome", pa.string()),
+        ("breaker", pa.string()),
+        ("reason", pa.string()),
+    ]
+)
+TABLES = {"operations": OPERATIONS, "spans": SPANS, "attempts": ATTEMPTS}
 
 assert tuple(OPERATIONS.names) == Operation._fields
 assert tuple(SPANS.names) == Span._fields
+assert tuple(ATTEMPTS.names) == Attempt._fields
 
 
 def to_batch(schema: pa.Schema, rows: Sequence[tuple[object, ...]]) -> pa.RecordBatch:
@@ -129,26 +143,34 @@ class _Table:
 
 
 class HistoryBuffer:
-    """Operations and spans of one worker since they were last taken."""
+    """Operations, spans and attempts of one worker since they were last taken."""
 
     def __init__(self, epoch: Epoch) -> None:
         self._operations = _Table(OPERATIONS, epoch.offset_ns)
         self._spans = _Table(SPANS, epoch.offset_ns)
+        self._attempts = _Table(ATTEMPTS, epoch.offset_ns)
 
-    def add(self, operation: Operation, spans: Iterable[SpanTuple]) -> None:
-        """Take one operation and its spans."""
+    def add(self, operation: Operation, spans: Iterable[SpanTuple], tried: Sequence[AttemptTuple] = ()) -> None:
+        """Take one operation, its spans, and the attempts its target told."""
         rows, span_rows = self._operations.rows, self._spans.rows
         rows.append(operation)
         identifier = operation.id
         for span in spans:
             span_rows.append((identifier, *span))
+        if tried:
+            self._attempts.rows += [(identifier, ordinal, *attempt) for ordinal, attempt in enumerate(tried)]
         if len(rows) >= CHUNK:
             self._operations.pack()
             self._spans.pack()
+            self._attempts.pack()
 
     def take(self) -> dict[str, bytes]:
         """Return the bytes of each table that has rows, and forget them."""
-        taken = {"operations": self._operations.take(), "spans": self._spans.take()}
+        taken = {
+            "operations": self._operations.take(),
+            "spans": self._spans.take(),
+            "attempts": self._attempts.take(),
+        }
         return {table: part for table, part in taken.items() if part is not None}
 
 
@@ -232,12 +254,30 @@ def read_operations(paths: Iterable[Path]) -> Iterator[Operation]:
 
     """
     for path in paths:
+        columns = _read_columns(path, OPERATIONS)
         try:
-            with pq.ParquetFile(path) as file:
-                table = file.read(columns=OPERATIONS.names)
-            columns = {name: table.column(name).to_pylist() for name in OPERATIONS.names}
             columns["outcome"] = [_OUTCOMES[value] for value in columns["outcome"]]
             columns["flag"] = [_FLAGS[value] for value in columns["flag"]]
-        except (OSError, pa.ArrowException, KeyError) as error:
+        except KeyError as error:
             raise RunError(f"{path}: no part of a history: {error}") from error
         yield from map(Operation._make, zip(*columns.values(), strict=True))
+
+
+def read_attempts(paths: Iterable[Path]) -> Iterator[Attempt]:
+    """Yield the attempts of Parquet parts, those of one operation together and in order.
+
+    Raises:
+        RunError: a file is no part of a history.
+
+    """
+    for path in paths:
+        yield from map(Attempt._make, zip(*_read_columns(path, ATTEMPTS).values(), strict=True))
+
+
+def _read_columns(path: Path, schema: pa.Schema) -> dict[str, list[Any]]:
+    try:
+        with pq.ParquetFile(path) as file:
+            table = file.read(columns=schema.names)
+        return {name: table.column(name).to_pylist() for name in schema.names}
+    except (OSError, pa.ArrowException, KeyError) as error:
+        raise RunError(f"{path}: no part of a history: {error}") from error

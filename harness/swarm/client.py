@@ -107,7 +107,7 @@ class StageflowClient:
                 error,
             ),
         )
-        session.record(operation, trace.spans)
+        session.record(operation, trace.spans, decision.tried)
         self._report(operation)
         if stop is not None:
             raise stop

@@ -9,6 +9,9 @@ SHOWN = 5
 
 _OURS = ("locust", "harness", "root", "gevent", "geventwebsocket", "werkzeug", "urllib3", "py.warnings")
 
+_OF_TARGETS = "harness.stages"
+"""Components that targets are made of: what they log is the target's."""
+
 _DECIDED = "_routeswarm_shown"
 
 logger = logging.getLogger("harness")
@@ -27,7 +30,8 @@ class TargetLogs(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Say whether a record is shown."""
-        if record.name.split(".", 1)[0] in _OURS:
+        name = record.name
+        if name.split(".", 1)[0] in _OURS and not name.startswith(_OF_TARGETS):
             return True
         if hasattr(record, _DECIDED):
             return bool(getattr(record, _DECIDED))  # by the handler before

@@ -20,7 +20,7 @@ from harness.swarm.pacing import Pacer
 from harness.target.target import Identity
 from harness.words.clock import Epoch, now_ns
 from harness.words.errors import UsageError
-from harness.words.operation import LABELS_KEPT, OTHER, Operation, SpanTuple, operation_id
+from harness.words.operation import LABELS_KEPT, OTHER, AttemptTuple, Operation, SpanTuple, operation_id
 
 
 class Delta(TypedDict):
@@ -150,9 +150,9 @@ class Session:
             self._decks[key] = deck
         return deck
 
-    def record(self, operation: Operation, spans: Sequence[SpanTuple]) -> None:
+    def record(self, operation: Operation, spans: Sequence[SpanTuple], tried: Sequence[AttemptTuple] = ()) -> None:
         """Write down one operation."""
-        self._history.add(operation, spans)
+        self._history.add(operation, spans, tried)
         route = operation.route
         if route is None or route in self._known_routes or self.routes.of(route) is not OTHER:
             self._series.add(operation)

@@ -21,10 +21,11 @@ from harness.target.target import (
     Target,
     checked,
     default_context,
+    tried_in,
 )
 from harness.target.tracing import Trace, current_trace, trace_stages
 from harness.words.clock import now_ns
-from harness.words.errors import TargetError, one_line
+from harness.words.errors import ChainFailedError, TargetError, one_line
 from harness.words.operation import Decision, Outcome
 
 GRAPH_SCOPES = ("shared", "per-request")
@@ -131,7 +132,8 @@ class TargetRunner:
         except UnifiedPipelineCancelled as cancelled:
             return Reply(Outcome.CANCELLED, NO_DECISION, one_line(cancelled))
         except Exception as error:  # noqa: BLE001  # whatever the target raises is this operation's outcome
-            return Reply(Outcome.FAILED, NO_DECISION, one_line(_root(error)))
+            root = _root(error)
+            return Reply(Outcome.FAILED, _undecided(root), one_line(root))
         except GeneratorExit:
             raise  # the coroutine is closed
         except BaseException as error:
@@ -148,6 +150,12 @@ def _root(error: Exception) -> BaseException:
     """Return what a stage raised, without Stageflow's wrapping."""
     original = getattr(error, "original", None)
     return original if isinstance(original, BaseException) else error
+
+
+def _undecided(error: BaseException) -> Decision:
+    """Return the decision of an operation that failed: none, with the attempts that a fallback chain tells of."""
+    tried, _ = tried_in(error.attempts) if isinstance(error, ChainFailedError) else ((), True)
+    return NO_DECISION._replace(attempts=len(tried), tried=tried) if tried else NO_DECISION
 
 
 def _in_order(graph: UnifiedStageGraph) -> list[UnifiedStageSpec]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from types import NoneType
 from typing import NamedTuple
 from uuid import UUID
 from zlib import crc32
@@ -17,8 +18,9 @@ from stageflow import Pipeline, PipelineContext, StageOutput, StageStatus
 from stageflow.pipeline.dag import UnifiedStageGraph
 
 from harness.load.corpus import Scenario
+from harness.words.clock import now_ns
 from harness.words.errors import one_line, printable
-from harness.words.operation import ROUTE_LABEL_LIMIT, Decision, Flag
+from harness.words.operation import ROUTE_LABEL_LIMIT, AttemptOutcome, AttemptTuple, Decision, Flag
 
 Results = Mapping[str, StageOutput]
 DecisionReader = Callable[[Results], Decision]
@@ -101,6 +103,7 @@ class RouteReader:
             tier=max(decision.tier for decision in found),
             attempts=sum(decision.attempts for decision in found),
             flag=next((decision.flag for decision in found if decision.flag is not None), None),
+            tried=tuple(attempt for decision in found for attempt in decision.tried),
         )
 
     def _plain(self, data: Mapping[str, object]) -> Decision:
@@ -125,7 +128,8 @@ class RouteReader:
         route, flag = route_label(value)
         asked = data.get("asked_route")
         tier, attempts = _count(data.get("tier"), 0), _count(data.get("attempts"), 1)
-        if tier is None or attempts is None:
+        tried, well_formed = tried_in(data.get("attempts"))
+        if tier is None or attempts is None or not well_formed:
             flag = flag or Flag.MALFORMED
         return Decision(
             route,
@@ -134,6 +138,7 @@ class RouteReader:
             tier or 0,
             1 if attempts is None else attempts,
             flag,
+            tried,
         )
 
 
@@ -144,12 +149,60 @@ def checked(decision: object) -> Decision:
     route, flag = route_label(decision.route)
     asked = None if decision.asked_route is None else route_label(decision.asked_route)[0]
     tier, attempts = _count(decision.tier, 0), _count(decision.attempts, 1)
-    if tier is None or attempts is None:
+    tried, well_formed = tried_in([_as_told(attempt) for attempt in decision.tried])
+    if tier is None or attempts is None or not well_formed:
         flag = flag or Flag.MALFORMED
     own = decision.flag if isinstance(decision.flag, Flag) and decision.flag is not Flag.STOPPED else None
     return Decision(
-        route, asked, _share(decision.confidence), tier or 0, 1 if attempts is None else attempts, own or flag
+        route, asked, _share(decision.confidence), tier or 0, 1 if attempts is None else attempts, own or flag, tried
     )
+
+
+def tried_in(attempts: object) -> tuple[tuple[AttemptTuple, ...], bool]:
+    """Return the attempts that a list tells one by one, and whether all of them are well-formed.
+
+    An attempt is a mapping with ``route``, ``tier``, ``start_ns``, ``end_ns`` (``time.monotonic_ns`` of this process),
+    ``outcome`` (an ``AttemptOutcome``), and where known ``breaker`` and ``reason``. Elements without ``start_ns`` are
+    told in a form of the target's own: they are counted elsewhere, and not looked at here.
+    """
+    if not isinstance(attempts, (list, tuple)) or len(attempts) > COUNT_LIMIT:
+        return (), True
+    told = [attempt for attempt in attempts if isinstance(attempt, Mapping) and "start_ns" in attempt]
+    now = now_ns()
+    tried = [_attempt(attempt, now) for attempt in told]
+    kept = tuple(attempt for attempt in tried if attempt is not None)
+    return kept, len(kept) == len(told)
+
+
+def _attempt(told: Mapping[object, object], now: int) -> AttemptTuple | None:
+    """Return an attempt as the history can keep it; None where it is malformed."""
+    route, flag = route_label(told.get("route"))
+    tier, start_ns, end_ns = _count(told.get("tier"), 0), told.get("start_ns"), told.get("end_ns")
+    outcome, breaker, reason = told.get("outcome"), told.get("breaker"), told.get("reason")
+    if route is None or flag is Flag.MALFORMED or tier is None:
+        return None
+    if type(start_ns) is not int or type(end_ns) is not int or not 0 <= start_ns <= end_ns <= now:
+        return None
+    if not isinstance(outcome, str) or str.__str__(outcome) not in _ATTEMPT_OUTCOMES:
+        return None
+    if not isinstance(breaker, (str, NoneType)) or not isinstance(reason, (str, NoneType)):
+        return None
+    return route, tier, start_ns, end_ns, str.__str__(outcome), _text(breaker, 40), _text(reason, 300)
+
+
+def _text(text: str | None, limit: int) -> str | None:
+    return None if text is None else printable(str.__str__(text)[:limit])
+
+
+def _as_told(attempt: object) -> dict[object, object]:
+    """Return an attempt that the user's own reader gave, also one given as a tuple, as a target tells it."""
+    given = zip(_TOLD, attempt, strict=False) if isinstance(attempt, tuple) else attempt
+    told: dict[object, object] = dict(given) if isinstance(given, (Mapping, zip)) else {}
+    return {"start_ns": None, **told}
+
+
+_TOLD = ("route", "tier", "start_ns", "end_ns", "outcome", "breaker", "reason")
+_ATTEMPT_OUTCOMES = frozenset(outcome.value for outcome in AttemptOutcome)
 
 
 _REPORTS = frozenset({"asked_route", "tier", "attempts"})  # what a target that falls back reports besides

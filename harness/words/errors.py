@@ -47,6 +47,37 @@ class ShapeError(UsageError):
     """A load shape has a step without users, times out of order, or nothing to search for."""
 
 
+class ChainError(UsageError, ValueError):
+    """A fallback chain is declared wrongly: a route comes back, is unknown, or a number is out of its range."""
+
+
+class ChainFailedError(RouteSwarmError):
+    """No route of a fallback chain answered, and neither did its default.
+
+    ``attempts`` is the route history, as an output of the chain has it.
+    """
+
+    def __init__(self, message: str, attempts: list[dict[str, object]]) -> None:
+        super().__init__(message)
+        self.attempts = attempts
+
+
+class RouteError(RouteSwarmError):
+    """A route of a fallback chain raised nothing and yet gave no answer: its stage failed or skipped."""
+
+
+class RouteRetryError(RouteError):
+    """The stage of a route asked to be tried again (``StageOutput.retry``)."""
+
+
+class NoAnswerError(RouteError):
+    """What a route returned is no answer to that route: by default, None and what is empty."""
+
+
+class ProtectedWriteError(RouteError):
+    """A route changed a protected key of the context without having declared it."""
+
+
 class RecordError(RouteSwarmError):
     """Operations could not be written down: the run cannot be trusted."""
 

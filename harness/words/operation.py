@@ -38,6 +38,20 @@ class Flag(StrEnum):
 CLOCKS = ("response", "service", "queue", "lag")
 """The four clocks of an operation: ``Operation.response_ns``, ``service_ns``, ``queue_ns``, ``lag_ns``."""
 
+
+class AttemptOutcome(StrEnum):
+    """How an attempt ended."""
+
+    OK = "ok"  # its answer was taken
+    FAILED = "failed"
+    TIMEOUT = "timeout"  # cut off by its own timeout or by the chain's deadline
+    REJECTED = "rejected"  # not executed: its breaker gave no permit
+    SKIPPED = "skipped"  # not executed: no time was left for it
+    CANCELLED = "cancelled"  # the operation was cancelled meanwhile
+
+    __hash__ = str.__hash__
+
+
 ROUTE_LABEL_LIMIT = 100
 """Characters of a route kept as its label; a longer one keeps its head and a checksum of the whole."""
 
@@ -52,12 +66,17 @@ STOPPED_ROUTE = "(stopped)"
 """Route in the series of operations that the harness cancelled: they took none, and the target is not to blame."""
 
 
+AttemptTuple = tuple[str, int, int, int, str, str | None, str | None]
+"""An attempt as it is read: route, tier, start_ns, end_ns, outcome, breaker, reason."""
+
+
 class Decision(NamedTuple):
     """What the ROUTE stages of one operation chose.
 
     ``tier`` 0 is the primary route, 1, 2, ... are fallbacks in their declared order. ``asked_route`` is the
     route first tried: it differs from ``route`` exactly when a fallback answered. ``attempts`` is 1 unless the
-    target reports more. ``confidence`` is None when the target gives none.
+    target reports more. ``confidence`` is None when the target gives none. ``tried`` are the attempts one by one,
+    where the target tells them.
     """
 
     route: str | None
@@ -66,6 +85,7 @@ class Decision(NamedTuple):
     tier: int = 0
     attempts: int = 1
     flag: Flag | None = None
+    tried: tuple[AttemptTuple, ...] = ()
 
 
 class Operation(NamedTuple):
@@ -148,6 +168,20 @@ class Edge(NamedTuple):
     before: str
     after: str
     cause: str
+
+
+class Attempt(NamedTuple):
+    """One try of one route inside an operation, as the target reports it, on the operation's clock."""
+
+    operation: int
+    ordinal: int  # place within the operation, from 0
+    route: str
+    tier: int
+    start_ns: int
+    end_ns: int
+    outcome: str  # an AttemptOutcome
+    breaker: str | None  # state of its breaker, None where it has none
+    reason: str | None  # why it gave no answer, or was let through in spite of its breaker
 
 
 SpanTuple = tuple[str, str, int, int, str]

@@ -9,11 +9,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.load.corpus import DEFAULT_CORPUS, read_corpus
-from harness.record.history import CHUNK, HistoryBuffer, PartWriter, parts_of, read_operations
+from harness.record.history import CHUNK, HistoryBuffer, PartWriter, parts_of, read_attempts, read_operations
 from harness.stages import router
 from harness.words.clock import Epoch
 from harness.words.errors import RecordError, RunError, one_line
-from harness.words.operation import Flag, Outcome
+from harness.words.operation import Attempt, Flag, Outcome
 
 TEXTS = st.one_of(
     st.text(max_size=30),
@@ -113,6 +113,26 @@ class TestRoundTrip:
         buffer.add(operation(), [("router", "route", 1, 2, "ok")])
         assert set(buffer.take()) == {"operations", "spans"}
         assert buffer.take() == {}
+
+    def test_attempts_are_read_back_in_order_under_their_operation_on_the_clock_of_the_epoch(self, operation, tmp_path):
+        buffer, writer = HistoryBuffer(Epoch(1000)), PartWriter(tmp_path)
+        first = ("a", 0, 5, 7, "failed", "closed", "ConnectionError: 503")
+        second = ("b", 1, 8, 9, "ok", None, None)
+        buffer.add(operation(3), (), (first, second))
+        buffer.add(operation(4), ())
+        buffer.add(operation(5), (), (second,))
+        for table, part in buffer.take().items():
+            writer.write(table, 0, part)
+        assert list(read_attempts(parts_of(tmp_path, "attempts").paths)) == [
+            Attempt(operation(3).id, 0, "a", 0, 1005, 1007, "failed", "closed", "ConnectionError: 503"),
+            Attempt(operation(3).id, 1, "b", 1, 1008, 1009, "ok", None, None),
+            Attempt(operation(5).id, 0, "b", 1, 1008, 1009, "ok", None, None),
+        ]
+
+    def test_what_is_no_part_of_attempts_is_refused_by_name(self, operation, written):
+        folder = written([operation()])
+        with pytest.raises(RunError, match="no part of a history"):
+            list(read_attempts(parts_of(folder, "operations").paths))
 
     def test_an_operation_without_spans_has_no_part_of_spans(self, operation):
         buffer = HistoryBuffer(Epoch(0))

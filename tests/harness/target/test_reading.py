@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stageflow import StageOutput
 
-from harness.target.target import RouteReader, route_label
+from harness.target.target import RouteReader, checked, route_label
 from harness.words.operation import ROUTE_LABEL_LIMIT, Decision, Flag
 
 ONE = RouteReader(("router",), ("route", "destination"))
@@ -123,6 +123,91 @@ class TestReader:
         decision = read(route="fast", **{name: count})
         assert decision.flag is Flag.MALFORMED
         assert (decision.route, decision.tier, decision.attempts) == ("fast", 0, 1)
+
+
+def told(**changes):
+    """Return an attempt as a fallback chain tells it."""
+    plain = {"route": "a", "tier": 0, "start_ns": 5, "end_ns": 7, "outcome": "failed", "breaker": None, "reason": "503"}
+    return {**plain, **changes}
+
+
+class Ended(enum.StrEnum):
+    WITH_AN_ERROR = "failed"
+
+
+class TestAttempts:
+    def test_attempts_told_one_by_one_are_kept_and_counted(self):
+        second = told(
+            route="b", tier=1, start_ns=8, end_ns=9, outcome="ok", breaker="half_open", reason=None, attempt=1
+        )
+        decision = read(route="b", tier=1, asked_route="a", attempts=[told(), second])
+        assert (decision.attempts, decision.flag) == (2, None)
+        assert decision.tried == (
+            ("a", 0, 5, 7, "failed", None, "503"),
+            ("b", 1, 8, 9, "ok", "half_open", None),
+        )
+
+    @pytest.mark.parametrize("attempts", [3, None, [], [{"route": "a"}], ["a", "b"], ("a",), "aa"])
+    def test_attempts_in_a_form_of_the_target_s_own_are_counted_only(self, attempts):
+        decision = read(route="a", attempts=attempts)
+        assert decision.tried == ()
+        assert decision.flag is (Flag.MALFORMED if attempts == "aa" else None)
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"route": None},
+            {"route": ""},
+            {"route": 3},
+            {"tier": -1},
+            {"tier": "0"},
+            {"start_ns": 5.0},
+            {"start_ns": None},
+            {"start_ns": -1},
+            {"start_ns": 8},
+            {"end_ns": None},
+            {"end_ns": 1_740_000_000_000_000_000},
+            {"end_ns": 10**30},
+            {"outcome": "exploded"},
+            {"outcome": None},
+            {"outcome": ["ok"]},
+            {"breaker": 1},
+            {"reason": b"503"},
+        ],
+    )
+    def test_a_malformed_attempt_is_flagged_and_left_out(self, changes):
+        decision = read(route="a", attempts=[told(), told(**changes)])
+        assert (decision.route, decision.flag, decision.attempts) == ("a", Flag.MALFORMED, 2)
+        assert decision.tried == (("a", 0, 5, 7, "failed", None, "503"),)
+
+    def test_texts_are_as_the_history_can_keep_them(self):
+        attempt = told(
+            route="x" * 1000, outcome=Ended.WITH_AN_ERROR, breaker="o" * 1000, reason="\ud800\n" + "r" * 1000
+        )
+        ((route, _, _, _, outcome, breaker, reason),) = read(route="a", attempts=[attempt]).tried
+        assert len(route) == ROUTE_LABEL_LIMIT
+        assert type(outcome) is str
+        assert len(breaker) == 40
+        assert reason.isprintable()
+        assert reason.startswith("\\ud800")
+
+    def test_the_attempts_of_several_stages_follow_each_other_in_pipeline_order(self):
+        results = {
+            "second": StageOutput.ok(route="b", attempts=[told(route="b")]),
+            "first": StageOutput.ok(route="a", attempts=[told(), told(start_ns=6)]),
+        }
+        decision = TWO(results)
+        assert [(attempt[0], attempt[2]) for attempt in decision.tried] == [("a", 5), ("a", 6), ("b", 5)]
+        assert decision.attempts == 3
+
+    def test_a_reader_of_one_s_own_may_give_them_as_tuples_or_as_told(self):
+        kept = ("a", 0, 5, 7, "failed", None, "503")
+        assert checked(Decision("a", tried=(kept, told()))).tried == (kept, kept)
+
+    @pytest.mark.parametrize("attempt", [5, (), ("a", 0), {"route": "a"}, ("a", 0, 5, 7, "exploded", None, None)])
+    def test_what_it_gives_that_is_no_attempt_is_flagged(self, attempt):
+        decision = checked(Decision("a", tried=(attempt,)))
+        assert (decision.tried, decision.flag) == ((), Flag.MALFORMED)
 
 
 class TestSeveralRouteStages:

@@ -11,6 +11,9 @@ from stageflow import BaseInterceptor, Pipeline, PipelineContext, StageKind, Sta
 from stageflow.pipeline.dag import UnifiedPipelineCancelled
 
 from harness.load.corpus import Scenario
+from harness.stages.chain import FallbackChainStage
+from harness.stages.routes import Default
+from harness.stages.routes import Route as ChainRoute
 from harness.target.runner import NO_DECISION, Reply
 from harness.target.target import Identity, Target
 from harness.target.tracing import Trace
@@ -33,6 +36,32 @@ def raises(error):
         raise error
 
     return answer
+
+
+class TestChains:
+    """What a fallback chain tells of itself reaches the decision, whether it answered or not."""
+
+    def test_its_answer_and_its_attempts(self, drive):
+        async def fails(ctx):
+            raise ConnectionError("503")
+
+        routes = [ChainRoute("a", fails), ChainRoute("b", lambda ctx: {"confidence": 0.5})]
+        chain = FallbackChainStage(routes, Default("later"))
+        decision = drive(Pipeline(name="p").with_stage("router", chain))().decision
+        assert decision[:6] == ("b", "a", 0.5, 1, 2, None)
+        assert [attempt[:2] + attempt[4:] for attempt in decision.tried] == [
+            ("a", 0, "failed", None, "ConnectionError: 503"),
+            ("b", 1, "ok", None, None),
+        ]
+
+    def test_its_attempts_when_not_even_the_default_answered(self, drive):
+        chain = FallbackChainStage([ChainRoute("a", lambda ctx: None)], Default(lambda ctx: None))
+        reply = drive(Pipeline(name="p").with_stage("router", chain))()
+        assert reply.outcome is Outcome.FAILED
+        assert reply.error.startswith("ChainFailedError: no route answered, nor did the default")
+        assert reply.decision[:3] == (None, None, None)
+        assert [attempt[:2] for attempt in reply.decision.tried] == [("a", 0), ("default", 1)]
+        assert reply.decision.attempts == 2
 
 
 class TestOutcomes:
