@@ -18,7 +18,18 @@ import pyarrow.parquet as pq
 
 from harness.words.clock import Epoch
 from harness.words.errors import RecordError, RunError
-from harness.words.operation import Attempt, AttemptTuple, Flag, Operation, Outcome, Span, SpanTuple
+from harness.words.operation import (
+    Attempt,
+    AttemptTuple,
+    Call,
+    Edge,
+    Flag,
+    Injection,
+    Operation,
+    Outcome,
+    Span,
+    SpanTuple,
+)
 
 CHUNK = 256
 """Rows turned into one Arrow batch: about 0.4 ms of work at a time."""
@@ -70,11 +81,56 @@ ATTEMPTS = pa.schema(
         ("reason", pa.string()),
     ]
 )
-TABLES = {"operations": OPERATIONS, "spans": SPANS, "attempts": ATTEMPTS}
+INJECTIONS = pa.schema(
+    [
+        ("operation", pa.int64()),
+        ("fault", pa.string()),
+        ("kind", pa.string()),
+        ("place", pa.string()),
+        ("start_ns", pa.int64()),
+        ("end_ns", pa.int64()),
+    ]
+)
+CALLS = pa.schema(
+    [
+        ("operation", pa.int64()),
+        ("backend", pa.string()),
+        ("priority", pa.int8()),
+        ("arrived_ns", pa.int64()),
+        ("started_ns", pa.int64()),
+        ("ended_ns", pa.int64()),
+        ("outcome", pa.string()),
+        ("error", pa.string()),
+    ]
+)
+EDGES = pa.schema(
+    [
+        ("at_ns", pa.int64()),
+        ("what", pa.string()),
+        ("name", pa.string()),
+        ("before", pa.string()),
+        ("after", pa.string()),
+        ("cause", pa.string()),
+    ]
+)
+TABLES = {
+    "operations": OPERATIONS,
+    "spans": SPANS,
+    "attempts": ATTEMPTS,
+    "injections": INJECTIONS,
+    "calls": CALLS,
+    "edges": EDGES,
+}
+
+RARE = ("injections", "calls", "edges")
+"""Tables that most runs have next to nothing for."""
 
 assert tuple(OPERATIONS.names) == Operation._fields
 assert tuple(SPANS.names) == Span._fields
 assert tuple(ATTEMPTS.names) == Attempt._fields
+assert tuple(INJECTIONS.names) == Injection._fields
+assert tuple(CALLS.names) == Call._fields
+assert tuple(EDGES.names) == Edge._fields
 
 
 def to_batch(schema: pa.Schema, rows: Sequence[tuple[object, ...]]) -> pa.RecordBatch:
@@ -149,6 +205,7 @@ class HistoryBuffer:
         self._operations = _Table(OPERATIONS, epoch.offset_ns)
         self._spans = _Table(SPANS, epoch.offset_ns)
         self._attempts = _Table(ATTEMPTS, epoch.offset_ns)
+        self._rare = {table: _Table(TABLES[table], epoch.offset_ns) for table in RARE}
 
     def add(self, operation: Operation, spans: Iterable[SpanTuple], tried: Sequence[AttemptTuple] = ()) -> None:
         """Take one operation, its spans, and the attempts its target told."""
@@ -164,12 +221,17 @@ class HistoryBuffer:
             self._spans.pack()
             self._attempts.pack()
 
+    def note(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
+        """Take rows of one of the tables in ``RARE``."""
+        self._rare[table].rows += rows
+
     def take(self) -> dict[str, bytes]:
         """Return the bytes of each table that has rows, and forget them."""
         taken = {
             "operations": self._operations.take(),
             "spans": self._spans.take(),
             "attempts": self._attempts.take(),
+            **{table: kept.take() for table, kept in self._rare.items()},
         }
         return {table: part for table, part in taken.items() if part is not None}
 

@@ -15,6 +15,7 @@ from harness.stages.protected import protected_values, protected_view, written
 from harness.stages.retry import RetryBudget
 from harness.stages.routes import OPEN, Breaker, Default, Permit, Route, not_empty
 from harness.stages.runners import answer_in
+from harness.target.tracing import current_trace
 from harness.words.errors import NoAnswerError, ProtectedWriteError, RouteError, one_line
 from harness.words.operation import AttemptOutcome
 
@@ -214,6 +215,13 @@ class Walk:
             else:
                 permit.succeed()
 
+    async def _call(self, route: Route, tier: int, view: StageContext) -> object:
+        """Ask the route, in a load test perhaps with a fault in between."""
+        trace = current_trace.get()
+        if trace is None or trace.hit is None:
+            return await route.call(view)
+        return await trace.hit.attempt(route.name, tier, route.call, view)
+
     async def _outcome(
         self, route: Route, tier: int, until_s: float | None
     ) -> tuple[AttemptOutcome, Served | Exception]:
@@ -226,7 +234,7 @@ class Walk:
             view = protected_view(self._ctx, protected, self._values) if protected else self._ctx
             try:
                 async with limit:
-                    answer = await route.call(view)
+                    answer = await self._call(route, tier, view)
             finally:
                 if protected:
                     self._undeclared = self._take_writes(route, view)

@@ -19,6 +19,7 @@ from harness.stages.load_effects import ColdStart, LoadEffects
 from harness.stages.service_times import LogNormal, ServiceTimes
 from harness.stages.waiting import WaitingLine
 from harness.words.errors import one_line
+from harness.words.parts import BACKEND, announce
 
 _NO_EFFECTS: Final = LoadEffects()
 
@@ -140,6 +141,7 @@ class SimulatedBackend:
         self._cold = ColdStart(effects)
         self._log: deque[BackendCall] | None = None
         self._log_lost = 0
+        announce(BACKEND, self)
 
     @property
     def slots(self) -> int:

@@ -38,6 +38,7 @@ from typing import Final
 from harness.stages.breaker_events import BreakerEvent, BreakerState, Cause, OnEvent, StateCounts
 from harness.stages.breaker_settings import BreakerSettings
 from harness.words.errors import one_line
+from harness.words.parts import BREAKER, announce
 
 __all__ = [
     "BreakerEvent",
@@ -94,9 +95,27 @@ class CircuitBreaker:
     """
 
     __slots__ = (
-        "_admitted", "_all_counts", "_clock", "_counts", "_generation", "_listeners", "_made_s", "_openings",
-        "_probes", "_probes_failed", "_probes_slow", "_probes_succeeded", "_retry_at_s", "_since_s", "_slow_fails",
-        "_slow_s", "_state", "_window", "name", "settings",
+        "__weakref__",
+        "_admitted",
+        "_all_counts",
+        "_clock",
+        "_counts",
+        "_generation",
+        "_listeners",
+        "_made_s",
+        "_openings",
+        "_probes",
+        "_probes_failed",
+        "_probes_slow",
+        "_probes_succeeded",
+        "_retry_at_s",
+        "_since_s",
+        "_slow_fails",
+        "_slow_s",
+        "_state",
+        "_window",
+        "name",
+        "settings",
     )  # fmt: skip
 
     def __init__(
@@ -126,6 +145,7 @@ class CircuitBreaker:
         self._counts.entered = 1
         self._probes = self._admitted = 0
         self._probes_failed = self._probes_slow = self._probes_succeeded = 0
+        announce(BREAKER, self)
 
     def __repr__(self) -> str:
         return f"<CircuitBreaker {self.name!r} {self._state.value}>"
@@ -151,9 +171,10 @@ class CircuitBreaker:
         """Probes without an outcome; 0 when not HALF_OPEN."""
         return self._probes
 
-    def listen(self, on_event: OnEvent) -> None:
-        """Tell ``on_event`` of every edge from now on, after those who listened before."""
+    def listen(self, on_event: OnEvent) -> Callable[[], None]:
+        """Tell ``on_event`` of every edge from now on, after those who listened before; return what ends that."""
         self._listeners.append(on_event)
+        return lambda: self._listeners.remove(on_event)
 
     def statistics(self) -> dict[BreakerState, StateCounts]:
         """Return a copy of what was counted in each state until now."""

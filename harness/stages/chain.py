@@ -17,8 +17,10 @@ from stageflow import StageContext, StageKind, StageOutput
 from harness.stages.attempts import Record, Rules, Served, Walk
 from harness.stages.retry import RetryBudget
 from harness.stages.routes import Default, Route, check_order
+from harness.target.tracing import current_trace
 from harness.words.errors import ChainError, ChainFailedError
 from harness.words.operation import AttemptOutcome
+from harness.words.parts import CHAIN, announce
 
 Choose = Callable[[StageContext], str | Sequence[str]]
 """Which chain an operation takes: the name of one of ``chains``, or route names in order."""
@@ -91,6 +93,7 @@ class FallbackChainStage:
         self._budget = RetryBudget() if retry_budget is None else retry_budget
         self._rules = Rules(tuple(protected), all_open == "use", self._budget, clock_ns)
         self._warnings = _Warnings(clock_ns)
+        announce(CHAIN, self)
 
     def _check(
         self,
@@ -120,6 +123,16 @@ class FallbackChainStage:
     def _order(self, names: Sequence[str]) -> tuple[Route, ...]:
         check_order(self.name, names, self._by_name)
         return tuple(self._by_name[name] for name in names)
+
+    @property
+    def route_names(self) -> tuple[str, ...]:
+        """Names of its routes."""
+        return tuple(self._by_name)
+
+    @property
+    def tiers(self) -> int:
+        """Routes of its longest order."""
+        return max((len(order) for order in self.chains.values()), default=len(self.routes))
 
     def routes_for(self, ctx: StageContext) -> tuple[Route, ...]:
         """Return the routes an operation tries, in order.
@@ -182,7 +195,10 @@ class FallbackChainStage:
         return None if deadline_ms is None else asyncio.get_running_loop().time() + deadline_ms / 1000
 
     def _tell(self, ctx: StageContext, asked: str, served: Served | None, attempts: list[Record]) -> None:
-        """Emit the history of an operation, whatever became of it."""
+        """Emit the history of an operation, whatever became of it; a load test sees it where no output will."""
+        trace = current_trace.get()
+        if trace is not None:
+            trace.told = attempts
         ctx.try_emit_event(
             EVENT,
             {

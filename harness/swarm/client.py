@@ -12,6 +12,7 @@ from harness.load.corpus import Scenario
 from harness.swarm.session import Session
 from harness.target.runner import NO_DECISION
 from harness.target.sequential import drive_operation
+from harness.target.target import tried_in
 from harness.target.tracing import Trace
 from harness.words.clock import now_ns
 from harness.words.errors import one_line
@@ -107,7 +108,12 @@ class StageflowClient:
                 error,
             ),
         )
-        session.record(operation, trace.spans, decision.tried)
+        tried = decision.tried
+        if trace.told is not None and not tried:
+            tried, _ = tried_in(trace.told)
+        session.record(operation, trace.spans, tried)
+        if trace.hit is not None and trace.hit.injections:
+            session.note("injections", trace.hit.injections)
         self._report(operation)
         if stop is not None:
             raise stop

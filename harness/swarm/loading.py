@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import gevent
 from locust.env import Environment
@@ -13,11 +13,16 @@ from locust.runners import STATE_CLEANUP
 from harness.load.arrivals import Arrivals, Share
 from harness.loop import HubLoop
 from harness.record.history import warm_up
+from harness.swarm.faulting import FaultClock
 from harness.swarm.inputs import Inputs
 from harness.swarm.logs import TargetLogs
 from harness.swarm.pacing import Pacer
 from harness.swarm.session import Delta, Session, open_session
+from harness.swarm.truth import Truth
+from harness.target.injector import Injector
+from harness.target.windows import Windows
 from harness.words.clock import Epoch
+from harness.words.operation import Edge
 
 USERS_SAMPLED_EVERY_S = 0.25
 YOUNG_COLLECTIONS = 2.5
@@ -48,6 +53,8 @@ class Loader:
         self._session: Session | None = None
         self._sampler: gevent.Greenlet | None = None
         self._gc_threshold = gc.get_threshold()
+        self._faults: FaultClock | None = None
+        self._truth: Truth | None = None
         warm_up()
 
     @property
@@ -55,10 +62,20 @@ class Loader:
         """Whether a run goes on."""
         return self._session is not None
 
-    def start(self, inputs: Inputs, run_id: str, worker: int, workers: int, shares: Mapping[str, Share]) -> Session:
+    def start(
+        self,
+        inputs: Inputs,
+        run_id: str,
+        worker: int,
+        workers: int,
+        shares: Mapping[str, Share],
+        elapsed_s: Callable[[], float],
+        users: Callable[[], int] | None = None,
+    ) -> Session:
         """Open the session that users of this run join, and return it.
 
-        ``shares`` says which arrivals of each schedule are this worker's.
+        ``shares`` says which arrivals of each schedule are this worker's; ``elapsed_s`` gives the seconds of the run on
+        the master's clock, and ``users`` those of the whole run (None: this process has them all).
         """
         self._loop.start()
         self._logs.clear()
@@ -69,6 +86,7 @@ class Loader:
         session.pacers = {
             name: Pacer(Arrivals(inputs.schedules[name], share, session.epoch)) for name, share in shares.items()
         }
+        self._watch(session, workers, elapsed_s, users or self._count_users)
         open_session(self._environment, session)
         # A full collection of the start-up heap stalls the loop for 20 to 30 ms, in the middle of a measurement.
         gc.collect()
@@ -95,10 +113,32 @@ class Loader:
         self._environment.events.spawning_complete.remove_listener(self._begin_schedules)
         self.end_schedules()
         self._loop.settle(SETTLE_S)
+        self.undo_faults()
         gc.set_threshold(*self._gc_threshold)
         last = self.take(final=True)
         self._session = None
         return last
+
+    def _watch(self, session: Session, workers: int, elapsed_s: Callable[[], float], users: Callable[[], int]) -> None:
+        """Write down what parts of the target tell, and begin to inject the faults of the plan, if there is one."""
+        plan, source = session.inputs.fault_plan, str(session.inputs.options.fault_plan)
+        self._truth = Truth(session.note, inject=plan is not None)
+        session.before_take.append(self._truth.gather)
+        session.runner.injector = None
+        if plan is None:
+            return
+        session.runner.injector = injector = Injector(plan, source, workers)
+        note: Callable[[Edge], None] = lambda edge: session.note("edges", [edge])  # noqa: E731
+        self._faults = FaultClock(injector, Windows(plan, source), elapsed_s, users, note)
+        self._faults.start()
+
+    def undo_faults(self) -> None:
+        """Undo whatever is injected, and leave the parts of the target alone; idempotent."""
+        if self._faults is not None:
+            self._faults.stop()
+        if self._truth is not None:
+            self._truth.stop()
+        self._faults = self._truth = None
 
     def _begin_schedules(self, **_: object) -> None:
         """Begin when all users are there, so that starting them is not taken for arrivals that were not delivered."""

@@ -13,6 +13,7 @@ from harness.swarm.manifest import about_this_process
 from harness.swarm.pacing import share_out
 from harness.swarm.role import KeepingRole, join_through_interrupts, stop_once
 from harness.swarm.session import size_of
+from harness.words.clock import now_ns
 
 
 class Local(KeepingRole):
@@ -29,7 +30,15 @@ class Local(KeepingRole):
         keeper.begin()
         keeper.introduce(about_this_process(0, "local"))
         shares = share_out(self.open_loop_classes(), [0], 0)
-        session = self._loader.start(keeper.inputs, keeper.run.run_id, worker=0, workers=1, shares=shares)
+        began_ns = now_ns()
+        session = self._loader.start(
+            keeper.inputs,
+            keeper.run.run_id,
+            worker=0,
+            workers=1,
+            shares=shares,
+            elapsed_s=lambda: (now_ns() - began_ns) / 1e9,
+        )
         waiting: Outbox[None] = Outbox(session.gate.set)
         keeper.collector.on_settled = lambda delta, kept: waiting.acknowledge(delta["seq"], kept=kept)
         self.tick_every_second(lambda: self._hand_over(keeper, waiting))

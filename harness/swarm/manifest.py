@@ -90,6 +90,7 @@ def first_manifest(run_id: str, inputs: Inputs, locustfile: str, locust_options:
             "graph_scope": options.graph_scope,
             "corpus": str(options.corpus) if options.corpus is not None else "(shipped)",
             "criteria": [criterion.text for criterion in inputs.criteria],
+            "fault_plan": str(options.fault_plan) if options.fault_plan is not None else None,
             "criteria_file": str(options.criteria) if options.criteria is not None else None,
             "deadline_ms": options.deadline_ms,
             "seed": options.seed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import cast
 
 import gevent
@@ -12,7 +13,7 @@ from locust.runners import STATE_MISSING, STATE_STOPPING, MasterRunner
 
 from harness.record.run_directory import Json
 from harness.swarm.keeping import Keeper
-from harness.swarm.messages import DELTA, FINISH, HELLO, REFUSED, RUN, SENT
+from harness.swarm.messages import DELTA, FINISH, HELLO, REFUSED, RUN, SENT, USERS
 from harness.swarm.reports import Receiving, Sieve
 from harness.swarm.role import KeepingRole
 from harness.swarm.session import Delta
@@ -65,10 +66,17 @@ class Master(KeepingRole):
             "workers": max(self._master.worker_count, 1),
             "sharers": [*sorted(there)],
             "open_loop": [*self.open_loop_classes()],
+            "began_ns": time.time_ns(),
         }
         setattr(self.environment.parsed_options, RUN, run)
         keeper.roll.expect(there)
-        self.tick_every_second(keeper.collector.write_closed_seconds)
+        self.tick_every_second(lambda: self._tick(keeper))
+
+    def _tick(self, keeper: Keeper) -> None:
+        keeper.collector.write_closed_seconds()
+        plan = keeper.inputs.fault_plan
+        if plan is not None and any(fault.when.users is not None for fault in plan.fault):
+            self._master.send_message(USERS, {"users": self.runner.user_count})
 
     def _wants(self, client_id: str, data: dict[str, object]) -> bool:
         """Whether Locust is to count a report: one that RouteSwarm counts, or one without anything of RouteSwarm's."""

@@ -8,8 +8,11 @@ RUN = "routeswarm_run"
 """Name under which a master adds its run to the options that go out with every spawn message.
 
 run_id; workers, how many; sharers, the indexes of those among whom schedules are shared out; open_loop, the names of
-the user classes whose schedules are.
+the user classes whose schedules are; began_ns, the Unix time of the master from which the seconds of the run count.
 """
+
+USERS = "routeswarm-users"
+"""Master to worker, every second of a run with a fault that waits for them: users, those of the whole run."""
 
 HELLO = "routeswarm-hello"
 """Worker to master, when it joins a run: what it is (``manifest.about_this_process``)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypedDict
 from uuid import UUID, SafeUUID
 from weakref import WeakKeyDictionary
@@ -98,6 +98,7 @@ class Session:
         self.names = Labels()
         self.errors = Labels()
         self.log_records: Mapping[str, int] = {}
+        self.before_take: list[Callable[[], None]] = []  # what notes down the latest before it is handed over
         self.count_users: Callable[[], int] = lambda: 0
         self.pacers: Mapping[str, Pacer] = {}  # by name of an open-loop user class
         self._taken = 0
@@ -159,12 +160,18 @@ class Session:
         else:
             self._series.add(operation._replace(route=OTHER))
 
+    def note(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
+        """Write down rows of another table of the history: injections, calls of backends, edges."""
+        self._history.note(table, rows)
+
     def sample_users(self, users: int) -> None:
         """Note how many users run now; a second counts with the last that was seen in it."""
         self._users[self.epoch.second(now_ns())] = users
 
     def take(self, *, final: bool = False) -> Delta:
         """Return what came since the last call, and forget it."""
+        for gather in self.before_take:
+            gather()
         users, self._users = self._users, {}
         seq = self._taken
         self._taken += 1

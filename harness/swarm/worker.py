@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
 import gevent
 import locust.runners
@@ -15,7 +16,7 @@ from harness.swarm.keeping import shown_path
 from harness.swarm.loading import Loader
 from harness.swarm.lost_master import MasterWatch
 from harness.swarm.manifest import about_this_process, agreed_on
-from harness.swarm.messages import ACK, FINISH, HELLO, REFUSED, RUN, SENT
+from harness.swarm.messages import ACK, FINISH, HELLO, REFUSED, RUN, SENT, USERS
 from harness.swarm.options import read_options
 from harness.swarm.pacing import share_out
 from harness.swarm.role import REPORT_INTERVAL_S, Role, join_through_interrupts, stop_once
@@ -23,6 +24,7 @@ from harness.swarm.salvage import keep_here
 from harness.swarm.session import Delta
 from harness.swarm.shipping import Report, Shipping
 from harness.swarm.terminal import say
+from harness.words.clock import Epoch, now_ns
 from harness.words.errors import ExitCode, RecordError, UsageError
 
 CONFIRMED_WITHIN_S = 10.0
@@ -39,6 +41,7 @@ class Worker(Role):
         self._shipping: Shipping | None = None
         self._prepared: Inputs | None = None
         self._lost_master: str | None = None
+        self._users = 0  # of the whole run, as the master last said
         stop_once(runner, self._loader.end_schedules)
         forked = environment.parsed_options is not None and bool(environment.parsed_options.processes)
         self._watch = MasterWatch(environment, is_child=forked, on_lost=self._on_lost_master)
@@ -55,6 +58,7 @@ class Worker(Role):
         self.environment.events.report_to_master.add_listener(lambda data, **_: self._add_to_report(data))
         self._worker.register_message(FINISH, lambda **_: self._worker.stop(), concurrent=True)
         self._worker.register_message(ACK, self._on_answer)
+        self._worker.register_message(USERS, self._on_users)
 
     @property
     def clock_offset_ns(self) -> int | None:
@@ -73,12 +77,32 @@ class Worker(Role):
         if index < 0:
             raise UsageError("the master gave no worker index: is it older than Locust 2.11?")
         shares = share_out(run["open_loop"], run["sharers"], index)
-        session = self._loader.start(inputs, run["run_id"], index, run["workers"], shares)
+        session = self._loader.start(
+            inputs,
+            run["run_id"],
+            index,
+            run["workers"],
+            shares,
+            self._elapsed_since(run["began_ns"]),
+            lambda: self._users,
+        )
         self._shipping = Shipping(self._worker, session)
         about = about_this_process(index, self._worker.client_id)
         sent = {"run_id": run["run_id"], SENT: self._shipping.now_ns(), "agreed_on": agreed_on(inputs)}
         self._worker.send_message(HELLO, {**about, **sent})
         self._watch.start()
+
+    def _elapsed_since(self, began_ns: int) -> Callable[[], float]:
+        """Return what gives the seconds since a Unix time of the master, on the master's clock."""
+        offset_ns = Epoch.of_this_process().offset_ns
+
+        def elapsed_s() -> float:
+            return (now_ns() + offset_ns + (self.clock_offset_ns or 0) - began_ns) / 1e9
+
+        return elapsed_s
+
+    def _on_users(self, msg: Message, **_: object) -> None:
+        self._users = msg.data["users"]
 
     def _inputs(self) -> Inputs:
         """Return the inputs of a run: those prepared when the process began, once, if they are of the same options."""

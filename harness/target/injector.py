@@ -38,7 +38,7 @@ from harness.load.faults import (
 from harness.target.target import Identity
 from harness.target.tracing import Runner
 from harness.words.clock import now_ns
-from harness.words.operation import WORKER_SHIFT, Injection
+from harness.words.operation import OPERATION_BITS, WORKER_SHIFT, Injection
 
 _T = TypeVar("_T")
 
@@ -51,10 +51,10 @@ class Injector:
 
     """
 
-    def __init__(self, plan: FaultPlan, source: str) -> None:
+    def __init__(self, plan: FaultPlan, source: str, workers: int = 1) -> None:
         self.plan = plan
         self.open: tuple[Fault, ...] = ()
-        self.workers = 1  # which share the indices of operations
+        self._workers = workers  # which share the indices of operations
         self._errors = {
             fault.what: exception_type(fault.what.type, f"{source}: fault {fault.name!r}")
             for fault in plan.fault
@@ -68,9 +68,9 @@ class Injector:
 
     def hit(self, scenario: Scenario, identity: Identity) -> Hit:
         """Return what the plan may do to an operation; to be called in its task."""
-        operation = identity.request_id.int & ((1 << 63) - 1)
+        operation = identity.request_id.int & OPERATION_BITS
         worker, ordinal = operation >> WORKER_SHIFT, operation & ((1 << WORKER_SHIFT) - 1)
-        return Hit(self, operation, ordinal * self.workers + worker, scenario)
+        return Hit(self, operation, ordinal * self._workers + worker, scenario)
 
     def error(self, what: Error) -> Exception:
         """Return a new exception of a fault."""

@@ -12,7 +12,6 @@ from stageflow.pipeline.dag import UnifiedPipelineCancelled, UnifiedStageGraph, 
 from harness.load.corpus import Scenario
 from harness.load.fault_plan import Surroundings
 from harness.target.injector import Injector
-from harness.target.parts import BACKEND, BREAKER, CHAIN, parts
 from harness.target.target import (
     ContextBuilder,
     DecisionReader,
@@ -27,6 +26,7 @@ from harness.target.tracing import Trace, current_trace, trace_stages
 from harness.words.clock import now_ns
 from harness.words.errors import ChainFailedError, TargetError, one_line
 from harness.words.operation import Decision, Outcome
+from harness.words.parts import BACKEND, BREAKER, CHAIN, parts
 
 GRAPH_SCOPES = ("shared", "per-request")
 

@@ -44,7 +44,7 @@ class Faulty(Protocol):
 class Trace:
     """What is seen of one operation while it runs. Times are monotonic nanoseconds."""
 
-    __slots__ = ("end_ns", "entered_ns", "hit", "open", "spans")
+    __slots__ = ("end_ns", "entered_ns", "hit", "open", "spans", "told")
 
     def __init__(self) -> None:
         self.entered_ns: int | None = None
@@ -52,6 +52,7 @@ class Trace:
         self.spans: list[SpanTuple] = []
         self.open: dict[str, tuple[str, int]] = {}  # stage that runs -> its kind, start_ns
         self.hit: Faulty | None = None  # where a fault plan is in force
+        self.told: object = None  # the attempts a fallback chain told, also where the operation has no output
 
     def cut_off(self, end_ns: int) -> None:
         """Record the stages that still run as unfinished: the operation has its outcome without them."""

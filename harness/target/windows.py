@@ -5,20 +5,18 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Protocol, cast
 
 from harness.load.fault_plan import FaultPlan, FaultPlanError
 from harness.load.faults import BreakerOpen, ClockJump, Fault, Reload, Slots
-from harness.target.parts import BACKEND, BREAKER, parts
 from harness.target.tracing import current_trace
+from harness.words.parts import BACKEND, BREAKER, parts
 
 
 class Resizable(Protocol):
     """A backend."""
 
-    def resize(self, by: int) -> int:
-        """Add slots, or remove them where ``by`` is negative; return by how many it did."""
+    slots: int
 
 
 class Forcible(Protocol):
@@ -53,8 +51,7 @@ class Windows:
         match fault.what:
             case Slots(remove=remove):
                 for part in parts(BACKEND, fault.where.backend):
-                    backend = cast(Resizable, part)
-                    undo.append(partial(backend.resize, -backend.resize(-remove)))
+                    undo.append(_shrink(cast(Resizable, part), remove))
             case BreakerOpen():
                 for part in parts(BREAKER, fault.where.breaker):
                     breaker = cast(Forcible, part)
@@ -75,6 +72,17 @@ class Windows:
         for name in reversed(list(self._undo)):
             for undo in reversed(self._undo.pop(name)):
                 undo()
+
+
+def _shrink(backend: Resizable, remove: int) -> Callable[[], object]:
+    """Take slots away from a backend, all but one at most; return what gives them back."""
+    removed = min(remove, backend.slots - 1)
+    backend.slots -= removed
+
+    def give_back() -> None:
+        backend.slots += removed
+
+    return give_back
 
 
 def _jump(by_s: float) -> Callable[[], object]:

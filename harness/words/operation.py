@@ -159,6 +159,19 @@ class Injection(NamedTuple):
     end_ns: int | None  # when the call it hit was over; None if it was not when the operation had its outcome
 
 
+class Call(NamedTuple):
+    """One call of a simulated backend, as its own log tells it: the truth next to what the pipeline says."""
+
+    operation: int | None  # None where the call had no tag of an operation
+    backend: str
+    priority: int
+    arrived_ns: int
+    started_ns: int | None  # when it got its slot, None if it never did
+    ended_ns: int
+    outcome: str  # "served", "refused", "failed" or "cancelled"
+    error: str | None
+
+
 class Edge(NamedTuple):
     """A change of state at one moment: of a fault's window, or of a circuit breaker."""
 
@@ -186,6 +199,9 @@ class Attempt(NamedTuple):
 
 SpanTuple = tuple[str, str, int, int, str]
 """A span while its operation runs: stage, kind, start_ns, end_ns, outcome."""
+
+OPERATION_BITS = (1 << 63) - 1
+"""Bits of the id of a request that hold its operation's id."""
 
 WORKER_SHIFT = 40
 """Bits of an operation id that hold the ordinal within its worker."""

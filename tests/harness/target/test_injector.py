@@ -12,7 +12,7 @@ from harness.load.corpus import Scenario
 from harness.load.fault_plan import FaultPlan, FaultPlanError, parse_fault_plan
 from harness.load.faults import Fault
 from harness.target.injector import Injector
-from harness.target.parts import BACKEND, BREAKER, announce, parts
+from harness.words.parts import BACKEND, BREAKER, announce, parts
 from harness.target.runner import Reply, TargetRunner
 from harness.target.target import Identity, Target
 from harness.target.tracing import Trace
@@ -223,10 +223,6 @@ class Part:
         self.name = name
         self.slots = 3
         self.state = "closed"
-
-    def resize(self, by: int) -> int:
-        before, self.slots = self.slots, max(1, self.slots + by)
-        return self.slots - before
 
     def force_open(self) -> None:
         self.state = "open"
