@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import Any
 
 from gevent.hub import Waiter, get_hub
 
 from harness.load.arrivals import Arrivals, Counts, Share
+from harness.loop import Alarm
 from harness.words.clock import now_ns
 
 
@@ -42,8 +42,7 @@ class Pacer:
         self._arrivals = arrivals
         self._idle: deque[_Idle] = deque()
         self._hub = get_hub()
-        self._timer: Any = None
-        self._timer_due_ns: int | None = None
+        self._alarm = Alarm(self._hand_out)
 
     def begin(self) -> None:
         """Make now time zero of the schedule, if it has not begun."""
@@ -53,7 +52,7 @@ class Pacer:
     def end(self) -> None:
         """Stop the schedule now. Users that wait do so until they are stopped."""
         self._arrivals.end(now_ns())
-        self._disarm()
+        self._alarm.close()
 
     def counts(self) -> Counts:
         """Return what has been counted since the last call (``Arrivals.counts``)."""
@@ -102,21 +101,5 @@ class Pacer:
         self._arm()
 
     def _arm(self) -> None:
-        """Have the hub call when the next arrival is due, where there is a user to take it."""
-        due_ns = self._arrivals.next_due_ns if self._idle else None
-        if due_ns == self._timer_due_ns:
-            return
-        self._disarm()
-        if due_ns is not None:
-            self._timer_due_ns = due_ns
-            self._timer = self._hub.loop.timer(max(0.0, (due_ns - now_ns()) / 1e9), ref=False)
-            self._timer.start(self._on_timer, update=True)  # libev's cached time lags while the target computes
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.close()
-        self._timer = self._timer_due_ns = None
-
-    def _on_timer(self) -> None:
-        self._disarm()  # libev may be early
-        self._hand_out()
+        """Ring when the next arrival is due, where there is a user to take it."""
+        self._alarm.set(self._arrivals.next_due_ns if self._idle else None)
