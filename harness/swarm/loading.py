@@ -11,11 +11,10 @@ from locust.env import Environment
 from locust.runners import STATE_CLEANUP
 
 from harness.load.arrivals import Arrivals, Share
-from harness.loop import HubLoop
+from harness.loop import HubLoop, Pacer
 from harness.record.history import warm_up
 from harness.swarm.inputs import Inputs
 from harness.swarm.logs import TargetLogs
-from harness.swarm.pacing import Pacer
 from harness.swarm.session import Delta, Session, open_session
 from harness.words.clock import Epoch
 

@@ -6,11 +6,11 @@ import gevent
 from locust.env import Environment
 from locust.runners import LocalRunner
 
+from harness.load.arrivals import share_out
 from harness.record.outbox import Outbox
 from harness.swarm.keeping import Keeper
 from harness.swarm.loading import Loader
 from harness.swarm.manifest import about_this_process
-from harness.swarm.pacing import share_out
 from harness.swarm.role import KeepingRole, join_through_interrupts, stop_once
 from harness.swarm.session import size_of
 

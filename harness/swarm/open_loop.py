@@ -12,8 +12,8 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST
 
 from harness.load.corpus import Scenario
 from harness.load.schedules import Schedule
+from harness.loop import Pacer
 from harness.swarm.client import StageflowClient
-from harness.swarm.pacing import Pacer
 from harness.swarm.session import Session
 from harness.swarm.users import RouteUser
 from harness.words.clock import now_ns

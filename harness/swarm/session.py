@@ -11,12 +11,11 @@ from locust.env import Environment
 
 from harness.load.arrivals import Counts
 from harness.load.deck import Deck
-from harness.loop import HubLoop
+from harness.loop import HubLoop, Pacer
 from harness.measure.series import Series, WireRow
 from harness.record.history import HistoryBuffer
 from harness.swarm.gate import Gate
 from harness.swarm.inputs import Inputs
-from harness.swarm.pacing import Pacer
 from harness.target.target import Identity
 from harness.words.clock import Epoch, now_ns
 from harness.words.errors import UsageError

@@ -10,6 +10,7 @@ from locust.env import Environment
 from locust.rpc import Message
 from locust.runners import WorkerRunner
 
+from harness.load.arrivals import share_out
 from harness.swarm.inputs import Inputs
 from harness.swarm.keeping import shown_path
 from harness.swarm.loading import Loader
@@ -17,7 +18,6 @@ from harness.swarm.lost_master import MasterWatch
 from harness.swarm.manifest import about_this_process, agreed_on
 from harness.swarm.messages import ACK, FINISH, HELLO, REFUSED, RUN, SENT
 from harness.swarm.options import read_options
-from harness.swarm.pacing import share_out
 from harness.swarm.role import REPORT_INTERVAL_S, Role, join_through_interrupts, stop_once
 from harness.swarm.salvage import keep_here
 from harness.swarm.session import Delta
