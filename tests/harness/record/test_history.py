@@ -243,7 +243,7 @@ def test_an_operation_of_a_realistic_run_takes_at_most_64_bytes_on_disk(operatio
     assert len(read(tmp_path)) == 10_000
     assert size_of(tmp_path) / 10_000 <= 64
     compact(tmp_path)
-    assert size_of(tmp_path) / 10_000 <= 24
+    assert size_of(tmp_path) / 10_000 <= 30
 
 
 def size_of(folder):
