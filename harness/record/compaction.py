@@ -4,9 +4,9 @@ A file that replaces parts carries their numbers, first and last, in its name: `
 is renamed into place before they are removed, and a reader takes no part whose number lies in such a range
 (``history.parts_of``). So a process that is killed in between leaves a history that has every row once.
 
-Of 1,000,000 operations in parts of 400 (a worker's second), 5,000 files become 4, and reading the operations takes 1.0 s
-instead of 3.9 s; this takes 6 s of CPU, and 1.7 s where parts hold 5,000. An operation takes 24 bytes instead of 48
-(10,000 operations of a realistic run in parts of 300).
+Of 1,000,000 operations in parts of 400 (a worker's second), 5,000 files become 4, and reading the operations takes
+1.0 s instead of 3.9 s; this takes 6 s of CPU, and 1.7 s where parts hold 5,000. An operation takes 24 bytes instead of
+48 (10,000 operations of a realistic run in parts of 300).
 """
 
 from __future__ import annotations
