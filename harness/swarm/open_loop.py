@@ -76,6 +76,11 @@ class ArrivalClient(StageflowClient):
         if intended_ns is not None:
             return super().route(scenario, intended_ns)
         due_ns = self._wait()
+        while self._session.gate.closed:
+            self._pacer.lose(due_ns)  # nobody is free to send it: as what comes due while users are held back
+            self._session.gate.wait(self._ending)
+            self._free_ns = now_ns()
+            due_ns = self._wait()
         try:
             operation = super().route(scenario, due_ns)
         except StopUser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import signal
 import socket
@@ -60,17 +61,17 @@ def operations_done(process: LocustProcess) -> list[int]:
     return [int(line.split(" operations")[0].split("· ")[-1].replace(",", "")) for line in lines]
 
 
+def stands_still(done: list[int]) -> bool:
+    return len(done) >= 2 and done[-1] == done[-2] > 0
+
+
 def test_users_wait_for_a_disk_that_is_slow_and_nothing_is_lost(folder: Folder, spread: list[str]) -> None:
     (folder.path / "slow_disk.py").write_text(SLOW_DISK)
     process = folder.headless(*LOAD, *spread, locustfile="slow_disk.py")
     folder.wait_for_history(parts=1)
     (folder.path / "slow").touch()
 
-    def held() -> bool:
-        done = operations_done(process)
-        return len(done) >= 2 and done[-1] == done[-2] > 0
-
-    wait_until(held, "users that wait", lambda: process.last_words)
+    wait_until(lambda: stands_still(operations_done(process)), "users that wait", lambda: process.last_words)
     (folder.path / "slow").unlink()
     running = len(operations_done(process))
     wait_until(lambda: len(operations_done(process)) > running + 1, "a further line of progress")
@@ -216,6 +217,70 @@ def test_what_went_down_with_a_connection_is_sent_again_and_counts_once(folder: 
     assert worker.wait() == 0
     assert [row["fate"] for row in run.manifest["workers"]] == ["finished"]
     assert [run for run in folder.runs if is_salvaged(run)] == []
+
+
+ON_SCHEDULE = """
+from harness.swarm import ArrivalRateUser, Constant
+from locust import task
+from slow_disk import *
+del CriticalUser, HighUser, LowUser, NormalUser
+
+class OnSchedule(ArrivalRateUser):
+    schedule = Constant(100)
+
+    @task
+    def send(self):
+        self.route()
+"""
+
+
+def test_arrivals_that_come_due_while_users_are_held_back_are_not_delivered(folder: Folder) -> None:
+    (folder.path / "slow_disk.py").write_text(SLOW_DISK)
+    (folder.path / "on_schedule.py").write_text(ON_SCHEDULE)
+    process = folder.headless(*LOAD, locustfile="on_schedule.py")
+    folder.wait_for_history(parts=1)
+    (folder.path / "slow").touch()
+    wait_until(lambda: stands_still(operations_done(process)), "users that wait", lambda: process.last_words)
+    (folder.path / "slow").unlink()
+    running = len(operations_done(process))
+    wait_until(lambda: len(operations_done(process)) > running + 1, "a further line of progress")
+    run = stop_and_read(folder, process)
+    assert run.manifest["workers"][0]["held_back_s"] > 1
+    assert max(row["end_ns"] - row["intended_ns"] for row in run.operations) < 1e9, "held back is not response time"
+    with (run.path / "arrivals.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    lost = sum(int(row["not_delivered"]) for row in rows)
+    assert lost > 50
+    assert sum(int(row["due"]) for row in rows) == lost + len(run.operations)
+
+
+REPEATING = """
+import itertools
+from locust.rpc import zmqrpc
+
+send, answer, answers = zmqrpc.Client.send, zmqrpc.Server.send_to_client, itertools.count(1)
+
+def send_twice(self, msg):
+    send(self, msg)
+    if msg.type == "stats":
+        send(self, msg)
+
+def lose_the_first(self, msg):
+    if msg.type != "routeswarm-ack" or next(answers) > 5:
+        answer(self, msg)
+
+zmqrpc.Client.send, zmqrpc.Server.send_to_client = send_twice, lose_the_first
+from busy import *
+"""
+
+
+def test_reports_that_arrive_twice_and_answers_that_do_not_arrive_change_no_count(folder: Folder) -> None:
+    (folder.path / "repeating.py").write_text(REPEATING)
+    process = folder.headless(*LOAD, "--processes", 2, *ports(), locustfile="repeating.py")
+    folder.wait_for_history(parts=4)
+    run = stop_and_read(folder, process)
+    assert [worker["fate"] for worker in run.manifest["workers"]] == ["finished"] * 2
+    assert [run for run in folder.runs if is_salvaged(run)] == [], "what was received was confirmed in the end"
 
 
 def test_a_worker_with_other_inputs_is_named(folder: Folder) -> None:
