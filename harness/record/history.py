@@ -8,6 +8,7 @@ Unix epoch (``words.clock``) and writes it as one part.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -178,6 +179,17 @@ class PartWriter:
         return int(rows.num_rows)
 
 
+def encoding(schema: pa.Schema) -> dict[str, object]:
+    """Return how a table is written as Parquet: ids and times as differences, texts as dictionaries."""
+    times = [name for name in schema.names if name.endswith("_ns") or name in ("id", "operation")]
+    texts = [field.name for field in schema if pa.types.is_string(field.type)]
+    return {
+        "compression": "zstd",
+        "use_dictionary": texts,
+        "column_encoding": dict.fromkeys(times, "DELTA_BINARY_PACKED"),
+    }
+
+
 def write_table(rows: pa.Table, path: Path) -> None:
     """Write a table as Parquet: whole or not at all.
 
@@ -185,17 +197,9 @@ def write_table(rows: pa.Table, path: Path) -> None:
         RecordError: it could not be written.
 
     """
-    times = [name for name in rows.schema.names if name.endswith("_ns") or name in ("id", "operation")]
-    texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
     partial = path.with_suffix(".partial")
     try:
-        pq.write_table(
-            rows,
-            partial,
-            compression="zstd",
-            use_dictionary=texts,
-            column_encoding=dict.fromkeys(times, "DELTA_BINARY_PACKED"),
-        )
+        pq.write_table(rows, partial, **encoding(rows.schema))
         partial.rename(path)
     except (OSError, pa.ArrowException) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
@@ -208,17 +212,48 @@ def warm_up() -> None:
     to_table([to_batch(SPANS, [(0, "", "", 0, 0, "")])], 0)
 
 
+class Part(NamedTuple):
+    """One file of a table: the parts ``first`` to ``last`` of a worker, most often one."""
+
+    worker: int
+    first: int
+    last: int
+    path: Path
+
+
 class Parts(NamedTuple):
-    """The parts of one table, in order of worker and time."""
+    """The files of one table, in order of worker and time."""
 
     table: str
-    paths: tuple[Path, ...]
+    files: tuple[Part, ...]
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Where they are."""
+        return tuple(part.path for part in self.files)
 
 
 def parts_of(folder: Path, table: str) -> Parts:
-    """Return the parts of a table in ``folder``; parts that a crash left unfinished are not among them."""
-    return Parts(table, tuple(sorted(folder.glob(f"{table}-w*.parquet"))))
+    """Return the files of a table in ``folder`` that hold each row once, in order of worker and time.
 
+    Not among them: parts that a crash left unfinished, and those that another file replaces (``record.compaction``).
+    """
+    name = re.compile(rf"{re.escape(table)}-w(\d+)-(\d+)(?:-(\d+))?\.parquet")
+    found: list[Part] = []
+    for path in folder.glob(f"{table}-w*.parquet"):
+        if match := name.fullmatch(path.name):
+            worker, first, last = match.groups()
+            found.append(Part(int(worker), int(first), int(last or first), path))
+    parts: list[Part] = []
+    for part in sorted(found, key=lambda part: (part.worker, part.first, -part.last)):
+        replaced = parts and parts[-1].worker == part.worker and part.last <= parts[-1].last
+        if not replaced:
+            parts.append(part)
+    return Parts(table, tuple(parts))
+
+
+ROWS_READ = 8192
+"""Operations made into Python objects at a time: about 10 MB."""
 
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 _FLAGS: dict[str | None, Flag | None] = {None: None, **{flag.value: flag for flag in Flag}}
@@ -234,10 +269,14 @@ def read_operations(paths: Iterable[Path]) -> Iterator[Operation]:
     for path in paths:
         try:
             with pq.ParquetFile(path) as file:
-                table = file.read(columns=OPERATIONS.names)
-            columns = {name: table.column(name).to_pylist() for name in OPERATIONS.names}
-            columns["outcome"] = [_OUTCOMES[value] for value in columns["outcome"]]
-            columns["flag"] = [_FLAGS[value] for value in columns["flag"]]
+                for batch in file.iter_batches(ROWS_READ, columns=OPERATIONS.names, use_threads=False):
+                    yield from _operations(batch)
         except (OSError, pa.ArrowException, KeyError) as error:
             raise RunError(f"{path}: no part of a history: {error}") from error
-        yield from map(Operation._make, zip(*columns.values(), strict=True))
+
+
+def _operations(batch: pa.RecordBatch) -> Iterator[Operation]:
+    columns = {name: batch.column(name).to_pylist() for name in OPERATIONS.names}
+    columns["outcome"] = [_OUTCOMES[value] for value in columns["outcome"]]
+    columns["flag"] = [_FLAGS[value] for value in columns["flag"]]
+    return map(Operation._make, zip(*columns.values(), strict=True))

@@ -15,6 +15,7 @@ from locust.env import Environment
 from harness.judge.verdict import Verdict
 from harness.load.corpus import Scenario
 from harness.loop import HubLoop
+from harness.record.compaction import compact
 from harness.record.history import OPERATIONS, to_batch, to_table, write_table
 from harness.record.judging import Facts, judge_run
 from harness.record.run_directory import Json, create_run_directory
@@ -31,6 +32,8 @@ from harness.words.errors import RecordError, one_line
 from harness.words.operation import Outcome
 
 REPORT_TIMEOUT_S = 300
+SILENT_S = 2.0
+"""Seconds after which a step at the end of a run says that it goes on."""
 _LOCUST_OPTIONS = (
     "locustfile", "user_classes", "num_users", "spawn_rate", "run_time", "processes", "stop_timeout", "expect_workers",
     "tags", "exclude_tags",
@@ -137,6 +140,7 @@ class Keeper:
             if self._shape is not None:
                 disconnect(self._shape, self._environment)
         self._manifest["t1"] = stamp()
+        self._put_together()
         self._manifest["workers"] = self.roll.rows()
         self._manifest["hosts"] = self.roll.hosts() or self._manifest["hosts"]
         facts = self._facts()
@@ -150,6 +154,15 @@ class Keeper:
 
     def _on_reset(self, **_: object) -> None:
         self._stats_reset = True
+
+    def _put_together(self) -> None:
+        """Make few files of the history's many; a native thread does it, so that the web UI stays alive meanwhile."""
+        compacting = gevent.get_hub().threadpool.spawn(_compact, self.run.history)
+        if compacting.wait(SILENT_S) is None and not compacting.ready():
+            self._say("putting the parts of the history together ...")
+        error = compacting.get()
+        if error is not None:
+            self._say(f"the history stays in many parts: {error}")
 
     def _facts(self) -> Facts:
         workers = self.collector.workers.values()
@@ -195,6 +208,15 @@ class Keeper:
         if drawn.returncode:
             last = drawn.stdout.decode(errors="replace").strip().splitlines()[-1:]
             self._say(f"the report could not be drawn: {' '.join(last)}")
+
+
+def _compact(history: Path) -> RecordError | None:
+    """Put the parts of a history together; an error is returned, since gevent's pool prints those that are raised."""
+    try:
+        compact(history)
+    except RecordError as error:
+        return error
+    return None
 
 
 def _load_options(environment: Environment) -> dict[str, Json]:

@@ -76,7 +76,11 @@ class ArrivalClient(StageflowClient):
         if intended_ns is not None:
             return super().route(scenario, intended_ns)
         due_ns = self._wait()
-        self._pass_gate(due_ns)
+        while self._session.gate.closed:
+            self._pacer.lose(due_ns)  # nobody is free to send it: as what comes due while users are held back
+            self._session.gate.wait(self._ending)
+            self._free_ns = now_ns()
+            due_ns = self._wait()
         try:
             operation = super().route(scenario, due_ns)
         except StopUser:
@@ -84,16 +88,6 @@ class ArrivalClient(StageflowClient):
             raise
         self._free_ns = operation.end_ns
         return operation
-
-    def _pass_gate(self, due_ns: int) -> None:
-        """Wait at the session's gate, where a user that is killed has sent nothing yet."""
-        gate = self._session.gate
-        if gate.closed:
-            try:
-                gate.wait(self._ending)
-            except BaseException:
-                self._pacer.lose(due_ns)
-                raise
 
     def _wait(self) -> int:
         """Wait for an arrival; in the state in which Locust stops a user at once (``TaskSet.wait`` does the same)."""

@@ -1,4 +1,4 @@
-"""Workers that die, join late or fall silent: the run goes on, and nothing received is missing or there twice."""
+"""Workers that die or join late: the run goes on, and nothing that was received is missing, or there twice."""
 
 from __future__ import annotations
 
@@ -70,6 +70,18 @@ def assert_left_when_last_heard_of(run: KeptRun, pid: int) -> None:
     assert all(datetime.fromisoformat(other["left"]).timestamp() >= left_s for other in run.manifest["workers"])
 
 
+SLOW_TO_START = """
+import gevent
+from locust import events
+
+@events.init.add_listener
+def wait(**_):
+    gevent.sleep(1)  # the master's first message to this worker is handled meanwhile
+
+from busy import *
+"""
+
+
 def test_a_worker_that_joins_late_takes_part_and_is_counted_from_then(folder: Folder) -> None:
     port = free_port()
     master = folder.headless(
@@ -78,7 +90,8 @@ def test_a_worker_that_joins_late_takes_part_and_is_counted_from_then(folder: Fo
     worker = ("--worker", "--master-host", "127.0.0.1", "--master-port", port)
     folder.start(*worker)
     folder.wait_for_history(parts=2)
-    late = folder.start(*worker)
+    (folder.path / "slow_to_start.py").write_text(SLOW_TO_START)
+    late = folder.start(*worker, locustfile="slow_to_start.py")
     wait_until(lambda: seen(folder.run) == {0, 1}, "operations of the second worker", lambda: late.last_words)
     master.interrupt()
     assert master.wait() == 0
