@@ -199,7 +199,10 @@ class Keeper:
 
 def _load_options(environment: Environment) -> dict[str, Json]:
     parsed = vars(environment.parsed_options) if environment.parsed_options is not None else {}
-    return {name: parsed[name] for name in _LOCUST_OPTIONS if parsed.get(name) not in (None, [])}
+    found: dict[str, Json] = {name: parsed[name] for name in _LOCUST_OPTIONS if parsed.get(name) not in (None, [])}
+    if environment.shape_class is not None:
+        found["load_shape"] = type(environment.shape_class).__name__
+    return found
 
 
 def shown_path(path: Path) -> str:
