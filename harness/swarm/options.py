@@ -30,7 +30,7 @@ class Options:
     deadline_ms: int
     seed: int
     results_dir: Path
-    baseline_size: int | None  # scenarios of the sequential pass; None: up to 200, within 10 seconds
+    baseline_size: int | None  # scenarios of the baseline; None: up to 200, within 10 seconds
 
     @property
     def deadline_s(self) -> float:
@@ -111,8 +111,8 @@ def add_options(parser: LocustArgumentParser) -> None:
         type=_baseline_size,
         default=AUTO,
         env_var="ROUTESWARM_BASELINE_SIZE",
-        help="Scenarios of the sequential pass before the load, with whose routes those under load are compared. "
-        "Default auto: up to 200, within 10 seconds. 0: no pass, and consistency is not judged.",
+        help="Scenarios of the baseline: run one after the other before the load, to compare routes under load with "
+        "theirs. Default auto: up to 200, within 10 seconds. 0: no baseline, and consistency is not judged.",
     )
     add(
         "--results-dir",

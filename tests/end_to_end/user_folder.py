@@ -31,7 +31,7 @@ class SlowRouter(Router):
 
 
 class StuckRouter(Router):
-    """Answers at once in the sequential pass, never under load."""
+    """Answers at once in the baseline, never under load."""
 
     async def execute(self, ctx):
         if ctx.snapshot.run_id.user_id.int > 1_000:

@@ -164,7 +164,7 @@ class TestParts:
                 writer.write(table, 0, part)
         assert len(parts_of(tmp_path, "operations").paths) == len(parts_of(tmp_path, "spans").paths) == 3
 
-    def test_unfinished_parts_the_other_table_and_the_sequential_pass_are_not_read(self, operation, written):
+    def test_unfinished_parts_the_other_table_and_the_baseline_are_not_read(self, operation, written):
         folder = written([operation()], spans=[("router", "route", 1, 2, "ok")])
         (part,) = parts_of(folder, "operations").paths
         (folder / "operations-w000-000001.partial").write_bytes(part.read_bytes()[:100])
