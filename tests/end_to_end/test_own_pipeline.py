@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from kept_run import KeptRun
 from locust_process import LOCUSTFILE
-from user_folder import Folder, ports
+from user_folder import BUSY_LOCUSTFILE, Folder, ports
 
 pytestmark = pytest.mark.slow
 
@@ -169,6 +169,27 @@ def test_a_worker_that_is_killed_makes_the_run_inconclusive(folder: Folder) -> N
     assert run.status("workers") == "INVALID"
     assert run.status("conservation") == "UNKNOWN"
     assert len(run.operations) > 0
+
+
+RAISING_LISTENER = """
+from locust import events
+
+
+@events.spawning_complete.add_listener
+def raising(**_):
+    raise RuntimeError("of the locustfile")
+"""
+
+
+def test_what_the_target_logs_by_the_root_logger_is_counted_and_what_locust_does_is_not(folder: Folder) -> None:
+    (folder.path / "raising.py").write_text(BUSY_LOCUSTFILE + RAISING_LISTENER)
+    process = folder.headless(*LOAD, target="fast:complaining", locustfile="raising.py")
+    process.wait()
+    run = folder.run
+    assert run.totals["log_records"] == {"ERROR": run.totals["operations"]}
+    assert run.verdict["verdict"] == "PASS WITH CONCERNS"
+    assert sum("what a pity" in line for line in process.stderr) <= 10
+    assert any("RuntimeError: of the locustfile" in line for line in process.stderr)
 
 
 def test_no_users_is_inconclusive(folder: Folder, spread: list[str]) -> None:

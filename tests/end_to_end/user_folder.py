@@ -11,6 +11,7 @@ from locust_process import LocustProcess, free_port, wait_until
 
 FAST_TARGET = '''
 import asyncio
+import logging
 from pathlib import Path
 
 from stageflow import Pipeline, StageKind, StageOutput
@@ -48,6 +49,14 @@ class GatedRouter(Router):
         return await super().execute(ctx)
 
 
+class ComplainingRouter(Router):
+    """Logs an error for each request, by the root logger."""
+
+    async def execute(self, ctx):
+        logging.error("what a pity")
+        return await super().execute(ctx)
+
+
 class CrawlingRouter(Router):
     async def execute(self, ctx):
         await asyncio.sleep(1)
@@ -66,6 +75,7 @@ pipeline = pipeline_of(Router)
 slow = pipeline_of(SlowRouter)
 stuck = pipeline_of(StuckRouter)
 gated = pipeline_of(GatedRouter)
+complaining = pipeline_of(ComplainingRouter)
 crawling = pipeline_of(CrawlingRouter)
 '''
 
