@@ -103,7 +103,7 @@ class CriticalUser(RouteUser):
     """Priority 8 and 9: one user in ten."""
 
     weight = 1
-    priorities = CRITICAL.priorities
+    priorities = CRITICAL
     tasks = [CriticalTasks]  # noqa: RUF012  # Locust's own form
 
 
@@ -111,7 +111,7 @@ class HighUser(RouteUser):
     """Priority 6 and 7: two users in ten."""
 
     weight = 2
-    priorities = HIGH.priorities
+    priorities = HIGH
     tasks = [HighTasks]  # noqa: RUF012  # Locust's own form
 
 
@@ -119,7 +119,7 @@ class NormalUser(RouteUser):
     """Priority 3 to 5: five users in ten."""
 
     weight = 5
-    priorities = NORMAL.priorities
+    priorities = NORMAL
     tasks = [NormalTasks]  # noqa: RUF012  # Locust's own form
 
 
@@ -127,5 +127,5 @@ class LowUser(RouteUser):
     """Priority 0 to 2: two users in ten."""
 
     weight = 2
-    priorities = LOW.priorities
+    priorities = LOW
     tasks = [LowTasks]  # noqa: RUF012  # Locust's own form
