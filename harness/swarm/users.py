@@ -47,14 +47,15 @@ class RouteUser(User):
         return self.client.route(draw())
 
 
-Task = Callable[[TaskSet], None]
+Task = Callable[[TaskSet | User], None]
+"""Locust gives a task what holds it: the user, or the task set of one."""
 
 
 def sends(kind: str | None) -> Task:
-    """Return a task that sends the next scenario of a kind, or of any kind for None."""
+    """Return a task, of a user or a task set, that sends the next scenario of a kind, or of any kind for None."""
 
-    def task(tasks: TaskSet) -> None:
-        user = tasks.user
+    def task(holder: TaskSet | User) -> None:
+        user = holder.user if isinstance(holder, TaskSet) else holder
         assert isinstance(user, RouteUser)
         user.route(kind)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from kept_run import KeptRun
 from locust_process import LOCUSTFILE
-from user_folder import BUSY_LOCUSTFILE, Folder, ports
+from user_folder import BUSY_LOCUSTFILE, SCENARIOS, Folder, ports
 
 pytestmark = pytest.mark.slow
 
@@ -32,6 +32,30 @@ class Impatient(RouteUser):
     @task
     def ask(self):
         assert self.route("question").priority in range(10)
+"""
+
+OWN_TASKS = """
+from locust import TaskSet, constant, task
+
+from harness.swarm import Operation, RouteUser, Scenario, sends, weighted
+
+
+class Asking(RouteUser):
+    wait_time = constant(0.01)
+    tasks = weighted({sends("question"): 3, sends("code"): 1})
+
+
+class Mixed(RouteUser):
+    wait_time = constant(0.01)
+
+    @task
+    class Session(TaskSet):
+        tasks = weighted({sends(None): 1})
+
+        @task
+        def of_its_own(self):
+            made = self.user.client.route(Scenario("of its own", "not in the corpus", 9, expected_route="long"))
+            assert isinstance(made, Operation)
 """
 
 OWN = """
@@ -103,6 +127,19 @@ def write_own(folder: Folder) -> None:
     (folder.path / "own.py").write_text(OWN)
     (folder.path / "own_target.py").write_text(TARGET)
     (folder.path / "locustfile.py").write_text(TEN_LINES)
+
+
+def test_tasks_of_users_and_task_sets_and_a_scenario_of_ones_own(folder: Folder) -> None:
+    write_own(folder)
+    (folder.path / "tasks.py").write_text(OWN_TASKS)
+    process = folder.headless(*LOAD, locustfile="tasks.py", target="own:build")
+    code = process.wait()
+    assert_passed(folder.run, code)
+    sent = {(row["user_class"], row["scenario"]) for row in folder.run.operations}
+    kinds = {scenario["id"]: scenario["tags"][0] for scenario in SCENARIOS}
+    assert {kinds[scenario] for user_class, scenario in sent if user_class == "Asking"} == {"question", "code"}
+    assert ("Mixed", "of its own") in sent
+    assert len({scenario for user_class, scenario in sent if user_class == "Mixed"}) > 5
 
 
 def assert_passed(run: KeptRun, code: int) -> None:
