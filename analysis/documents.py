@@ -77,6 +77,8 @@ class Totals(msgspec.Struct, frozen=True):
     """The run in numbers: operations by outcome, latency (ms), throughput (operations per second)."""
 
     arrivals: int | None = None
+    arrivals_due: int | None = None
+    not_delivered: int | None = None
     operations: int | None = None
     ok: int | None = None
     failed: int | None = None

@@ -99,6 +99,8 @@ def headline(run: Run, totals: Totals) -> list[Fact]:
 def counts(totals: Totals) -> list[Fact]:
     """Return the operations by outcome, and the rest of the totals that the headline leaves out."""
     found = {
+        "arrivals due": totals.arrivals_due,
+        "not delivered": totals.not_delivered,
         "arrivals": totals.arrivals,
         **{outcome.value: getattr(totals, outcome.value) for outcome in Outcome},
         "ok without a usable route": totals.flagged,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -68,8 +67,3 @@ def shown_percent(part: int, whole: int) -> str | None:
         if (float(text) < 100.0 or part == whole) and (float(text) > 0.0 or part == 0):
             return f"{text.rstrip('0').rstrip('.')} %"
     return f"{value!r} %"
-
-
-def all_hold(entries: Iterable[Entry]) -> bool:
-    """Whether every row is good."""
-    return all(entry.status.holds for entry in entries)

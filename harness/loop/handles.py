@@ -35,6 +35,7 @@ class QuickTimerHandle(events.TimerHandle):
     __slots__ = ()
 
     def __init__(self, when: float, callback: Any, args: Any, loop: Any, context: Context | None) -> None:
+        # What QuickHandle sets is written out again: calling it would make a timer handle a third slower.
         self._context = copy_context() if context is None else context
         self._loop = loop
         self._callback = callback

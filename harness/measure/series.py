@@ -208,11 +208,6 @@ class Merged:
         keys = sorted((key for key in self._cells if second is None or key.second < second), key=_sort_key)
         return [(key, self._cells.pop(key)) for key in keys]
 
-    @property
-    def count(self) -> int:
-        """Operations in the rows held."""
-        return sum(cell.count for cell in self._cells.values())
-
 
 def _sort_key(key: Key) -> tuple[object, ...]:
     return tuple("" if field is None else field for field in key)

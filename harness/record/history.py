@@ -80,6 +80,7 @@ def to_table(batches: Sequence[pa.RecordBatch], offset_ns: int) -> pa.Table:
 
 
 _OFFSET = b"offset_ns"
+_DROPPED = b"dropped"
 _UNFIT = (pa.ArrowException, UnicodeError, OverflowError, TypeError, ValueError)
 
 logger = logging.getLogger("harness")
@@ -105,12 +106,14 @@ class _Table:
         rows, self.rows = self.rows, []
         try:
             batch = to_batch(self._schema, rows)
+            unfit = 0
         except _UNFIT:
-            batch = to_batch(self._schema, [row for row in rows if self._fits(row)])
-        self._stream.write_batch(batch)
+            fit = [row for row in rows if self._fits(row)]
+            batch, unfit = to_batch(self._schema, fit), len(rows) - len(fit)
+        self._stream.write_batch(batch, {_DROPPED: str(unfit)} if unfit else None)
 
     def _fits(self, row: tuple[object, ...]) -> bool:
-        """Whether a row can be kept; one that cannot is missing from the history, and so makes the records disagree."""
+        """Whether a row can be kept; those that cannot are counted in the stream, and make its writing fail."""
         try:
             to_batch(self._schema, [row])
         except _UNFIT as error:
@@ -164,7 +167,8 @@ class PartWriter:
         """Write one part as Parquet and return its number of rows.
 
         Raises:
-            RecordError: it could not be written; its operations are not in the history.
+            RecordError: it could not be written, or lacks rows that its worker could not put into it; these are not
+                in the history.
 
         """
         number = self._sequence.get((table, worker), 0)
@@ -172,10 +176,13 @@ class PartWriter:
         try:
             with pa.ipc.open_stream(part) as stream:
                 offset_ns = int((stream.schema.metadata or {}).get(_OFFSET, 0))
-                rows = to_table(list(stream), offset_ns)
+                batches = list(stream.iter_batches_with_custom_metadata())
+                rows = to_table([batch for batch, _ in batches], offset_ns)
         except pa.ArrowException as error:
             raise RecordError(f"worker {worker}: no part of a history: {error}") from error
         write_table(rows, self._folder / f"{table}-w{worker:03d}-{number:06d}.parquet")
+        if dropped := sum(int(metadata[_DROPPED]) for _, metadata in batches if metadata is not None):
+            raise RecordError(f"worker {worker}: {dropped:,} of the {table} could not be written down, see its log")
         return int(rows.num_rows)
 
 

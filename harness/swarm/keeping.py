@@ -1,4 +1,4 @@
-"""Keeping a run: its folder, its sequential pass, its files while it goes, its verdict and report at the end."""
+"""Keeping a run: its folder, its baseline, its files while it goes, its verdict and report at the end."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Keeper:
     Args:
         environment: Locust's, with a runner.
         inputs: what the run is made of.
-        loop: the process's loop, for the sequential pass.
+        loop: the process's loop, for the baseline.
         say: shows a line to the user.
         on_failure: called when data cannot be written any more.
 
@@ -79,7 +79,7 @@ class Keeper:
         self.doing = ""  # in words, for the web UI
 
     def run_baseline(self) -> None:
-        """Run the sequential pass, on a target built for it alone, and write its operations down."""
+        """Make the baseline: a sequential pass on a target built for it alone, its operations written down."""
         sample, budget_s = self.inputs.baseline_sample()
         if not sample:
             return
@@ -94,14 +94,14 @@ class Keeper:
         failed = sum(operation.outcome is not Outcome.OK for operation in rows)
         self._manifest["baseline"] = {"scenarios": len(rows), "failed": failed, "duration_s": round(took, 3)}
         self._say(
-            f"sequential pass: {len(rows):,} of {len(self.inputs.scenarios):,} scenarios in {took:.1f} s"
+            f"baseline: {len(rows):,} of {len(self.inputs.scenarios):,} scenarios in {took:.1f} s"
             + (f", {failed:,} failed" if failed else "")
         )
 
     def _shown(self, sample: Sequence[Scenario]) -> Iterator[Scenario]:
-        """Yield the scenarios of the sequential pass, saying at which it is."""
+        """Yield the scenarios of the baseline, saying at which it is."""
         for number, scenario in enumerate(sample, start=1):
-            self.doing = f"sequential pass before the load: scenario {number:,} of {len(sample):,}"
+            self.doing = f"baseline before the load: scenario {number:,} of {len(sample):,}"
             yield scenario
 
     def begin(self) -> None:
@@ -221,7 +221,10 @@ def _compact(history: Path) -> RecordError | None:
 
 def _load_options(environment: Environment) -> dict[str, Json]:
     parsed = vars(environment.parsed_options) if environment.parsed_options is not None else {}
-    return {name: parsed[name] for name in _LOCUST_OPTIONS if parsed.get(name) not in (None, [])}
+    found: dict[str, Json] = {name: parsed[name] for name in _LOCUST_OPTIONS if parsed.get(name) not in (None, [])}
+    if environment.shape_class is not None:
+        found["load_shape"] = type(environment.shape_class).__name__
+    return found
 
 
 def shown_path(path: Path) -> str:

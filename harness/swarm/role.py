@@ -124,7 +124,7 @@ class KeepingRole(Role):
         self._finishing: gevent.Greenlet | None = None
 
     def open_run(self) -> None:
-        """Prepare a run: its inputs, its folder and its sequential pass.
+        """Prepare a run: its inputs, its folder and its baseline.
 
         Done before Locust starts to count the run time, which is for the load alone.
 

@@ -1,6 +1,6 @@
 """The web UI: bad input is said in the start form, a line says what the run does, and its report has a page.
 
-The line is laid below Locust's own page: its start form waits in silence for the sequential pass, and its tabs learn
+The line is laid below Locust's own page: its start form waits in silence for the baseline, and its tabs learn
 nothing more once the users have stopped (it asks for statistics only while users run; locust 2.47).
 """
 

@@ -209,7 +209,7 @@ class TestDoubt:
         assert verdict.exit_code is ExitCode.INCONCLUSIVE
         assert verdict.totals["operations"] == 0
 
-    def test_a_run_without_a_sequential_pass_is_inconclusive_though_routes_recurred(self, run):
+    def test_a_run_without_a_baseline_is_inconclusive_though_routes_recurred(self, run):
         verdict = judge_run(run(baseline=False), CRITERIA, facts())
         assert verdict.exit_code is ExitCode.INCONCLUSIVE
         assert statuses(verdict.checks)["consistency"] is Status.UNKNOWN
