@@ -158,8 +158,8 @@ def _load_of(form: Mapping[str, str]) -> dict[str, object]:
         load["num_users"] = int(form["user_count"])
     if "spawn_rate" in form:
         load["spawn_rate"] = float(form["spawn_rate"])
-    if form.get("run_time"):
-        load["run_time"] = parse_timespan(form["run_time"])
+    if "run_time" in form:  # emptied, Locust would keep that of the run before
+        load["run_time"] = parse_timespan(form["run_time"]) if form["run_time"] else None
     return load
 
 
