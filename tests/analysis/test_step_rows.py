@@ -74,5 +74,6 @@ def test_the_report_shows_the_steps_and_draws_them(make_run, ramp, manifest, ver
 
 
 def test_a_run_without_steps_has_no_such_section(make_run, ramp, manifest, verdict) -> None:
-    page = write_report(load_run(make_run(rows=ramp(20), manifest=manifest, verdict=verdict))).read_text(encoding="utf-8")
+    run = load_run(make_run(rows=ramp(20), manifest=manifest, verdict=verdict))
+    page = write_report(run).read_text(encoding="utf-8")
     assert 'id="steps"' not in page
