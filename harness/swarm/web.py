@@ -111,7 +111,7 @@ class _StartForm:
         return None
 
     def _take_shape(self) -> None:
-        """Take the load shape of the form, where it has a choice of them; Locust does so when it is too late to refuse."""
+        """Take the load shape of the form, where there is a choice; Locust does so too late to refuse it."""
         web_ui, known = self._environment.web_ui, self._environment.available_shape_classes
         if web_ui is not None and web_ui.userclass_picker_is_active and known is not None:
             self._environment.shape_class = known.get(request.form.get("shape_class", ""))
