@@ -6,8 +6,8 @@ The same run directory always gives the same bytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from analysis import page, plots, statistics, wording
+from analysis import page, plots, statistics, steps, wording
+from analysis.documents import Step
 from analysis.reproduce import reproduction
 from analysis.run import Run
 
@@ -79,7 +80,8 @@ def write_report(run: Run) -> Path:
 
     Raises ``RunError`` where the series is damaged, ``OSError`` where the directory cannot be written.
     """
-    drawn = [draw(figure, run.series) for figure in FIGURES]
+    totals = page.totals_of(run)
+    drawn = [draw(_of_steps(figure, totals.steps), run.series) for figure in FIGURES]
     html = render(run, drawn)
     folder = run.path / "plots"
     folder.mkdir(exist_ok=True)
@@ -89,6 +91,14 @@ def write_report(run: Run) -> Path:
     path = run.path / "report.html"
     path.write_text(html, encoding="utf-8")
     return path
+
+
+def _of_steps(figure: Figure, measured: Sequence[Step]) -> Figure:
+    """Return the figure with the run's steps as its points, where it shows users and there are steps to show."""
+    frame = steps.latency_by_step(measured)
+    return (
+        replace(figure, statistic=lambda _: frame) if figure.plot is plots.latency_by_users and len(frame) else figure
+    )
 
 
 def draw(figure: Figure, series: pd.DataFrame) -> Drawn:
@@ -133,6 +143,8 @@ def render(run: Run, drawn: list[Drawn]) -> str:
         outside=page.outside(totals),
         routes=page.ranked(totals.routes),
         errors=page.ranked(totals.errors),
+        steps=steps.rows_of(totals.steps),
+        searched=any(step.held is not None for step in totals.steps),
         confusion=page.confusion(totals.label_confusion),
         figures=drawn,
         configuration=page.configuration(run.manifest),

@@ -115,6 +115,7 @@ class Keeper:
         self._environment.events.reset_stats.add_listener(self._on_reset)
         self._stats_reset = bool(self._environment.reset_stats)
         if self._shape is not None:
+            options["load_shape"] = self._shape.description
             connect(self._shape, self._environment, self.collector)
 
     @property

@@ -47,6 +47,7 @@ class RouteShape(LoadTestShape):
         super().__init__()  # type: ignore[no-untyped-call]
         self._log = StepLog()
         self._rate = self.spawn_rate
+        self.description = ""  # of the load that was prepared
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -59,7 +60,7 @@ class RouteShape(LoadTestShape):
         return None
 
     def prepare(self, asked: Asked, criteria: Sequence[Criterion]) -> str:
-        """Make ready for a run, and return what it will be in one line.
+        """Make ready for a run, and return in one line what it will be.
 
         Raises:
             ShapeError: attributes or options make no load.
@@ -70,9 +71,10 @@ class RouteShape(LoadTestShape):
         try:
             if not 0 < self._rate < float("inf"):
                 raise ShapeError(f"spawn_rate: found {self._rate!r}, expected a number of users per second above 0")
-            return self.plan(asked, criteria)
-        except ShapeError as error:
+            self.description = f"{type(self).__name__}: {self.plan(asked, criteria)}"
+        except (ShapeError, TypeError, ValueError) as error:  # an attribute of another type than it should have
             raise ShapeError(f"{type(self).__name__}: {error}") from None
+        return self.description
 
     def plan(self, asked: Asked, criteria: Sequence[Criterion]) -> str:
         """Work out the load; raises ``ShapeError``."""

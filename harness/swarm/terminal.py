@@ -62,6 +62,8 @@ def print_verdict(verdict: Verdict, run_path: str, file: TextIO | None = None) -
     )
     console.print(headline)
     console.print(Padding(_summary(verdict.totals), (0, 0, 1, 9)))
+    if steps := _steps(verdict.totals.get("steps")):
+        console.print(Padding(steps, (0, 0, 1, 0)))
     console.print(_table(verdict))
     console.print(Text.assemble(("\nreport   ", "dim"), f"{run_path}{os.sep}report.html"), soft_wrap=True)
     console.print(Text.assemble(("exit     ", "dim"), str(int(verdict.exit_code))))
@@ -86,6 +88,34 @@ def _summary(totals: dict[str, object]) -> Text:
     if stopped := totals.get("stopped"):
         parts.append(f"of them stopped with the run {stopped:,}")
     return Text(" · ".join(parts))
+
+
+def _steps(steps: object) -> Table | None:
+    """Return the steps of a load shape as a table, None where there are none."""
+    if not isinstance(steps, list) or not steps:
+        return None
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    columns = ("users", "warm-up", "measured", "operations", "throughput", "p50", "p95", "p99", "not ok")
+    table.add_column("steps")
+    for column in columns:
+        table.add_column(column, justify="right")
+    for step in steps:
+        held = {True: "holds", False: "breaks", None: ""}[step["held"]]
+        if "operations" not in step:
+            table.add_row(held, f"{step['users']:,}", "never reached")
+            continue
+        latencies = (step[name] for name in ("p50_ms", "p95_ms", "p99_ms"))
+        table.add_row(
+            held,
+            f"{step['users']:,}",
+            "unknown" if step["warm_up_s"] is None else f"{step['warm_up_s']:.1f} s",
+            f"{step['seconds']:.1f} s",
+            f"{step['operations']:,}",
+            f"{step['throughput_rps']:,.1f}/s",
+            *("-" if found is None else f"{found:,.1f} ms" for found in latencies),
+            f"{step['operations'] - step['ok']:,}",
+        )
+    return table
 
 
 def _table(verdict: Verdict) -> Table:
