@@ -1,11 +1,15 @@
-"""Totals of a run, folded from its history."""
+"""Totals of a run, folded from its history and from its series."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from harness.judge.steady import Steady
+from harness.judge.window import Window
 from harness.measure.histogram import Histogram, within_ms
-from harness.words.operation import LABELS_KEPT, OTHER, Flag, Operation, Outcome
+from harness.measure.series import Clock, SeriesRow
+from harness.words.operation import CLOCKS, LABELS_KEPT, OTHER, Flag, Operation, Outcome
 
 
 @dataclass(slots=True)
@@ -81,6 +85,36 @@ class Totals:
             "errors": dict(sorted(self.errors.items(), key=lambda item: (-item[1], item[0]))[:20]),
             "label_confusion": {label: dict(sorted(row.items())) for label, row in sorted(self.confusion.items())},
         }
+
+
+def of_series(rows: Iterable[SeriesRow], steady: Steady) -> dict[str, object]:
+    """Return the four clocks of what ended ok, and the numbers of the steady state; null where not measured.
+
+    ``clocks`` is of the whole run: name -> ``p50_ms``, ``p95_ms``, ``p99_ms``, ``sum_ms``. Where ``steady_from_s``, a
+    Unix second, is null, no steady state was found or none was looked for.
+    """
+    clocks = {name: Clock() for name in CLOCKS}
+    window = Window()
+    for row in rows:
+        if row.key.outcome == Outcome.OK:
+            for name, clock in clocks.items():
+                clock.merge(row.cell.clock(name))
+        if steady.from_s is not None and steady.covers(row.key.second):
+            window.add(row)
+    return {
+        "clocks": {name: _clock(clock) for name, clock in clocks.items()},
+        "steady_from_s": steady.from_s,
+        "warm_up_s": None if steady.from_s is None else steady.warm_up_s,
+        **{f"steady_{name}": window.latency_ms(name) for name in ("p50_ms", "p95_ms", "p99_ms")},
+        "steady_throughput_rps": None if (rate := window.measure("throughput_rps")) is None else round(rate, 3),
+    }
+
+
+def _clock(clock: Clock) -> dict[str, float | None]:
+    found = clock.histogram.percentiles_us((50.0, 95.0, 99.0))
+    p50, p95, p99 = (None if value is None else round(value / 1000, 6) for value in found)
+    total = clock.sum_ns / 1e6 if clock.histogram.counts else None
+    return {"p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "sum_ms": total}
 
 
 def _count(counts: dict[str, int], text: str) -> str:
