@@ -74,7 +74,10 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """The run in numbers: operations by outcome, latency (ms), throughput (operations per second)."""
+    """The run in numbers: operations by outcome, latency (ms), throughput (operations per second).
+
+    ``steady_...`` are without the first ``warm_up_s`` seconds; None where no steady state was found.
+    """
 
     arrivals: int | None = None
     operations: int | None = None
@@ -91,6 +94,11 @@ class Totals(msgspec.Struct, frozen=True):
     p95_ms: float | None = None
     p99_ms: float | None = None
     max_ms: float | None = None
+    warm_up_s: int | None = None
+    steady_throughput_rps: float | None = None
+    steady_p50_ms: float | None = None
+    steady_p95_ms: float | None = None
+    steady_p99_ms: float | None = None
     users_max: int | None = None
     label_confusion: dict[str, dict[str, int]] | None = None
     routes: dict[str, int] | None = None

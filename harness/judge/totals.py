@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from harness.judge.steady import Steady
-from harness.judge.window import Window
+from harness.judge.window import PERCENTILES, Window
 from harness.measure.histogram import Histogram, within_ms
 from harness.measure.series import Clock, SeriesRow
 from harness.words.operation import CLOCKS, LABELS_KEPT, OTHER, Flag, Operation, Outcome
@@ -93,28 +93,36 @@ def of_series(rows: Iterable[SeriesRow], steady: Steady) -> dict[str, object]:
     ``clocks`` is of the whole run: name -> ``p50_ms``, ``p95_ms``, ``p99_ms``, ``sum_ms``. Where ``steady_from_s``, a
     Unix second, is null, no steady state was found or none was looked for.
     """
-    clocks = {name: Clock() for name in CLOCKS}
-    window = Window()
+    waits = {name: Clock() for name in CLOCKS[1:]}
+    whole, window = Window(), Window()
     for row in rows:
+        whole.add(row)
         if row.key.outcome == Outcome.OK:
-            for name, clock in clocks.items():
+            for name, clock in waits.items():
                 clock.merge(row.cell.clock(name))
         if steady.from_s is not None and steady.covers(row.key.second):
             window.add(row)
+    response = {name: whole.latency_ms(name) for name in _SHOWN}
+    rate = window.measure("throughput_rps")
     return {
-        "clocks": {name: _clock(clock) for name, clock in clocks.items()},
+        "clocks": {
+            CLOCKS[0]: {**response, "sum_ms": whole.sum_ns / 1e6 if whole.ok.counts else None},
+            **{name: _shown(clock) for name, clock in waits.items()},
+        },
         "steady_from_s": steady.from_s,
         "warm_up_s": None if steady.from_s is None else steady.warm_up_s,
-        **{f"steady_{name}": window.latency_ms(name) for name in ("p50_ms", "p95_ms", "p99_ms")},
-        "steady_throughput_rps": None if (rate := window.measure("throughput_rps")) is None else round(rate, 3),
+        **{f"steady_{name}": window.latency_ms(name) for name in _SHOWN},
+        "steady_throughput_rps": None if rate is None else round(rate, 3),
     }
 
 
-def _clock(clock: Clock) -> dict[str, float | None]:
-    found = clock.histogram.percentiles_us((50.0, 95.0, 99.0))
-    p50, p95, p99 = (None if value is None else round(value / 1000, 6) for value in found)
-    total = clock.sum_ns / 1e6 if clock.histogram.counts else None
-    return {"p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "sum_ms": total}
+_SHOWN = ("p50_ms", "p95_ms", "p99_ms")
+
+
+def _shown(clock: Clock) -> dict[str, float | None]:
+    found = clock.histogram.percentiles_us([PERCENTILES[name] for name in _SHOWN])
+    values = {name: None if us is None else round(us / 1000, 6) for name, us in zip(_SHOWN, found, strict=True)}
+    return {**values, "sum_ms": clock.sum_ns / 1e6 if clock.histogram.counts else None}
 
 
 def _count(counts: dict[str, int], text: str) -> str:
