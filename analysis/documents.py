@@ -80,6 +80,8 @@ class Totals(msgspec.Struct, frozen=True):
     """
 
     arrivals: int | None = None
+    arrivals_due: int | None = None
+    not_delivered: int | None = None
     operations: int | None = None
     ok: int | None = None
     failed: int | None = None
@@ -94,6 +96,8 @@ class Totals(msgspec.Struct, frozen=True):
     p95_ms: float | None = None
     p99_ms: float | None = None
     max_ms: float | None = None
+    clocks: dict[str, dict[str, float | None]] | None = None
+    steady_from_s: int | None = None
     warm_up_s: int | None = None
     steady_throughput_rps: float | None = None
     steady_p50_ms: float | None = None

@@ -136,6 +136,8 @@ def counts(totals: Totals) -> list[Fact]:
     """Return the operations by outcome, and the rest of the totals that the headline leaves out."""
     found = {
         "arrivals": totals.arrivals,
+        "arrivals due by schedule": totals.arrivals_due,
+        "not delivered": totals.not_delivered,
         **{outcome.value: getattr(totals, outcome.value) for outcome in Outcome},
         "ok without a usable route": totals.flagged,
         "cancelled because the run was stopped": totals.stopped,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.judge.steady import BATCH, warm_up_length
-from harness.measure.histogram import Histogram
+from harness.measure.histogram import Histogram, within_ms
 from harness.words.operation import Flag, Operation, Outcome
 
 BIN_NS = 100_000_000
@@ -91,7 +91,7 @@ class _Measured:
         operations = sum(left.outcomes.values())
         stands = 2 * left.outcomes.get(Outcome.OK, 0) >= operations
         percentiles = left.ok.percentiles_us((50.0, 95.0, 99.0)) if stands else [None] * 3
-        p50, p95, p99 = (None if us is None else round(min(us * 1000, left.max_ns) / 1e6, 3) for us in percentiles)
+        p50, p95, p99 = (within_ms(us, None, left.max_ns) for us in percentiles)
         return {
             **_edges(self.step),
             "warm_up_s": None if warm_up is None else round(warm_up * BATCH * self._bin_ns / 1e9, 3),
