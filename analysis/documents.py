@@ -100,7 +100,10 @@ class Step(msgspec.Struct, frozen=True):
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """The run in numbers: operations by outcome, latency (ms), throughput (operations per second)."""
+    """The run in numbers: operations by outcome, latency (ms), throughput (operations per second).
+
+    ``steady_...`` are without the first ``warm_up_s`` seconds; None where no steady state was found.
+    """
 
     arrivals: int | None = None
     arrivals_due: int | None = None
@@ -119,6 +122,13 @@ class Totals(msgspec.Struct, frozen=True):
     p95_ms: float | None = None
     p99_ms: float | None = None
     max_ms: float | None = None
+    clocks: dict[str, dict[str, float | None]] | None = None
+    steady_from_s: int | None = None
+    warm_up_s: int | None = None
+    steady_throughput_rps: float | None = None
+    steady_p50_ms: float | None = None
+    steady_p95_ms: float | None = None
+    steady_p99_ms: float | None = None
     users_max: int | None = None
     label_confusion: dict[str, dict[str, int]] | None = None
     routes: dict[str, int] | None = None

@@ -96,12 +96,50 @@ def headline(run: Run, totals: Totals) -> list[Fact]:
     ]
 
 
+def steady_state(totals: Totals) -> str | None:
+    """Return the headline's numbers without the warm-up, None where there was none to leave out."""
+    if not totals.warm_up_s:
+        return None
+    rate = f"{number(totals.steady_throughput_rps)} /s"
+    found = {"p50": totals.steady_p50_ms, "p95": totals.steady_p95_ms, "p99": totals.steady_p99_ms}
+    latencies = ", ".join(f"{name} {milliseconds(value)}" for name, value in found.items())
+    return (
+        f"Steady state, without the warm-up of {totals.warm_up_s:,} s: {rate}, {latencies}. "
+        "Criteria on latency, throughput and availability are judged over it."
+    )
+
+
+def where_the_time_went(frame: pd.DataFrame) -> list[list[str]]:
+    """Return the rows of the table of the four clocks; ``frame`` as from ``statistics.clocks``."""
+    return [
+        [
+            *_CLOCKS[row["clock"]],
+            *(milliseconds(row[column]) for column in ("p50_ms", "p95_ms", "p99_ms", "max_ms")),
+            "—" if pd.isna(row["share_pct"]) else f"{number(float(row['share_pct']))} %",
+        ]
+        for _, row in frame.iterrows()
+    ]
+
+
+_CLOCKS = {
+    "response": ("response time", "intended start to outcome"),
+    "service": ("service time", "first stage entered to outcome: the target's"),
+    "queue": ("queueing in the loop", "handed to the loop to first stage entered"),
+    "lag": (
+        "harness lag",
+        "intended start to handed over, and outcome to the moment the user went on: the harness's own",
+    ),
+}
+
+
 def counts(totals: Totals) -> list[Fact]:
     """Return the operations by outcome, and the rest of the totals that the headline leaves out."""
     found = {
         "arrivals due": totals.arrivals_due,
         "not delivered": totals.not_delivered,
         "arrivals": totals.arrivals,
+        "arrivals due by schedule": totals.arrivals_due,
+        "not delivered": totals.not_delivered,
         **{outcome.value: getattr(totals, outcome.value) for outcome in Outcome},
         "ok without a usable route": totals.flagged,
         "cancelled because the run was stopped": totals.stopped,

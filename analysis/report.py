@@ -30,6 +30,7 @@ class Figure:
     statistic: Callable[[pd.DataFrame], pd.DataFrame]
     plot: Callable[[pd.DataFrame], Axes]
     reading: Callable[[pd.DataFrame], str]
+    section: str = "latency"
 
 
 FIGURES = (
@@ -46,6 +47,14 @@ FIGURES = (
         statistics.latency_by_users,
         plots.latency_by_users,
         wording.reading_by_users,
+    ),
+    Figure(
+        "clocks-over-time",
+        "The four clocks over time",
+        statistics.clocks_over_time,
+        plots.clocks_over_time,
+        wording.reading_clocks_over_time,
+        section="clocks",
     ),
 )
 """The plots of a report, in their order."""
@@ -69,6 +78,7 @@ class Drawn:
 
     name: str
     title: str
+    section: str
     reading: str
     svg: bytes
     png: bytes
@@ -106,7 +116,7 @@ def draw(figure: Figure, series: pd.DataFrame) -> Drawn:
     frame = figure.statistic(series)
     ax = figure.plot(frame)
     svg, png = plots.save(ax, "svg", salt=figure.name), plots.save(ax, "png", salt=figure.name)
-    return Drawn(figure.name, figure.title, figure.reading(frame), svg, png, inline(svg, figure.name))
+    return Drawn(figure.name, figure.title, figure.section, figure.reading(frame), svg, png, inline(svg, figure.name))
 
 
 def inline(svg: bytes, name: str) -> Markup:
@@ -133,12 +143,16 @@ def render(run: Run, drawn: list[Drawn]) -> str:
     )
     environment.filters.update(visible=wording.visible, value=wording.value, count=wording.number)
     verdict, totals = run.verdict, page.totals_of(run)
+    clocks = statistics.clocks(run.series)
     return environment.get_template("report.html.j2").render(
         run=run,
         verdict=verdict,
         word=verdict.verdict if verdict is not None else wording.NOT_JUDGED,
         meaning=wording.meaning(verdict),
         headline=page.headline(run, totals),
+        steady_state=page.steady_state(totals),
+        clocks=page.where_the_time_went(clocks),
+        clocks_reading=wording.reading_clocks(clocks),
         counts=page.counts(totals),
         outside=page.outside(totals),
         routes=page.ranked(totals.routes),

@@ -31,7 +31,8 @@ class Entry:
     """One row of the verdict: a check, a criterion or a condition of validity.
 
     ``required`` rows make the verdict INCONCLUSIVE when UNKNOWN; others make it PASS WITH CONCERNS.
-    ``examples`` are the ids of operations that prove the row, at most ``EXAMPLES`` of them.
+    ``examples`` are the ids of operations that prove the row, at most ``EXAMPLES`` of them. ``concern`` is a doubt
+    about a row that holds: it makes PASS a PASS WITH CONCERNS.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Entry:
     detail: str
     examples: tuple[int, ...] = ()
     required: bool = True
+    concern: str | None = None
 
 
 EXAMPLES = 10

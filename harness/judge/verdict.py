@@ -75,8 +75,9 @@ def _weigh(
     if missing := ", ".join(e.name for e in everything if e.status is Status.UNKNOWN and e.required):
         return Conclusion.INCONCLUSIVE, ExitCode.INCONCLUSIVE, f"not measured: {missing}"
     open_questions = [f"{e.name} is UNKNOWN" for e in everything if e.status is Status.UNKNOWN]
-    if open_questions or concerns:
-        return Conclusion.CONCERNS, ExitCode.PASS, "; ".join((*concerns, *open_questions))
+    doubts = [*concerns, *(e.concern for e in everything if e.concern), *open_questions]
+    if doubts:
+        return Conclusion.CONCERNS, ExitCode.PASS, "; ".join(doubts)
     return Conclusion.PASS, ExitCode.PASS, "every criterion and every check holds"
 
 

@@ -65,6 +65,12 @@ class Cell:
         self.queue = Clock()
         self.lag = Clock()
 
+    def clock(self, name: str) -> Clock:
+        """Return one of the four clocks by its name."""
+        if name == "response":
+            return Clock(self.sum_ns, self.histogram.counts)
+        return {"service": self.service, "queue": self.queue, "lag": self.lag}[name]
+
     def merge(self, other: Cell) -> None:
         """Add the operations of another cell of the same key."""
         self.count += other.count

@@ -11,8 +11,9 @@ from harness.judge.checkers import Accuracy, Checker, Conservation, Consistency,
 from harness.judge.criteria import Criterion, judge_criteria
 from harness.judge.entry import Entry, Status
 from harness.judge.levels import RampToFailure, judge_levels, judge_search
+from harness.judge.steady import WHOLE_RUN, WarmUp
 from harness.judge.steps import Step, Steps
-from harness.judge.totals import Totals
+from harness.judge.totals import Totals, of_series
 from harness.judge.verdict import Verdict, conclude
 from harness.measure.series import SeriesRow, read_series
 from harness.record.history import parts_of, read_operations
@@ -56,19 +57,20 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
         SilentFailure(),
     ]
     totals = Totals(dict(facts.labels))
-    steps = Steps(facts.steps)
-    checks = check(read_operations(parts_of(run.history, "operations").paths), checkers, [totals, steps])
+    steps, warm_up = Steps(facts.steps), WarmUp()
+    checks = check(read_operations(parts_of(run.history, "operations").paths), checkers, [totals, steps, warm_up])
     series = _read(run.series)
+    steady = warm_up.steady() if facts.trim else WHOLE_RUN
     decided_by = {entry.name for entry in checks if entry.status is not Status.UNKNOWN}
     percents = {checker.name: checker.percent for checker in (consistency, accuracy)}
     measured = {name: value for name, value in percents.items() if name in decided_by}
     if facts.ramp is None:
-        decided = judge_criteria(criteria, series, measured)
+        decided = judge_criteria(criteria, series, measured, steady)
     else:
         over_held = judge_levels(criteria, series, measured, facts.ramp, facts.steps)
         decided = [judge_search(facts.ramp), *over_held]
     in_series = sum(row.cell.count for row in series)
-    content = totals.as_json()
+    content = totals.as_json() | of_series(series, steady)
     content["arrivals"] = facts.arrivals
     content["arrivals_due"] = facts.due
     content["not_delivered"] = facts.not_delivered
