@@ -92,6 +92,7 @@ class Totals(msgspec.Struct, frozen=True):
     p99_ms: float | None = None
     max_ms: float | None = None
     users_max: int | None = None
+    noise_floor: dict[str, float] | None = None
     label_confusion: dict[str, dict[str, int]] | None = None
     routes: dict[str, int] | None = None
     errors: dict[str, int] | None = None
