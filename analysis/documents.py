@@ -130,6 +130,7 @@ class Totals(msgspec.Struct, frozen=True):
     steady_p95_ms: float | None = None
     steady_p99_ms: float | None = None
     users_max: int | None = None
+    noise_floor: dict[str, float] | None = None
     label_confusion: dict[str, dict[str, int]] | None = None
     routes: dict[str, int] | None = None
     errors: dict[str, int] | None = None

@@ -136,9 +136,7 @@ def counts(totals: Totals) -> list[Fact]:
     """Return the operations by outcome, and the rest of the totals that the headline leaves out."""
     found = {
         "arrivals due": totals.arrivals_due,
-        "not delivered": totals.not_delivered,
         "arrivals": totals.arrivals,
-        "arrivals due by schedule": totals.arrivals_due,
         "not delivered": totals.not_delivered,
         **{outcome.value: getattr(totals, outcome.value) for outcome in Outcome},
         "ok without a usable route": totals.flagged,
@@ -147,7 +145,11 @@ def counts(totals: Totals) -> list[Fact]:
     }
     facts = [Fact(name, number(count)) for name, count in found.items() if count is not None]
     latencies = {"p99": totals.p99_ms, "slowest": totals.max_ms}
-    return [*facts, *(Fact(name, milliseconds(found)) for name, found in latencies.items() if found is not None)]
+    facts += [Fact(name, milliseconds(found)) for name, found in latencies.items() if found is not None]
+    if totals.noise_floor:
+        floor = (f"{name.removesuffix('_ms')} {milliseconds(found)}" for name, found in totals.noise_floor.items())
+        facts.append(Fact("noise floor of the harness", ", ".join(floor)))
+    return facts
 
 
 def outside(totals: Totals) -> str | None:

@@ -31,6 +31,7 @@ class RunDirectory:
         self.manifest = path / "manifest.json"
         self.series = path / "series.csv"
         self.arrivals = path / "arrivals.csv"  # only where there is a schedule
+        self.vitals = path / "vitals.csv"
         self.verdict = path / "verdict.json"
         self.report = path / "report.html"
         self.baseline = self.history / "baseline-w000-000000.parquet"

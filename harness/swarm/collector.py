@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import gevent
 from gevent.queue import Queue
 
 from harness.load.arrivals import Counts
 from harness.measure.series import Merged, WireRow, read_series, write_header, write_rows
+from harness.measure.vitals import VitalsLog
 from harness.record.arrivals import ArrivalsLog
 from harness.record.history import PartWriter
 from harness.record.receipts import Receipts
@@ -92,6 +94,7 @@ class Collector:
         self._parts = PartWriter(run.history)
         self._queue: Queue[Delta | None] = Queue()
         self._series = run.series.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+        self._vitals = VitalsLog(run.vitals)
         self._written_to = 0
         self._late = False
         self._closed = False
@@ -121,6 +124,7 @@ class Collector:
         worker.update(delta)
         self._late |= any(row[0][0] < self._written_to for row in delta["series"])
         self._merged.merge(delta["series"])
+        self._vitals.add(delta["vitals"])
         self.arrivals.add(delta["schedule"])
         worker.add_schedule(delta["schedule"])
         for watch in self.watchers:
@@ -131,10 +135,8 @@ class Collector:
         """Append to ``series.csv`` and ``arrivals.csv`` the seconds that can get no more operations."""
         closed = int(time.time()) - CLOSED_AFTER_S
         self._write_before(closed)
-        try:
-            self.arrivals.write_before(closed)
-        except OSError as error:
-            self._fail(self._arrivals_error(error))
+        self._write_down(self._run.arrivals, lambda: self.arrivals.write_before(closed))
+        self._write_down(self._run.vitals, lambda: self._vitals.write_before(closed))
 
     def close(self) -> None:
         """Write down everything that was received; what comes later is not counted."""
@@ -148,10 +150,8 @@ class Collector:
                 self._rewrite()
         except OSError as error:
             self._fail(self._series_error(error))
-        try:
-            self.arrivals.close()
-        except OSError as error:
-            self._fail(self._arrivals_error(error))
+        self._write_down(self._run.arrivals, self.arrivals.close)
+        self._write_down(self._run.vitals, self._vitals.close)
 
     def _write_before(self, second: int | None) -> None:
         rows = self._merged.pop_before(second)
@@ -171,8 +171,12 @@ class Collector:
     def _series_error(self, error: OSError) -> RecordError:
         return RecordError(f"{self._run.series}: cannot write series: {error.strerror or error}")
 
-    def _arrivals_error(self, error: OSError) -> RecordError:
-        return RecordError(f"{self._run.arrivals}: cannot write arrivals: {error.strerror or error}")
+    def _write_down(self, path: Path, write: Callable[[], None]) -> None:
+        """Write a file other than the series, whose name says what it holds."""
+        try:
+            write()
+        except OSError as error:
+            self._fail(RecordError(f"{path}: cannot write {path.stem}: {error.strerror or error}"))
 
     def _users(self, second: int) -> int | None:
         """Return the users of all workers in a second; a worker that was too busy to look has those of before."""

@@ -11,7 +11,9 @@ from pathlib import Path
 import gevent
 import gevent.subprocess
 from locust.env import Environment
+from locust.runners import MasterRunner
 
+from harness.judge.noise_floor import NoiseFloor, highest
 from harness.judge.verdict import Verdict
 from harness.load.corpus import Scenario
 from harness.loop import HubLoop
@@ -185,11 +187,18 @@ class Keeper:
             trim=is_trimmed(self._environment),
             steps=() if self._shape is None else self._shape.steps,
             ramp=None if self._shape is None else self._shape.ramp,
-            late_workers=self.roll.late,
+            # A single process that blocks is late as well, but nobody else's numbers wait for it.
+            late_workers=self.roll.late if isinstance(self._environment.runner, MasterRunner) else {},
             held_back_s=self.roll.held_back_s,
             mismatches=self.roll.mismatches,
             clock_offsets_ms=self.roll.clock_offsets_ms,
+            workers=self.roll.introduced or None,
+            noise_floor=self._noise_floor(),
         )
+
+    def _noise_floor(self) -> NoiseFloor | None:
+        floors = map(NoiseFloor.of_json, self.roll.noise_floors)
+        return highest(floor for floor in floors if floor is not None)
 
     def _draw_report(self) -> None:
         """Draw in a process of its own: matplotlib takes seconds, and belongs in no monkey-patched interpreter."""

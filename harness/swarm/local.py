@@ -27,9 +27,9 @@ class Local(KeepingRole):
         """Open the session that the users join, and start to keep what it gathers."""
         keeper = self.opened()
         keeper.begin()
-        keeper.introduce(about_this_process(0, "local"))
         shares = share_out(self.open_loop_classes(), [0], 0)
         session = self._loader.start(keeper.inputs, keeper.run.run_id, worker=0, workers=1, shares=shares)
+        keeper.introduce(about_this_process(0, "local", self._loader.noise_floor))
         waiting: Outbox[None] = Outbox(session.gate.set)
         keeper.collector.on_settled = lambda delta, kept: waiting.acknowledge(delta["seq"], kept=kept)
         self.tick_every_second(lambda: self._hand_over(keeper, waiting))

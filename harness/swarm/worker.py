@@ -75,7 +75,7 @@ class Worker(Role):
         shares = share_out(run["open_loop"], run["sharers"], index)
         session = self._loader.start(inputs, run["run_id"], index, run["workers"], shares)
         self._shipping = Shipping(self._worker, session)
-        about = about_this_process(index, self._worker.client_id)
+        about = about_this_process(index, self._worker.client_id, self._loader.noise_floor)
         sent = {"run_id": run["run_id"], SENT: self._shipping.now_ns(), "agreed_on": agreed_on(inputs)}
         self._worker.send_message(HELLO, {**about, **sent})
         self._watch.start()
@@ -142,7 +142,7 @@ class Worker(Role):
         if not left:
             return
         worker = f"worker {self._worker.worker_index}"
-        about = about_this_process(self._worker.worker_index, self._worker.client_id)
+        about = about_this_process(self._worker.worker_index, self._worker.client_id, self._loader.noise_floor)
         try:
             folder = keep_here(left, shipping.session.inputs.options.results_dir, about, why)
         except RecordError as error:

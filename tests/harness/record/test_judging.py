@@ -88,7 +88,7 @@ def test_a_clean_run_passes_and_every_row_of_its_verdict_holds(run):
     assert statuses(verdict.checks) == dict.fromkeys(
         ("accuracy", "consistency", "conservation", "hang", "silent failure"), Status.VALID
     )
-    assert statuses(verdict.validity) == {"workers": Status.VALID, "recording": Status.VALID}
+    assert statuses(verdict.validity)["workers"] is statuses(verdict.validity)["recording"] is Status.VALID
     assert [entry.name for entry in verdict.criteria] == [criterion.text for criterion in CRITERIA]
 
 
