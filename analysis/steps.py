@@ -53,8 +53,8 @@ def rows_of(steps: Sequence[Step]) -> list[StepRow]:
 
 
 def _row(step: Step, start_ns: int) -> StepRow:
-    if step.from_ns is None:
-        return StepRow(f"{step.users:,}", "never reached", *["—"] * 9)
+    if step.from_ns is None or step.operations is None:
+        return StepRow(f"{step.users:,}", "not reached", *["—"] * 9)
     others = {outcome.value: getattr(step, outcome.value) for outcome in Outcome if outcome is not Outcome.OK}
     return StepRow(
         users=f"{step.users:,}",

@@ -120,7 +120,7 @@ class Steps:
         self._measured = {
             number: _Measured(step, step.from_ns, step.to_ns)
             for number, step in enumerate(steps)
-            if step.from_ns is not None and step.to_ns is not None and step.to_ns > step.from_ns
+            if step.from_ns is not None and step.to_ns is not None and step.to_ns - step.from_ns >= BIN_NS
         }
         self._folds = tuple(self._measured.values())
         self._last = self._folds[0] if self._folds else None
@@ -141,7 +141,7 @@ class Steps:
         last.add(operation)
 
     def as_json(self) -> list[dict[str, object]]:
-        """Return the ``steps`` of ``verdict.json``; one whose users never ran has no numbers."""
+        """Return the ``steps`` of ``verdict.json``; one whose users ran for less than a bin has no numbers."""
         return [
             self._measured[number].as_json() if number in self._measured else _edges(step)
             for number, step in enumerate(self._steps)

@@ -102,7 +102,7 @@ def _steps(steps: object) -> Table | None:
     for step in steps:
         held = {True: "holds", False: "breaks", None: ""}[step["held"]]
         if "operations" not in step:
-            table.add_row(held, f"{step['users']:,}", "never reached")
+            table.add_row(held, f"{step['users']:,}", "not reached")
             continue
         latencies = (step[name] for name in ("p50_ms", "p95_ms", "p99_ms"))
         table.add_row(

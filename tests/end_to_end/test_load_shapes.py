@@ -82,7 +82,7 @@ def assert_steps_agree_with_history(run: KeptRun) -> list[Row]:
 
 
 def test_a_staircase_has_numbers_of_each_step(folder: Folder) -> None:
-    write_load(folder, "StaircaseShape", "levels = 1, 5, 10", "dwell_s = 2")
+    write_load(folder, "StaircaseShape", "levels = 1, 5, 10", "dwell_s = 3")
     process = folder.headless("--processes", 2, *ports(), locustfile="load.py")
     code = process.wait()
     run = folder.run
@@ -91,9 +91,9 @@ def test_a_staircase_has_numbers_of_each_step(folder: Folder) -> None:
     assert (code, run.verdict["verdict"]) == (0, "PASS"), run.verdict["reason"]
     steps = assert_steps_agree_with_history(run)
     assert [step["users"] for step in steps] == [1, 5, 10]
-    assert all(0.5 < step["seconds"] <= 2.5 for step in steps)
+    assert all(0.1 <= step["seconds"] < 4 for step in steps)
     assert steps[0]["throughput_rps"] < steps[1]["throughput_rps"] < steps[2]["throughput_rps"]
-    assert run.manifest["options"]["load_shape"] == "Load: 1, 5, 10 users, 2 s each"
+    assert run.manifest["options"]["load_shape"] == "Load: 1, 5, 10 users, 3 s each"
     assert re.search(r"^steps +users", process.said, re.MULTILINE)
     report = (run.path / "report.html").read_text()
     assert '<section id="steps">' in report

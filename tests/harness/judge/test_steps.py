@@ -76,9 +76,9 @@ def test_where_no_steady_state_is_found_nothing_is_left_out(operation: MakeOpera
 
 
 def test_a_step_that_was_never_reached_has_no_numbers(operation: MakeOperation) -> None:
-    steps = [Step(7, None, START + S), Step(8, START, None), Step(9)]
+    steps = [Step(7, None, START + S), Step(8, START, None), Step(9), Step(10, START, START + BIN_NS - 1)]
     rows = folded(steps, [ending(operation, START + 10, 5)])
-    assert [row["users"] for row in rows] == [7, 8, 9]
+    assert [row["users"] for row in rows] == [7, 8, 9, 10]
     assert all(set(row) == {"users", "from_ns", "to_ns", "held"} for row in rows)
 
 
