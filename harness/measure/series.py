@@ -209,10 +209,13 @@ class Merged:
         """Return the seconds that have rows, ascending."""
         return sorted({key.second for key in self._cells})
 
-    def pop_before(self, second: int | None) -> list[tuple[Key, Cell]]:
-        """Return and forget the rows of all seconds before ``second`` (all of them for None), sorted by key."""
+    def pop_before(self, second: int | None, most: int | None = None) -> list[tuple[Key, Cell]]:
+        """Return and forget the rows of all seconds before ``second`` (all of them for None), sorted by key.
+
+        With ``most`` so many at most: the first ones.
+        """
         keys = sorted((key for key in self._cells if second is None or key.second < second), key=_sort_key)
-        return [(key, self._cells.pop(key)) for key in keys]
+        return [(key, self._cells.pop(key)) for key in keys[:most]]
 
 
 def _sort_key(key: Key) -> tuple[object, ...]:

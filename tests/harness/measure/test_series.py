@@ -232,6 +232,17 @@ def test_pop_before_hands_over_earlier_seconds_only_and_forgets_them(operation):
     assert [key.second for key, _ in merged.pop_before(None)] == [third]
 
 
+@given(MANY, st.integers(1, 5))
+def test_rows_popped_a_few_at_a_time_are_those_popped_at_once(waiting, many, most):
+    rows = folded(waiting(**fields) for fields in many)
+    merged, popped = Merged(), []
+    merged.merge(rows)
+    while some := merged.pop_before(None, most):
+        assert len(some) <= most
+        popped += some
+    assert text_of(popped) == text_of(rows_of([rows]))
+
+
 @given(MANY)
 @example([])
 def test_rows_are_sorted_the_same_way_however_they_came(waiting, many):
