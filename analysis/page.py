@@ -18,7 +18,7 @@ MOST_COLUMNS, MOST_ROWS = 12, 40
 OTHERS = "(others)"
 
 FILES = (
-    "verdict.json", "series.csv", "manifest.json", "locust_stats.csv", "locust_stats_history.csv",
+    "verdict.json", "series.csv", "vitals.csv", "manifest.json", "locust_stats.csv", "locust_stats_history.csv",
     "locust_failures.csv", "locust_exceptions.csv", "faults.csv", "junit.xml", "history", "findings",
 )  # fmt: skip
 

@@ -33,7 +33,7 @@ class Sampler:
         loop: the process's loop.
         epoch: of the run.
         worker: index of this worker.
-        count_users: how many users run now, None while they are being stopped.
+        count_users: how many users run now, None while they are being stopped: no lag is counted then.
 
     """
 
@@ -138,7 +138,8 @@ class Sampler:
         row = self._row()
         before, self._readings = self._readings, self._read()
         cpu_s, steps_s, idle_s = (late - early for late, early in zip(self._readings[:3], before[:3], strict=True))
-        row.wall_ms += (now - self._read_at) * 1000
+        wall_s = now - self._read_at
+        row.wall_ms += wall_s * 1000
         self._read_at = now
         row.cpu_ms += cpu_s * 1000
         row.steps_ms += steps_s * 1000
@@ -147,10 +148,14 @@ class Sampler:
         if self._readings[3] is not None and before[3] is not None:
             waited_s = self._readings[3] - before[3]
             row.waited_ms = (row.waited_ms or 0.0) + waited_s * 1000
-        if (users := self._count_users()) is not None:
-            row.users = users
         self._add_pauses(row)
-        self._add_lags(row, now, waited_s)
+        users = self._count_users()
+        if users is None:  # stopping them takes the hub, and what ends then was begun before
+            self._due = now + PROBE_S
+            return
+        row.users = users
+        busy_s = max(wall_s - idle_s, waited_s)  # waking up late counts as idle, and as waited for
+        self._add_lags(row, now, waited_s, waited_s / busy_s if busy_s > 0 else 0.0)
 
     def _add_pauses(self, row: Vitals) -> None:
         pauses, self._gc_pauses = self._gc_pauses, []
@@ -161,8 +166,12 @@ class Sampler:
             if not in_steps:
                 row.gc_outside_ms += took_s * 1000
 
-    def _add_lags(self, row: Vitals, now: float, waited_s: float) -> None:
-        """Count all probes that were due since the last one."""
+    def _add_lags(self, row: Vitals, now: float, waited_s: float, waited_share: float) -> None:
+        """Count all probes that were due since the last one.
+
+        How much of a lag was waiting for a processor is known only since the probe before: it is the share that it had
+        of all busy time since then, and never more than all of it.
+        """
         first = True
         for _ in range(MOST_MISSED):
             if self._due > now:
@@ -176,6 +185,6 @@ class Sampler:
             row.lag_sum_ms += lag_s * 1000
             row.lag.add(round(lag_s * 1e6))
             row.lag_rest.add(round(rest_s * 1e6))
-            row.lag_own.add(round(max(rest_s - waited_s, 0.0) * 1e6))
+            row.lag_own.add(round(max(rest_s * (1 - waited_share), rest_s - waited_s) * 1e6))
             self._due += PROBE_S
         self._due = now + PROBE_S

@@ -111,8 +111,10 @@ def test_it_says_whose_and_of_how_many_users(sampled):
     assert row.wall_ms >= 6 * PROBE_S * 1000 * 0.9
 
 
-def test_users_that_are_being_stopped_are_not_counted(sampled):
-    assert sampled(lambda: None, users=lambda: None).users is None
+def test_users_that_are_being_stopped_are_not_counted_nor_how_late_probes_are_meanwhile(sampled):
+    row = sampled(lambda: native_sleep(STALL_S), users=lambda: None)
+    assert (row.users, len(row.lag), row.lag_mean_ms) == (None, 0, None)
+    assert row.wall_ms >= STALL_S * 1000
 
 
 def test_nothing_of_it_stays_behind(loop):
