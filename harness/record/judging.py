@@ -130,6 +130,7 @@ def _validity(
         validity.recording(counts, facts.errors),
         lag.close(vitals),
         validity.event_loop_lag(vitals, p95_ms),
+        validity.processor(vitals),
         validity.garbage_collection(vitals, p95_ms),
         cycles.close(_users(vitals), scheduled=scheduled),
     ]

@@ -153,6 +153,23 @@ def test_delivered_load_is_within_half_a_percent(due, missed, status):
     assert validity.delivered_load(due, missed).status is status
 
 
+@pytest.mark.parametrize(
+    ("waited_ms", "status"),
+    [(0.0, Status.VALID), (480.0, Status.VALID), (510.0, Status.INVALID), (None, Status.UNKNOWN)],
+)
+def test_a_machine_that_others_keep_busy_is_not_believed(waited_ms, status):
+    assert validity.processor(vitals(waited_ms=waited_ms)).status is status
+
+
+def test_one_worker_without_a_processor_is_enough_and_named():
+    starved = vitals(waited_ms=700.0)
+    for row in starved:
+        row.worker = 3
+    row = validity.processor([*vitals(waited_ms=0.0), *starved])
+    assert row.status is Status.INVALID
+    assert "worker 3" in row.detail
+
+
 def test_workers_that_ran_different_things_are_not_believed_and_named():
     row = validity.agreement(["worker 1: stageflow-core 1.1.0, others 1.2.0"], 2)
     assert row.status is Status.INVALID
