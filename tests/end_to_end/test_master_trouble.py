@@ -86,6 +86,7 @@ def test_a_run_whose_disk_is_still_slow_at_its_end_is_complete(folder: Folder) -
     (folder.path / "slow_disk.py").write_text(SLOW_DISK)
     process = folder.headless(*LOAD, "--processes", 2, *ports(), locustfile="slow_disk.py")
     folder.wait_for_history(parts=1)
+    folder.wait_for_workers(2)
     (folder.path / "slow").touch()
     process.interrupt()
     process.wait_for("judging the run")
@@ -111,6 +112,7 @@ def test_when_the_master_dies_what_workers_held_is_on_disk_on_their_side(
     (folder.path / "slow_disk.py").write_text(SLOW_DISK)
     process = folder.headless(*LOAD, "--processes", 2, *ports(), locustfile="slow_disk.py")
     folder.wait_for_history(parts=4)
+    folder.wait_for_workers(2)
     orphans += psutil.Process(process.process.pid).children()
     assert len(orphans) == 2
     (folder.path / "slow").touch()
@@ -278,6 +280,7 @@ def test_reports_that_arrive_twice_and_answers_that_do_not_arrive_change_no_coun
     (folder.path / "repeating.py").write_text(REPEATING)
     process = folder.headless(*LOAD, "--processes", 2, *ports(), locustfile="repeating.py")
     folder.wait_for_history(parts=4)
+    folder.wait_for_workers(2)
     run = stop_and_read(folder, process)
     assert [worker["fate"] for worker in run.manifest["workers"]] == ["finished"] * 2
     assert [run for run in folder.runs if is_salvaged(run)] == [], "what was received was confirmed in the end"

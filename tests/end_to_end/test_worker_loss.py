@@ -32,15 +32,10 @@ def workers_of(process: LocustProcess) -> list[int]:
     return [child.pid for child in psutil.Process(process.process.pid).children()]
 
 
-def seen(run: KeptRun) -> set[int]:
-    """Return the workers of whom operations were received."""
-    return {int(part.name.split("-")[1].removeprefix("w")) for part in run.parts("operations")}
-
-
 def test_one_of_four_workers_is_killed(folder: Folder) -> None:
     process = folder.headless(*LOAD, "--processes", 4, *ports())
     process.wait_for("All users spawned|Spawning is complete")
-    wait_until(lambda: seen(folder.run) == {0, 1, 2, 3}, "operations of all workers")
+    folder.wait_for_workers(4)
     victim = workers_of(process)[1]
     os.kill(victim, signal.SIGKILL)
     before = len(folder.run.parts("operations"))
@@ -91,8 +86,8 @@ def test_a_worker_that_joins_late_takes_part_and_is_counted_from_then(folder: Fo
     folder.start(*worker)
     folder.wait_for_history(parts=2)
     (folder.path / "slow_to_start.py").write_text(SLOW_TO_START)
-    late = folder.start(*worker, locustfile="slow_to_start.py")
-    wait_until(lambda: seen(folder.run) == {0, 1}, "operations of the second worker", lambda: late.last_words)
+    folder.start(*worker, locustfile="slow_to_start.py")
+    folder.wait_for_workers(2)
     master.interrupt()
     assert master.wait() == 0
     run = folder.run

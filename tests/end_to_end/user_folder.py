@@ -165,6 +165,14 @@ class Folder:
 
         wait_until(written, f"{parts} parts of history in run {run}", lambda: self.track[0].last_words)
 
+    def wait_for_workers(self, count: int) -> None:
+        """Wait until operations of ``count`` workers were written."""
+
+        def all_there() -> bool:
+            return len({part.name.split("-")[1] for part in self.run.parts("operations")}) >= count
+
+        wait_until(all_there, f"operations of {count} workers", lambda: self.track[-1].last_words)
+
 
 def ports() -> list[str]:
     """Return the arguments that keep a master and its workers to themselves."""
