@@ -191,8 +191,7 @@ def test_a_bare_locust_in_a_fresh_folder(folder: Folder) -> None:
 
 
 def test_a_worker_that_is_killed_makes_the_run_inconclusive(folder: Folder) -> None:
-    process = folder.headless("--processes", 2, *ports(), "-u", 10, "-r", 10, "-t", "3s")
-    process.wait_for("All users spawned")
+    process = folder.headless("--processes", 2, *ports(), "-u", 10, "-r", 10, "-t", "6s")
     folder.wait_for_history(parts=2)
     victim = min(children_of(process.process.pid))
     os.kill(victim, signal.SIGKILL)
