@@ -53,6 +53,9 @@ GC_SHARE = 0.05
 NOT_DELIVERED_SHARE = 0.005
 """Largest share of due operations that were not started: half a percent, as for a constant rate that is kept."""
 
+FEW_NOT_DELIVERED = 2
+"""Operations that may be cut off with the end of a run, however short it is."""
+
 HELD_BACK_SHARE = 0.05
 """Largest share of the time in which users may be held back because the keeping side is slow."""
 
@@ -213,13 +216,14 @@ def processor(vitals: Sequence[Vitals]) -> Entry:
 
 
 def delivered_load(due: int, not_delivered: int) -> Entry:
-    """INVALID if over ``NOT_DELIVERED_SHARE`` of the operations that were due could not be started."""
+    """INVALID if over ``NOT_DELIVERED_SHARE`` of the operations that were due could not be started, and not a few."""
     name, target = "delivered load", f"<= {NOT_DELIVERED_SHARE:.1%} not delivered"
     if not due:
         return _unknown(name, target, "nothing was due")
     share = not_delivered / due
+    broken = share > NOT_DELIVERED_SHARE and not_delivered > FEW_NOT_DELIVERED
     detail = f"{not_delivered:,} of {due:,} operations that were due were not started"
-    return Entry(name, _judged(share > NOT_DELIVERED_SHARE), f"{share:.2%} not delivered", target, detail)
+    return Entry(name, _judged(broken), f"{share:.2%} not delivered", target, detail)
 
 
 def held_back(held_s: Mapping[str, float], vitals: Sequence[Vitals]) -> Entry:

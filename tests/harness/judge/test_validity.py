@@ -147,7 +147,14 @@ class TestGarbageCollection:
 
 @pytest.mark.parametrize(
     ("due", "missed", "status"),
-    [(1000, 0, Status.VALID), (1000, 5, Status.VALID), (1000, 6, Status.INVALID), (0, 0, Status.UNKNOWN)],
+    [
+        (1000, 0, Status.VALID),
+        (1000, 5, Status.VALID),
+        (1000, 6, Status.INVALID),
+        (50, 2, Status.VALID),  # cut off with the run
+        (50, 3, Status.INVALID),
+        (0, 0, Status.UNKNOWN),
+    ],
 )
 def test_delivered_load_is_within_half_a_percent(due, missed, status):
     assert validity.delivered_load(due, missed).status is status
