@@ -47,6 +47,9 @@ On a machine that other processes kept busy (load 8 on two processors) it was 0.
 four times what it is otherwise.
 """
 
+PROCESSOR_WATCHED_MS = 10_000
+"""Time a process must have been watched: in a run of seconds its own start is what the processors are busy with."""
+
 GC_SHARE = 0.05
 """Largest share of the time in pauses of the garbage collector outside target steps."""
 
@@ -205,10 +208,10 @@ def processor(vitals: Sequence[Vitals]) -> Entry:
     for worker in {row.worker for row in vitals}:
         rows = [row for row in vitals if row.worker == worker and row.waited_ms is not None]
         wall_ms = sum(row.wall_ms for row in rows)
-        if wall_ms:
+        if wall_ms >= PROCESSOR_WATCHED_MS:
             shares[worker] = sum(row.waited_ms or 0.0 for row in rows) / wall_ms
     if not shares:
-        return _unknown(name, target, "the system does not say how long a process waited for a processor")
+        return _unknown(name, target, f"no process was watched for {PROCESSOR_WATCHED_MS / 1000:g} s, or by no Linux")
     worst = max(shares, key=lambda worker: shares[worker])
     which = "" if len(shares) == 1 else f"worker {worst}: "
     detail = f"{which}ready to run and waiting for a processor for {shares[worst]:.1%} of the time"
