@@ -73,10 +73,41 @@ class Entry(msgspec.Struct, frozen=True):
         return [_example(example) for example in self.examples or ()]
 
 
+class Step(msgspec.Struct, frozen=True):
+    """What was measured while a load shape kept ``users`` users running, after the step's warm-up.
+
+    ``from_ns`` and ``to_ns`` are Unix nanoseconds, as in the history; None where the users never ran. ``warm_up_s``
+    seconds at the beginning are left out, None where no steady state was found and nothing is. ``held`` is the
+    outcome of a trial of a ramp to failure.
+    """
+
+    users: int = 0
+    from_ns: int | None = None
+    to_ns: int | None = None
+    held: bool | None = None
+    warm_up_s: float | None = None
+    seconds: float | None = None
+    operations: int | None = None
+    ok: int | None = None
+    failed: int | None = None
+    cancelled: int | None = None
+    timeout: int | None = None
+    shed: int | None = None
+    throughput_rps: float | None = None
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+
+
 class Totals(msgspec.Struct, frozen=True):
-    """The run in numbers: operations by outcome, latency (ms), throughput (operations per second)."""
+    """The run in numbers: operations by outcome, latency (ms), throughput (operations per second).
+
+    ``steady_...`` are without the first ``warm_up_s`` seconds; None where no steady state was found.
+    """
 
     arrivals: int | None = None
+    arrivals_due: int | None = None
+    not_delivered: int | None = None
     operations: int | None = None
     ok: int | None = None
     failed: int | None = None
@@ -91,11 +122,20 @@ class Totals(msgspec.Struct, frozen=True):
     p95_ms: float | None = None
     p99_ms: float | None = None
     max_ms: float | None = None
+    clocks: dict[str, dict[str, float | None]] | None = None
+    steady_from_s: int | None = None
+    warm_up_s: int | None = None
+    steady_throughput_rps: float | None = None
+    steady_p50_ms: float | None = None
+    steady_p95_ms: float | None = None
+    steady_p99_ms: float | None = None
     users_max: int | None = None
+    noise_floor: dict[str, float] | None = None
     label_confusion: dict[str, dict[str, int]] | None = None
     routes: dict[str, int] | None = None
     errors: dict[str, int] | None = None
     log_records: dict[str, int] | None = None
+    steps: list[Step] = []
 
 
 class Verdict(msgspec.Struct, frozen=True):

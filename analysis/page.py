@@ -18,7 +18,7 @@ MOST_COLUMNS, MOST_ROWS = 12, 40
 OTHERS = "(others)"
 
 FILES = (
-    "verdict.json", "series.csv", "manifest.json", "locust_stats.csv", "locust_stats_history.csv",
+    "verdict.json", "series.csv", "vitals.csv", "manifest.json", "locust_stats.csv", "locust_stats_history.csv",
     "locust_failures.csv", "locust_exceptions.csv", "faults.csv", "junit.xml", "history", "findings",
 )  # fmt: skip
 
@@ -96,10 +96,48 @@ def headline(run: Run, totals: Totals) -> list[Fact]:
     ]
 
 
+def steady_state(totals: Totals) -> str | None:
+    """Return the headline's numbers without the warm-up, None where there was none to leave out."""
+    if not totals.warm_up_s:
+        return None
+    rate = f"{number(totals.steady_throughput_rps)} /s"
+    found = {"p50": totals.steady_p50_ms, "p95": totals.steady_p95_ms, "p99": totals.steady_p99_ms}
+    latencies = ", ".join(f"{name} {milliseconds(value)}" for name, value in found.items())
+    return (
+        f"Steady state, without the warm-up of {totals.warm_up_s:,} s: {rate}, {latencies}. "
+        "Criteria on latency, throughput and availability are judged over it."
+    )
+
+
+def where_the_time_went(frame: pd.DataFrame) -> list[list[str]]:
+    """Return the rows of the table of the four clocks; ``frame`` as from ``statistics.clocks``."""
+    return [
+        [
+            *_CLOCKS[row["clock"]],
+            *(milliseconds(row[column]) for column in ("p50_ms", "p95_ms", "p99_ms", "max_ms")),
+            "—" if pd.isna(row["share_pct"]) else f"{number(float(row['share_pct']))} %",
+        ]
+        for _, row in frame.iterrows()
+    ]
+
+
+_CLOCKS = {
+    "response": ("response time", "intended start to outcome"),
+    "service": ("service time", "first stage entered to outcome: the target's"),
+    "queue": ("queueing in the loop", "handed to the loop to first stage entered"),
+    "lag": (
+        "harness lag",
+        "intended start to handed over, and outcome to the moment the user went on: the harness's own",
+    ),
+}
+
+
 def counts(totals: Totals) -> list[Fact]:
     """Return the operations by outcome, and the rest of the totals that the headline leaves out."""
     found = {
+        "arrivals due": totals.arrivals_due,
         "arrivals": totals.arrivals,
+        "not delivered": totals.not_delivered,
         **{outcome.value: getattr(totals, outcome.value) for outcome in Outcome},
         "ok without a usable route": totals.flagged,
         "cancelled because the run was stopped": totals.stopped,
@@ -107,7 +145,11 @@ def counts(totals: Totals) -> list[Fact]:
     }
     facts = [Fact(name, number(count)) for name, count in found.items() if count is not None]
     latencies = {"p99": totals.p99_ms, "slowest": totals.max_ms}
-    return [*facts, *(Fact(name, milliseconds(found)) for name, found in latencies.items() if found is not None)]
+    facts += [Fact(name, milliseconds(found)) for name, found in latencies.items() if found is not None]
+    if totals.noise_floor:
+        floor = (f"{name.removesuffix('_ms')} {milliseconds(found)}" for name, found in totals.noise_floor.items())
+        facts.append(Fact("noise floor of the harness", ", ".join(floor)))
+    return facts
 
 
 def outside(totals: Totals) -> str | None:

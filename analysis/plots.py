@@ -38,7 +38,7 @@ LABEL_GAP = 0.055
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """How one percentile is drawn."""
+    """How one column is drawn."""
 
     column: str
     label: str
@@ -51,6 +51,13 @@ LINES = (
     Line("p95_ms", "p95", VERMILLION, 2.2),
     Line("p50_ms", "p50", BLUE, 1.6),
 )
+CLOCK_LINES = (
+    Line("response_ms", "response", INK, 3.0),
+    Line("service_ms", "service", BLUE, 1.6),
+    Line("queue_ms", "queue", VERMILLION, 1.6),
+    Line("lag_ms", "lag", PURPLE, 1.6),
+)
+"""From the longest to the shortest, as a rule; the response time lies under the service time it mostly consists of."""
 
 
 def latency_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -60,12 +67,26 @@ def latency_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Says 'no data' for an empty frame.
     """
     ax = _styled(ax, "Latency over time", "time since the first operation (s)", "latency of ok operations (ms)")
-    if not _has_latency(frame):
+    return _over_time(ax, frame, LINES)
+
+
+def clocks_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw the p95 of the four clocks per second; ``frame`` as from ``statistics.clocks_over_time``.
+
+    Shaded as in ``latency_over_time``. Says 'no data' for an empty frame.
+    """
+    ax = _styled(ax, "The four clocks over time", "time since the first operation (s)", "p95 of ok operations (ms)")
+    return _over_time(ax, frame, CLOCK_LINES)
+
+
+def _over_time(ax: Axes, frame: pd.DataFrame, lines: Sequence[Line]) -> Axes:
+    """Draw columns of a frame with a row per second."""
+    if not _has_latency(frame, lines):
         return _no_data(ax, "no operation ended ok")
     elapsed = frame["elapsed_s"].to_numpy(dtype=np.float64)
-    _scale(ax, frame, elapsed)
+    _scale(ax, frame, elapsed, lines)
     _shade_edges(ax, frame)
-    _draw_lines(ax, frame, elapsed)
+    _draw_lines(ax, frame, elapsed, lines)
     return ax
 
 
@@ -75,11 +96,11 @@ def latency_by_users(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Says 'no data' for an empty frame.
     """
     ax = _styled(ax, "Latency against users", "concurrent users", "latency of ok operations (ms)")
-    if not _has_latency(frame):
+    if not _has_latency(frame, LINES):
         return _no_data(ax, "no number of users had 20 operations that ended ok")
     users = frame["users"].to_numpy(dtype=np.float64)
-    _scale(ax, frame, users)
-    _draw_lines(ax, frame, users)
+    _scale(ax, frame, users, LINES)
+    _draw_lines(ax, frame, users, LINES)
     return ax
 
 
@@ -124,13 +145,13 @@ def _no_data(ax: Axes, reason: str) -> Axes:
     return ax
 
 
-def _has_latency(frame: pd.DataFrame) -> bool:
-    return bool(frame["p50_ms"].notna().any())
+def _has_latency(frame: pd.DataFrame, lines: Sequence[Line]) -> bool:
+    return any(bool(frame[line.column].notna().any()) for line in lines)
 
 
-def _scale(ax: Axes, frame: pd.DataFrame, x: NDArray[np.float64]) -> None:
+def _scale(ax: Axes, frame: pd.DataFrame, x: NDArray[np.float64], lines: Sequence[Line]) -> None:
     """Set both axes' limits: latency from 0, or logarithmic where a linear axis would hide the median."""
-    values = frame[[line.column for line in LINES]].to_numpy(dtype=np.float64)
+    values = frame[[line.column for line in lines]].to_numpy(dtype=np.float64)
     lowest, highest = max(float(np.nanmin(values)), 0.001), max(float(np.nanmax(values)), 0.001)
     if highest / lowest > LOG_FROM:
         ax.set_yscale("log")
@@ -178,10 +199,10 @@ def _name_shade(ax: Axes, x: float, name: str, *, inside_left: bool) -> None:
     ax.text(x, 0.985, text, ha=side, va="top", fontsize=9, color=MUTED, transform=ax.get_xaxis_transform())
 
 
-def _draw_lines(ax: Axes, frame: pd.DataFrame, x: NDArray[np.float64]) -> None:
-    """Draw each percentile and write its name at its last point."""
+def _draw_lines(ax: Axes, frame: pd.DataFrame, x: NDArray[np.float64], lines: Sequence[Line]) -> None:
+    """Draw each column and write its name at its last point."""
     ends: list[tuple[Line, float, float]] = []
-    for line in LINES:
+    for line in lines:
         y = frame[line.column].to_numpy(dtype=np.float64)
         drawn = np.isfinite(y)
         marker = "o" if len(x) <= MARKERS_UP_TO or _has_islands(drawn) else ""

@@ -6,8 +6,8 @@ The same run directory always gives the same bytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +15,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.axes import Axes
 
-from analysis import page, plots, statistics, wording
+from analysis import page, plots, statistics, steps, wording
+from analysis.documents import Step
 from analysis.reproduce import reproduction
 from analysis.run import Run
 
@@ -29,6 +30,7 @@ class Figure:
     statistic: Callable[[pd.DataFrame], pd.DataFrame]
     plot: Callable[[pd.DataFrame], Axes]
     reading: Callable[[pd.DataFrame], str]
+    section: str = "latency"
 
 
 FIGURES = (
@@ -45,6 +47,14 @@ FIGURES = (
         statistics.latency_by_users,
         plots.latency_by_users,
         wording.reading_by_users,
+    ),
+    Figure(
+        "clocks-over-time",
+        "The four clocks over time",
+        statistics.clocks_over_time,
+        plots.clocks_over_time,
+        wording.reading_clocks_over_time,
+        section="clocks",
     ),
 )
 """The plots of a report, in their order."""
@@ -68,6 +78,7 @@ class Drawn:
 
     name: str
     title: str
+    section: str
     reading: str
     svg: bytes
     png: bytes
@@ -79,7 +90,8 @@ def write_report(run: Run) -> Path:
 
     Raises ``RunError`` where the series is damaged, ``OSError`` where the directory cannot be written.
     """
-    drawn = [draw(figure, run.series) for figure in FIGURES]
+    totals = page.totals_of(run)
+    drawn = [draw(_of_steps(figure, totals.steps), run.series) for figure in FIGURES]
     html = render(run, drawn)
     folder = run.path / "plots"
     folder.mkdir(exist_ok=True)
@@ -91,12 +103,20 @@ def write_report(run: Run) -> Path:
     return path
 
 
+def _of_steps(figure: Figure, measured: Sequence[Step]) -> Figure:
+    """Return the figure with the run's steps as its points, where it shows users and there are steps to show."""
+    frame = steps.latency_by_step(measured)
+    return (
+        replace(figure, statistic=lambda _: frame) if figure.plot is plots.latency_by_users and len(frame) else figure
+    )
+
+
 def draw(figure: Figure, series: pd.DataFrame) -> Drawn:
     """Return a figure drawn from a series."""
     frame = figure.statistic(series)
     ax = figure.plot(frame)
     svg, png = plots.save(ax, "svg", salt=figure.name), plots.save(ax, "png", salt=figure.name)
-    return Drawn(figure.name, figure.title, figure.reading(frame), svg, png, inline(svg, figure.name))
+    return Drawn(figure.name, figure.title, figure.section, figure.reading(frame), svg, png, inline(svg, figure.name))
 
 
 def inline(svg: bytes, name: str) -> Markup:
@@ -123,16 +143,22 @@ def render(run: Run, drawn: list[Drawn]) -> str:
     )
     environment.filters.update(visible=wording.visible, value=wording.value, count=wording.number)
     verdict, totals = run.verdict, page.totals_of(run)
+    clocks = statistics.clocks(run.series)
     return environment.get_template("report.html.j2").render(
         run=run,
         verdict=verdict,
         word=verdict.verdict if verdict is not None else wording.NOT_JUDGED,
         meaning=wording.meaning(verdict),
         headline=page.headline(run, totals),
+        steady_state=page.steady_state(totals),
+        clocks=page.where_the_time_went(clocks),
+        clocks_reading=wording.reading_clocks(clocks),
         counts=page.counts(totals),
         outside=page.outside(totals),
         routes=page.ranked(totals.routes),
         errors=page.ranked(totals.errors),
+        steps=steps.rows_of(totals.steps),
+        searched=any(step.held is not None for step in totals.steps),
         confusion=page.confusion(totals.label_confusion),
         figures=drawn,
         configuration=page.configuration(run.manifest),

@@ -62,8 +62,9 @@ def _words(value: object) -> list[str]:
 
 
 def _run_time(manifest: Manifest, totals: Totals) -> list[str]:
-    """Return how long a run went that was stopped by hand."""
-    if manifest.options.get("run_time") is not None or totals.duration_s is None:
+    """Return how long a run went that was stopped by hand; a load shape ends by itself."""
+    ends = any(manifest.options.get(name) is not None for name in ("run_time", "load_shape"))
+    if ends or totals.duration_s is None:
         return []
     return ["--run-time", f"{math.ceil(totals.duration_s)}s"]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.documents import Manifest, Verdict, read_document
+from harness.measure import vitals
 from harness.measure.series import COLUMNS
 from harness.words.errors import RunError
 
@@ -62,6 +63,16 @@ class Run:
         Raises ``RunError`` where the file is no series.
         """
         return self._series[0]
+
+    @cached_property
+    def vitals(self) -> pd.DataFrame:
+        """One row per second and loading process, in the order of ``vitals.csv``; empty where there is none.
+
+        Columns as in ``docs/definitions.md``: ``second``, ``worker`` and ``gc_count`` as int64; ``users`` and
+        milliseconds as float64, NaN where not measured; the ``..._hdr`` as text.
+        Raises ``RunError`` where the file holds something else.
+        """
+        return read_vitals(self.path / "vitals.csv")
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -140,6 +151,22 @@ def read_series(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
             else "series.csv has no rows: no operation was recorded."
         )
     return frame, tuple(faults)
+
+
+def read_vitals(path: Path) -> pd.DataFrame:
+    """Return the vitals frame (see ``Run.vitals``); raises ``RunError`` where the file holds something else."""
+    data = _whole_rows(path.read_bytes()) if path.is_file() else b""
+    kinds = {name: _TEXT_TYPE if name.endswith("_hdr") else "float64" for name in vitals.COLUMNS}
+    kinds |= dict.fromkeys(("second", "worker", "gc_count"), "int64")
+    if not data:
+        return pd.DataFrame(columns=list(vitals.COLUMNS), dtype=_TEXT_TYPE).astype(kinds)
+    try:
+        frame = pd.read_csv(io.BytesIO(data), dtype=kinds, lineterminator="\n")
+    except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
+        raise RunError(f"{path}: {' '.join(str(error).split())}") from error
+    if tuple(frame.columns) != vitals.COLUMNS:
+        raise RunError(f"{path}: columns {list(frame.columns)}, expected {list(vitals.COLUMNS)}")
+    return frame
 
 
 def _whole_rows(data: bytes) -> bytes:

@@ -1,8 +1,8 @@
 """Statistics: series frame in, frame out. Percentiles always come from merged histograms.
 
 Latency is that of the operations that ended ``ok``, from the intended start, as in the criteria
-(``harness.judge.criteria``). The others end when they fail, not when they are done.
-The warm-up is part of every number here: nothing is left out.
+(``harness.judge.criteria``). The others end when they fail, not when they are done. The four clocks are those of
+``harness.words.operation.CLOCKS``. The warm-up is part of every number here: nothing is left out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from analysis.histograms import decode
 from harness.measure.series import PERCENTS
-from harness.words.operation import Outcome
+from harness.words.operation import CLOCKS, Outcome
 
 MIN_COUNT = 20
 """Operations a point needs: with fewer, the 95th percentile is the maximum under another name."""
@@ -77,6 +77,61 @@ def latency_over_time(series: pd.DataFrame, percents: Sequence[float] = PERCENTS
     frame["count"] = frame["count"].fillna(0).astype("int64")
     frame["winding_down"] = frame.index.to_numpy() >= wind_down(series)
     return frame.reset_index()
+
+
+def clocks(series: pd.DataFrame, percents: Sequence[float] = (50, 95, 99)) -> pd.DataFrame:
+    """Return one row per clock, in their order: ``clock, count``, percentiles, ``max_ms, sum_ms, share_pct``.
+
+    Of the operations that ended ok. ``share_pct`` is of the summed response time. ``max_ms`` is exact for the response
+    time, and up to 0.1 % too high for the others. NaN where a clock was not measured; an empty series gives no row.
+    """
+    rows = ended_ok(series)
+    if rows.empty:
+        names = [percentile_column(percent) for percent in percents]
+        return pd.DataFrame(columns=["clock", "count", *names, "max_ms", "sum_ms", "share_pct"])
+    everything: NDArray[np.int64] = np.zeros(len(rows), dtype=np.int64)
+    found = [_of_clock(rows, clock, everything, 1, (*percents, 100)).iloc[0] for clock in CLOCKS]
+    frame = pd.DataFrame(found).rename(columns={percentile_column(100): "max_ms"}).reset_index(drop=True)
+    frame = frame.astype({"count": "int64"})
+    frame.insert(0, "clock", CLOCKS)
+    frame["sum_ms"] = [rows[_column(clock, "sum_ms")].sum(min_count=1) for clock in CLOCKS]
+    response_ms = float(frame["sum_ms"].iloc[0])
+    frame["share_pct"] = 100 * frame["sum_ms"] / response_ms if response_ms > 0 else np.nan
+    return frame
+
+
+def clocks_over_time(series: pd.DataFrame, percent: float = 95) -> pd.DataFrame:
+    """Return one row per second without gaps: ``second, elapsed_s, users``, a column per clock, ``winding_down``.
+
+    ``response_ms``, ``service_ms``, ``queue_ms`` and ``lag_ms`` are that percentile of the operations that ended ok;
+    NaN where none was measured.
+    """
+    rows = ended_ok(series)
+    frame = _every_second(series)
+    groups = (rows["second"].to_numpy() - frame.index.min()).astype(np.int64) if len(rows) else np.empty(0, np.int64)
+    for clock in CLOCKS:
+        found = _of_clock(rows, clock, groups, len(frame), (percent,))
+        frame[f"{clock}_ms"] = found[percentile_column(percent)].to_numpy()
+    frame["winding_down"] = frame.index.to_numpy() >= wind_down(series)
+    return frame.reset_index()
+
+
+def _of_clock(
+    rows: pd.DataFrame, clock: str, groups: NDArray[np.int64], size: int, percents: Sequence[float]
+) -> pd.DataFrame:
+    """Return ``count`` and percentiles of a clock, one row per group of rows."""
+    columns = [percentile_column(percent) for percent in percents]
+    if clock == CLOCKS[0]:  # of which alone the lowest and highest value are known
+        return _summary(rows, groups, size, percents)[["count", *columns]]
+    merged = decode(rows[_column(clock, "hdr")]).merge(groups, size)
+    found = pd.DataFrame(merged.percentiles(percents) / 1000, columns=columns)
+    found.insert(0, "count", merged.totals())
+    return found
+
+
+def _column(clock: str, kind: str) -> str:
+    """Return the column of a clock; those of the response time have no prefix."""
+    return kind if clock == CLOCKS[0] else f"{clock}_{kind}"
 
 
 def throughput(series: pd.DataFrame) -> pd.DataFrame:

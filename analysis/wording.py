@@ -106,6 +106,33 @@ def reading_by_users(frame: pd.DataFrame) -> str:
     return f"p95 is {_p95_at(first)} and {_p95_at(last)}{times}."
 
 
+def reading_clocks(frame: pd.DataFrame) -> str:
+    """Say whose time the response time was, from ``statistics.clocks``."""
+    p95 = {clock: milliseconds(value) for clock, value in zip(frame["clock"], frame["p95_ms"], strict=True)}
+    share = dict(zip(frame["clock"], frame["share_pct"], strict=True))
+    if not p95:
+        return "No data: no operation ended ok."
+    of_target = f" Of all response time {number(share['service'])} % was service." if share["service"] > 0 else ""
+    return (
+        f"The response time has a p95 of {p95['response']}; the harness's own lag one of {p95['lag']}, "
+        f"queueing in the loop one of {p95['queue']}.{of_target}"
+    )
+
+
+def reading_clocks_over_time(frame: pd.DataFrame) -> str:
+    """Say what the second with the highest p95 consisted of; the wind-down is left out."""
+    known = frame[~frame["winding_down"].astype(bool) & frame["response_ms"].notna()]
+    if known.empty:
+        return "No data: no operation ended ok while all users were there."
+    worst = known.iloc[int(known["response_ms"].to_numpy().argmax())]
+    service, queue, lag = (milliseconds(worst[f"{clock}_ms"]) for clock in ("service", "queue", "lag"))
+    return (
+        f"In second {int(worst['elapsed_s']):,}, when the p95 of the response time was highest "
+        f"({milliseconds(worst['response_ms'])}), that of the service time was {service}, of queueing in the loop "
+        f"{queue}, of the harness's own lag {lag}."
+    )
+
+
 def _p95_at(row: pd.Series) -> str:
     """Return 'X ms at N users (S seconds)': a point made from one second is weaker than one made from fifty."""
     return f"{milliseconds(row['p95_ms'])} at {_users(row)} ({_counted(int(row['seconds']), 'second')})"

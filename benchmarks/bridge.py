@@ -79,7 +79,7 @@ def drive_with_locust(users: int, seconds: float, processes: int = 0) -> dict[st
             *(("--processes", str(processes)) if processes else ()),
         ]
         done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
-        if done.returncode not in (0, 12):  # without a sequential pass consistency is not judged
+        if done.returncode not in (0, 12):  # without a baseline consistency is not judged
             raise SystemExit(f"locust ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
         history = Path(folder) / "latest" / "history"
         operations = list(read_operations(parts_of(history, "operations").paths))

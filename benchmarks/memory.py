@@ -25,7 +25,7 @@ def measure(operations: int) -> list[tuple[int, int]]:
         ]
         environment = {**os.environ, "PROBE_FILE": str(notes), "PROBE_OPERATIONS": str(operations)}
         done = subprocess.run(command, cwd=HERE, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode not in (0, 12):  # without a sequential pass consistency is not judged
+        if done.returncode not in (0, 12):  # without a baseline consistency is not judged
             raise SystemExit(f"locust ended with {done.returncode}:\n{done.stderr}")
         lines = notes.read_text(encoding="utf-8").splitlines()
     return [(int(count), int(rss)) for count, rss in (line.split(",") for line in lines)]

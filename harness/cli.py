@@ -81,7 +81,7 @@ def _golden(asked: argparse.Namespace) -> int:
     loop = HubLoop()
     loop.start()
     progress = Console(stderr=True)
-    tracked = track(scenarios, "sequential pass", console=progress, transient=True, disable=not progress.is_terminal)
+    tracked = track(scenarios, "golden decisions", console=progress, transient=True, disable=not progress.is_terminal)
     diff = compare(scenarios, run_sequential(loop, runner, tracked, asked.deadline_ms / 1000))
     _show(diff)
     if asked.write is None:

@@ -83,7 +83,7 @@ class Accuracy:
 
 
 class Consistency:
-    """Equal inputs get equal routes: under load as in the sequential pass, and at any time as at any other.
+    """Equal inputs get equal routes: under load as in the baseline, and at any time as at any other.
 
     Compared are operations that ended ok, by scenario. Source: ROUTE-004 H4, determinism.
     """
@@ -92,23 +92,23 @@ class Consistency:
     required = True
 
     def __init__(self, baseline: Iterable[Operation]) -> None:
-        self._sequential = {op.scenario: op.route for op in baseline if op.outcome is Outcome.OK}
+        self._baseline = {op.scenario: op.route for op in baseline if op.outcome is Outcome.OK}
         self._first: dict[str, Operation] = {}
-        self._with_sequential = 0
+        self._with_baseline = 0
         self._repeated = 0
         self._cases = 0
         self._different = 0
         self._examples: list[tuple[Operation, str | None, str]] = []
 
     def add(self, operation: Operation) -> None:
-        """Compare one decision with the sequential one, or else with the first one under load."""
+        """Compare one decision with the baseline, or else with the first one under load."""
         if operation.outcome is not Outcome.OK:
             return
         scenario = operation.scenario
         first = self._first.setdefault(scenario, operation)
-        if scenario in self._sequential:
-            self._with_sequential += 1
-            before, when = self._sequential[scenario], "in the sequential pass"
+        if scenario in self._baseline:
+            self._with_baseline += 1
+            before, when = self._baseline[scenario], "in the baseline"
         elif first is not operation:
             self._repeated += 1
             before, when = first.route, f"in operation {display_id(first.id)}"
@@ -126,7 +126,7 @@ class Consistency:
         return percent(self._cases - self._different, self._cases)
 
     def close(self) -> Entry:
-        """INVALID if any decision differs, UNKNOWN where no sequential decision met one under load."""
+        """INVALID if any decision differs, UNKNOWN where no decision of the baseline met one under load."""
         same = self._cases - self._different
         if self._different:
             detail = f"{self._different:,} of {self._cases:,} differ, e.g. " + "; ".join(
@@ -134,15 +134,13 @@ class Consistency:
             )
         else:
             detail = (
-                f"differing routes: {zero_of(self._cases)}; {self._with_sequential:,} compared with a sequential pass "
-                f"over {len(self._sequential):,} scenarios, {self._repeated:,} with an earlier operation"
+                f"differing routes: {zero_of(self._cases)}; {self._with_baseline:,} compared with a baseline "
+                f"of {len(self._baseline):,} scenarios, {self._repeated:,} with an earlier operation"
             )
         status = Status.INVALID if self._different else Status.VALID
-        if not self._with_sequential and not self._different:
+        if not self._with_baseline and not self._different:
             status = Status.UNKNOWN
-            detail = "no operation could be compared with a sequential pass" + (
-                "" if self._sequential else " (there was none)"
-            )
+            detail = "no operation could be compared with a baseline" + ("" if self._baseline else " (there was none)")
         return Entry(
             self.name,
             status,

@@ -10,23 +10,25 @@ Grammar (blank lines and everything behind ``#`` are skipped)::
     consistency_pct == 100
     availability_pct >= 99.9 %
 
-Latency metrics are over operations that ended ok, measured from the intended start. A metric that was not measured
-is UNKNOWN: a threshold never passes on absent data.
+Latency metrics are over operations that ended ok, measured from the intended start. Latency, throughput and
+availability are judged over the steady state of the run (``judge.steady``), where there is one; what they are with the
+warm-up stands beside. A metric that was not measured is UNKNOWN: a threshold never passes on absent data.
 """
 
 from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.judge.entry import Entry, Status, percent
-from harness.measure.histogram import Histogram, within_ms
+from harness.judge.entry import Entry, Status
+from harness.judge.steady import WHOLE_RUN, Steady
+from harness.judge.window import PERCENTILES, Window
 from harness.measure.series import SeriesRow
 from harness.words.errors import CriteriaError
-from harness.words.operation import STOPPED_ROUTE, Outcome
+from harness.words.operation import Outcome
 
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
@@ -39,9 +41,8 @@ _LINE = re.compile(
     r"(?P<metric>\w+)\s*(?P<compare><=|>=|==|<|>)\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|%|/s)?"
     r"(?:\s+at\s+users\s*(?P<users_compare><=|>=|==|<|>)\s*(?P<users>\d+))?"
 )
-_PERCENTILES = {"p50_ms": 50.0, "p90_ms": 90.0, "p95_ms": 95.0, "p99_ms": 99.0, "p999_ms": 99.9}
 _UNITS = {
-    **dict.fromkeys((*_PERCENTILES, "mean_ms", "min_ms", "max_ms"), "ms"),
+    **dict.fromkeys((*PERCENTILES, "mean_ms", "min_ms", "max_ms"), "ms"),
     "availability_pct": "%",
     "failed_pct": "%",
     "consistency_pct": "%",
@@ -49,6 +50,7 @@ _UNITS = {
     "throughput_rps": "/s",
     "operations": "",
 }
+_OF_THE_WHOLE_RUN = ("operations",)
 _OF_CHECKS = {"consistency_pct": "consistency", "accuracy_pct": "accuracy"}
 
 DEFAULT_CRITERIA = """\
@@ -138,107 +140,102 @@ def read_criteria(path: Path) -> tuple[Criterion, ...]:
     return parse_criteria(text, str(path))
 
 
-class Window:
-    """A fold of series rows: what was measured over the seconds a criterion covers."""
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """What was measured of the seconds with certain users: with the warm-up and, where there is one, without."""
 
-    def __init__(self) -> None:
-        self.ok = Histogram()
-        self.sum_ns = 0
-        self.min_ns: int | None = None
-        self.max_ns = 0
-        self.outcomes: dict[str, int] = {}
-        self.stopped = 0  # cancelled by the harness
-        self.seconds: dict[int, int] = {}  # second -> operations
+    whole: Window
+    steady: Window
+    remark: Steady
+    users_max: int | None
 
-    def add(self, row: SeriesRow) -> None:
-        """Take one row."""
-        cell = row.cell
-        self.seconds[row.key.second] = self.seconds.get(row.key.second, 0) + cell.count
-        self.outcomes[row.key.outcome] = self.outcomes.get(row.key.outcome, 0) + cell.count
-        if row.key.route == STOPPED_ROUTE:
-            self.stopped += cell.count
-        if row.key.outcome == Outcome.OK:
-            self.ok.merge(cell.histogram.counts)
-            self.sum_ns += cell.sum_ns
-            self.max_ns = max(self.max_ns, cell.max_ns)
-            if cell.min_ns is not None:
-                self.min_ns = cell.min_ns if self.min_ns is None else min(self.min_ns, cell.min_ns)
+    def over(self, metric: str) -> Window:
+        """Return the window a metric is judged over: the steady state, or all where nothing lies in it."""
+        return self.steady if self.trims(metric) else self.whole
 
-    def measure(self, metric: str) -> float | None:
-        """Return the value of a metric over the window, None where it was not measured."""
-        ok = self.outcomes.get(Outcome.OK, 0)
-        if metric in _PERCENTILES:
-            value = self.ok.percentile_us(_PERCENTILES[metric]) if self.mostly_ok else None
-            return within_ms(value, self.min_ns, self.max_ns)
-        if metric == "operations":
-            return float(sum(self.outcomes.values())) if self.seconds else None
-        if metric == "throughput_rps":
-            return self._throughput()
-        if metric in ("availability_pct", "failed_pct"):
-            judged = sum(self.outcomes.values()) - self.stopped
-            return percent(ok if metric == "availability_pct" else judged - ok, judged)
-        if not ok or not self.mostly_ok:
-            return None
-        return {"mean_ms": self.sum_ns / ok, "min_ms": float(self.min_ns or 0), "max_ms": float(self.max_ns)}[
-            metric
-        ] / 1e6
-
-    @property
-    def mostly_ok(self) -> bool:
-        """Whether the latency of what ended ok can stand for the operations: not where most did not end ok."""
-        return 2 * self.outcomes.get(Outcome.OK, 0) >= sum(self.outcomes.values()) - self.stopped
-
-    def _throughput(self) -> float | None:
-        """Return operations per second over whole seconds: the first and the last one are cut by the window."""
-        if not self.seconds:
-            return None
-        first, last = min(self.seconds), max(self.seconds)
-        inside = sum(count for second, count in self.seconds.items() if first < second < last)
-        return inside / (last - first - 1) if last - first > 1 else None
+    def trims(self, metric: str) -> bool:
+        """Whether a warm-up is left out of a metric."""
+        return bool(self.remark.warm_up_s and self.steady.seconds) and metric not in _OF_THE_WHOLE_RUN
 
 
 def judge_criteria(
-    criteria: Iterable[Criterion], series: Iterable[SeriesRow], of_checks: Mapping[str, float | None]
+    criteria: Iterable[Criterion],
+    series: Iterable[SeriesRow],
+    of_checks: Mapping[str, float | None],
+    steady: Steady = WHOLE_RUN,
 ) -> list[Entry]:
     """Decide each criterion over the series; ``of_checks`` gives the percentages that checkers measured."""
-    wanted = [(criterion, Window()) for criterion in criteria]
-    users_max: int | None = None
+    rows = list(series)
+    measured: dict[tuple[str | None, int | None], _Measured] = {}
+    users_max = max((row.users for row in rows if row.users is not None), default=None)
+    entries = []
+    for criterion in criteria:
+        of_users = criterion.users_compare, criterion.users
+        if of_users not in measured:
+            measured[of_users] = _measure(criterion, rows, steady, users_max)
+        entries.append(_decide(criterion, measured[of_users], of_checks))
+    return entries
+
+
+def _measure(criterion: Criterion, series: Sequence[SeriesRow], steady: Steady, users_max: int | None) -> _Measured:
+    measured = _Measured(Window(), Window(), steady, users_max)
     for row in series:
-        if row.users is not None:
-            users_max = max(users_max or 0, row.users)
-        for criterion, window in wanted:
-            if criterion.covers(row.users):
-                window.add(row)
-    return [_decide(criterion, window, users_max, of_checks) for criterion, window in wanted]
+        if criterion.covers(row.users):
+            measured.whole.add(row)
+            if steady.warm_up_s and steady.covers(row.key.second):
+                measured.steady.add(row)
+    return measured
 
 
-def _decide(
-    criterion: Criterion, window: Window, users_max: int | None, of_checks: Mapping[str, float | None]
-) -> Entry:
+def _decide(criterion: Criterion, measured: _Measured, of_checks: Mapping[str, float | None]) -> Entry:
     metric = criterion.metric
     of_check = _OF_CHECKS.get(metric)
+    window = measured.over(metric)
     value = of_checks.get(of_check) if of_check else window.measure(metric)
     target = f"{criterion.compare} {criterion.number:.12g} {_UNITS[metric]}".strip()
     if value is None:
-        return Entry(criterion.text, Status.UNKNOWN, None, target, _why_unknown(criterion, window, users_max))
+        return Entry(criterion.text, Status.UNKNOWN, None, target, _why_unknown(criterion, window, measured.users_max))
     status = Status.PASS if criterion.holds(value) else Status.FAIL
     if of_check:
-        detail = f"measured by the checker {of_check!r}"
-    else:
-        operations = sum(window.outcomes.values())
-        ok = window.outcomes.get(Outcome.OK, 0)
-        which = (
-            f"{ok:,} that ended ok of {operations:,}"
-            if metric.endswith("_ms") and ok < operations
-            else f"{operations:,}"
-        )
-        detail = f"over {which} operations in {len(window.seconds):,} seconds"
-    return Entry(criterion.text, status, f"{_shown(value)} {_UNITS[metric]}".strip(), target, detail)
+        return Entry(criterion.text, status, _shown(value, metric), target, f"measured by the checker {of_check!r}")
+    detail = _covered(metric, window) + _with_warm_up(metric, measured)
+    concern = _only_without_warm_up(criterion, measured) if status is Status.PASS else None
+    return Entry(criterion.text, status, _shown(value, metric), target, detail, concern=concern)
 
 
-def _shown(value: float) -> str:
-    """Return a value with enough digits that it never looks like a threshold it misses."""
-    return f"{value:.9g}" if value < 1000 else f"{value:,.3f}"
+def _covered(metric: str, window: Window) -> str:
+    operations, ok = sum(window.outcomes.values()), window.outcomes.get(Outcome.OK, 0)
+    partly = metric.endswith("_ms") and ok < operations
+    which = f"{ok:,} that ended ok of {operations:,}" if partly else f"{operations:,}"
+    return f"over {which} operations in {len(window.seconds):,} seconds"
+
+
+def _with_warm_up(metric: str, measured: _Measured) -> str:
+    """Return what a detail adds on the warm-up: the number with it, or why it is not left out."""
+    if metric in _OF_THE_WHOLE_RUN:
+        return ""
+    if measured.trims(metric):
+        value = measured.whole.measure(metric)
+        shown = "not measured" if value is None else _shown(value, metric)
+        return f"; the whole run with its warm-up of {measured.remark.warm_up_s:,} s: {shown}"
+    if measured.remark.warm_up_s:
+        return "; the warm-up included: none of these seconds is in the steady state"
+    return f"; the warm-up included: {measured.remark.why_whole}" if measured.remark.why_whole else ""
+
+
+def _only_without_warm_up(criterion: Criterion, measured: _Measured) -> str | None:
+    """Return the concern that a criterion which holds would break with the warm-up."""
+    value = measured.whole.measure(criterion.metric) if measured.trims(criterion.metric) else None
+    if value is None or criterion.holds(value):
+        return None
+    shown = _shown(value, criterion.metric)
+    return f"{criterion.text} holds only without the warm-up of {measured.remark.warm_up_s:,} s ({shown} with it)"
+
+
+def _shown(value: float, metric: str) -> str:
+    """Return a value and its unit, with enough digits that it never looks like a threshold it misses."""
+    number = f"{value:.9g}" if value < 1000 else f"{value:,.3f}"
+    return f"{number} {_UNITS[metric]}".strip()
 
 
 def _why_unknown(criterion: Criterion, window: Window, users_max: int | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -32,7 +31,8 @@ class Entry:
     """One row of the verdict: a check, a criterion or a condition of validity.
 
     ``required`` rows make the verdict INCONCLUSIVE when UNKNOWN; others make it PASS WITH CONCERNS.
-    ``examples`` are the ids of operations that prove the row, at most ``EXAMPLES`` of them.
+    ``examples`` are the ids of operations that prove the row, at most ``EXAMPLES`` of them. ``concern`` is a doubt
+    about a row that holds: it makes PASS a PASS WITH CONCERNS.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Entry:
     detail: str
     examples: tuple[int, ...] = ()
     required: bool = True
+    concern: str | None = None
 
 
 EXAMPLES = 10
@@ -68,8 +69,3 @@ def shown_percent(part: int, whole: int) -> str | None:
         if (float(text) < 100.0 or part == whole) and (float(text) > 0.0 or part == 0):
             return f"{text.rstrip('0').rstrip('.')} %"
     return f"{value!r} %"
-
-
-def all_hold(entries: Iterable[Entry]) -> bool:
-    """Whether every row is good."""
-    return all(entry.status.holds for entry in entries)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.judge.steady import BATCH, warm_up_length
-from harness.measure.histogram import Histogram
+from harness.measure.histogram import Histogram, within_ms
 from harness.words.operation import Flag, Operation, Outcome
 
 BIN_NS = 100_000_000
@@ -35,18 +35,22 @@ class _Block:
 
     outcomes: dict[Outcome, int] = field(default_factory=dict)
     ok: Histogram = field(default_factory=Histogram)
+    min_ns: int | None = None
     max_ns: int = 0
 
     def add(self, outcome: Outcome, response_ns: int) -> None:
         self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
         if outcome is Outcome.OK:
             self.ok.add((response_ns + 500) // 1000)
+            self.min_ns = response_ns if self.min_ns is None else min(self.min_ns, response_ns)
             self.max_ns = max(self.max_ns, response_ns)
 
     def merge(self, other: _Block) -> None:
         for outcome, count in other.outcomes.items():
             self.outcomes[outcome] = self.outcomes.get(outcome, 0) + count
         self.ok.merge(other.ok.counts)
+        if other.min_ns is not None:
+            self.min_ns = other.min_ns if self.min_ns is None else min(self.min_ns, other.min_ns)
         self.max_ns = max(self.max_ns, other.max_ns)
 
 
@@ -91,7 +95,7 @@ class _Measured:
         operations = sum(left.outcomes.values())
         stands = 2 * left.outcomes.get(Outcome.OK, 0) >= operations
         percentiles = left.ok.percentiles_us((50.0, 95.0, 99.0)) if stands else [None] * 3
-        p50, p95, p99 = (None if us is None else round(min(us * 1000, left.max_ns) / 1e6, 3) for us in percentiles)
+        p50, p95, p99 = (within_ms(found, left.min_ns, left.max_ns) for found in percentiles)
         return {
             **_edges(self.step),
             "warm_up_s": None if warm_up is None else round(warm_up * BATCH * self._bin_ns / 1e9, 3),
@@ -116,7 +120,7 @@ class Steps:
         self._measured = {
             number: _Measured(step, step.from_ns, step.to_ns)
             for number, step in enumerate(steps)
-            if step.from_ns is not None and step.to_ns is not None and step.to_ns > step.from_ns
+            if step.from_ns is not None and step.to_ns is not None and step.to_ns - step.from_ns >= BIN_NS
         }
         self._folds = tuple(self._measured.values())
         self._last = self._folds[0] if self._folds else None
@@ -137,7 +141,7 @@ class Steps:
         last.add(operation)
 
     def as_json(self) -> list[dict[str, object]]:
-        """Return the ``steps`` of ``verdict.json``; one whose users never ran has no numbers."""
+        """Return the ``steps`` of ``verdict.json``; one whose users ran for less than a bin has no numbers."""
         return [
             self._measured[number].as_json() if number in self._measured else _edges(step)
             for number, step in enumerate(self._steps)

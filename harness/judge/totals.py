@@ -1,11 +1,15 @@
-"""Totals of a run, folded from its history."""
+"""Totals of a run, folded from its history and from its series."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from harness.judge.steady import Steady
+from harness.judge.window import PERCENTILES, Window
 from harness.measure.histogram import Histogram, within_ms
-from harness.words.operation import LABELS_KEPT, OTHER, Flag, Operation, Outcome
+from harness.measure.series import Clock, SeriesRow
+from harness.words.operation import CLOCKS, LABELS_KEPT, OTHER, Flag, Operation, Outcome
 
 
 @dataclass(slots=True)
@@ -81,6 +85,44 @@ class Totals:
             "errors": dict(sorted(self.errors.items(), key=lambda item: (-item[1], item[0]))[:20]),
             "label_confusion": {label: dict(sorted(row.items())) for label, row in sorted(self.confusion.items())},
         }
+
+
+def of_series(rows: Iterable[SeriesRow], steady: Steady) -> dict[str, object]:
+    """Return the four clocks of what ended ok, and the numbers of the steady state; null where not measured.
+
+    ``clocks`` is of the whole run: name -> ``p50_ms``, ``p95_ms``, ``p99_ms``, ``sum_ms``. Where ``steady_from_s``, a
+    Unix second, is null, no steady state was found or none was looked for.
+    """
+    waits = {name: Clock() for name in CLOCKS[1:]}
+    whole, window = Window(), Window()
+    for row in rows:
+        whole.add(row)
+        if row.key.outcome == Outcome.OK:
+            for name, clock in waits.items():
+                clock.merge(row.cell.clock(name))
+        if steady.from_s is not None and steady.covers(row.key.second):
+            window.add(row)
+    response = {name: whole.latency_ms(name) for name in _SHOWN}
+    rate = window.measure("throughput_rps")
+    return {
+        "clocks": {
+            CLOCKS[0]: {**response, "sum_ms": whole.sum_ns / 1e6 if whole.ok.counts else None},
+            **{name: _shown(clock) for name, clock in waits.items()},
+        },
+        "steady_from_s": steady.from_s,
+        "warm_up_s": None if steady.from_s is None else steady.warm_up_s,
+        **{f"steady_{name}": window.latency_ms(name) for name in _SHOWN},
+        "steady_throughput_rps": None if rate is None else round(rate, 3),
+    }
+
+
+_SHOWN = ("p50_ms", "p95_ms", "p99_ms")
+
+
+def _shown(clock: Clock) -> dict[str, float | None]:
+    found = clock.histogram.percentiles_us([PERCENTILES[name] for name in _SHOWN])
+    values = {name: None if us is None else round(us / 1000, 6) for name, us in zip(_SHOWN, found, strict=True)}
+    return {**values, "sum_ms": clock.sum_ns / 1e6 if clock.histogram.counts else None}
 
 
 def _count(counts: dict[str, int], text: str) -> str:

@@ -74,9 +74,11 @@ def _weigh(
     everything = (*criteria, *checks, *validity)
     if missing := ", ".join(e.name for e in everything if e.status is Status.UNKNOWN and e.required):
         return Conclusion.INCONCLUSIVE, ExitCode.INCONCLUSIVE, f"not measured: {missing}"
-    open_questions = [f"{e.name} is UNKNOWN" for e in everything if e.status is Status.UNKNOWN]
-    if open_questions or concerns:
-        return Conclusion.CONCERNS, ExitCode.PASS, "; ".join((*concerns, *open_questions))
+    # Not of validity: what could not be looked at there says nothing against the target, and nothing for it.
+    open_questions = [f"{e.name} is UNKNOWN" for e in (*criteria, *checks) if e.status is Status.UNKNOWN]
+    doubts = [*concerns, *(e.concern for e in everything if e.concern), *open_questions]
+    if doubts:
+        return Conclusion.CONCERNS, ExitCode.PASS, "; ".join(doubts)
     return Conclusion.PASS, ExitCode.PASS, "every criterion and every check holds"
 
 

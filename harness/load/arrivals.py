@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.load.schedules import NEVER, Schedule
@@ -29,6 +30,14 @@ class Share:
     def count(self, arrivals: int) -> int:
         """Return how many of the first ``arrivals`` of the schedule are in the share."""
         return max(0, -(-(arrivals - self.number) // self.of))
+
+
+def share_out(user_classes: Sequence[str], workers: Sequence[int], worker: int) -> dict[str, Share]:
+    """Return a worker's share of the schedule of each class; none for one that joined after they were shared out."""
+    if worker not in workers:
+        return {}
+    share = Share(workers.index(worker), len(workers))
+    return dict.fromkeys(user_classes, share)
 
 
 Counts = dict[int, list[int]]

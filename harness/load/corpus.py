@@ -99,15 +99,6 @@ def read_corpus(path: str | os.PathLike[str]) -> Corpus:
     return Corpus(path=os.fspath(path), digest=digest.hexdigest(), scenarios=scenarios)
 
 
-def iter_scenarios(path: str | os.PathLike[str]) -> Iterator[Scenario]:
-    """Yield the scenarios one by one, holding one line and the ids seen in memory.
-
-    Raises:
-        CorpusError: as ``read_corpus``, when the line in question is reached.
-    """
-    return _read(path, lambda _line: None)
-
-
 def write_corpus(scenarios: Iterable[Scenario], path: str | os.PathLike[str]) -> None:
     """Write ``scenarios`` to ``path``, replacing it in one step; equal scenarios give equal bytes.
 

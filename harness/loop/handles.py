@@ -7,9 +7,12 @@ from asyncio import events
 from collections.abc import Callable
 from contextvars import Context, copy_context
 from functools import lru_cache
+from time import monotonic
 from typing import Any, TypeVar
 
 from greenlet import greenlet as RawGreenlet  # noqa: N812 - gevent's own name for it
+
+from harness.loop.steps import Steps
 
 _H = TypeVar("_H", bound=events.Handle)
 
@@ -35,6 +38,7 @@ class QuickTimerHandle(events.TimerHandle):
     __slots__ = ()
 
     def __init__(self, when: float, callback: Any, args: Any, loop: Any, context: Context | None) -> None:
+        # What QuickHandle sets is written out again: calling it would make a timer handle a third slower.
         self._context = copy_context() if context is None else context
         self._loop = loop
         self._callback = callback
@@ -96,16 +100,24 @@ class Runner(RawGreenlet):  # type: ignore[misc]  # greenlet has no stubs
     """
 
     loop: asyncio.AbstractEventLoop
+    steps: Steps
     outer: asyncio.AbstractEventLoop | None = None
 
     def enter(self) -> None:
-        """Make ``loop`` the running loop of the thread."""
+        """Make ``loop`` the running loop of the thread: from now on steps run."""
         self.outer = events._get_running_loop()
         events._set_running_loop(self.loop)
+        self.steps.since = monotonic()
 
     def switch_out(self) -> None:
-        """Give the thread back the running loop it had."""
+        """Give the thread back the running loop it had: no step runs any more, or one waits."""
         events._set_running_loop(self.outer)
+        steps, now = self.steps, monotonic()
+        since = steps.since
+        steps.since = None
+        if since is not None:
+            steps.total_s += now - since
+            steps.recent.append((since, now))
 
     def switch(self, *args: Any, **kwargs: Any) -> Any:
         """Resume a step that waited for something."""

@@ -20,6 +20,7 @@ from greenlet import greenlet as RawGreenlet  # noqa: N812 - gevent's own name f
 
 from harness.loop.handles import QuickHandle, Runner, step_type, traced
 from harness.loop.selector import HubSelector
+from harness.loop.steps import Steps
 from harness.loop.timers import HubTimers
 
 _log = logging.getLogger("asyncio")  # where asyncio itself warns of slow callbacks
@@ -53,6 +54,7 @@ class ServedLoop(HubTimers):
         # True while the hub need not be told of new handles: it knows, or a turn is on, or nobody serves.
         self._kicked = True
         self._kick: Any = None
+        self.steps = Steps()
         self._runner: Runner | None = None
         self._enter_runner: Callable[[], object] | None = None
         self._idle = True  # whether the runner waits for a turn
@@ -314,6 +316,7 @@ class ServedLoop(HubTimers):
         if self._runner is None:  # else a step of an earlier time still blocks it: it goes on when that ends
             self._runner = Runner(self._serve, self._hub)
             self._runner.loop = self
+            self._runner.steps = self.steps
             self._enter_runner = RawGreenlet.switch.__get__(self._runner)
             self._poll_timer.start(self._on_polled)  # the first turn sees the sockets as they are, as in asyncio
 

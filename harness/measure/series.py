@@ -65,6 +65,12 @@ class Cell:
         self.queue = Clock()
         self.lag = Clock()
 
+    def clock(self, name: str) -> Clock:
+        """Return one of the four clocks by its name."""
+        if name == "response":
+            return Clock(self.sum_ns, self.histogram.counts)
+        return {"service": self.service, "queue": self.queue, "lag": self.lag}[name]
+
     def merge(self, other: Cell) -> None:
         """Add the operations of another cell of the same key."""
         self.count += other.count
@@ -203,15 +209,13 @@ class Merged:
         """Return the seconds that have rows, ascending."""
         return sorted({key.second for key in self._cells})
 
-    def pop_before(self, second: int | None) -> list[tuple[Key, Cell]]:
-        """Return and forget the rows of all seconds before ``second`` (all of them for None), sorted by key."""
-        keys = sorted((key for key in self._cells if second is None or key.second < second), key=_sort_key)
-        return [(key, self._cells.pop(key)) for key in keys]
+    def pop_before(self, second: int | None, most: int | None = None) -> list[tuple[Key, Cell]]:
+        """Return and forget the rows of all seconds before ``second`` (all of them for None), sorted by key.
 
-    @property
-    def count(self) -> int:
-        """Operations in the rows held."""
-        return sum(cell.count for cell in self._cells.values())
+        With ``most`` so many at most: the first ones.
+        """
+        keys = sorted((key for key in self._cells if second is None or key.second < second), key=_sort_key)
+        return [(key, self._cells.pop(key)) for key in keys[:most]]
 
 
 def _sort_key(key: Key) -> tuple[object, ...]:

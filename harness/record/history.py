@@ -8,6 +8,7 @@ Unix epoch (``words.clock``) and writes it as one part.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -149,6 +150,7 @@ def to_table(batches: Sequence[pa.RecordBatch], offset_ns: int) -> pa.Table:
 
 
 _OFFSET = b"offset_ns"
+_DROPPED = b"dropped"
 _UNFIT = (pa.ArrowException, UnicodeError, OverflowError, TypeError, ValueError)
 
 logger = logging.getLogger("harness")
@@ -174,12 +176,14 @@ class _Table:
         rows, self.rows = self.rows, []
         try:
             batch = to_batch(self._schema, rows)
+            unfit = 0
         except _UNFIT:
-            batch = to_batch(self._schema, [row for row in rows if self._fits(row)])
-        self._stream.write_batch(batch)
+            fit = [row for row in rows if self._fits(row)]
+            batch, unfit = to_batch(self._schema, fit), len(rows) - len(fit)
+        self._stream.write_batch(batch, {_DROPPED: str(unfit)} if unfit else None)
 
     def _fits(self, row: tuple[object, ...]) -> bool:
-        """Whether a row can be kept; one that cannot is missing from the history, and so makes the records disagree."""
+        """Whether a row can be kept; those that cannot are counted in the stream, and make its writing fail."""
         try:
             to_batch(self._schema, [row])
         except _UNFIT as error:
@@ -247,7 +251,8 @@ class PartWriter:
         """Write one part as Parquet and return its number of rows.
 
         Raises:
-            RecordError: it could not be written; its operations are not in the history.
+            RecordError: it could not be written, or lacks rows that its worker could not put into it; these are not
+                in the history.
 
         """
         number = self._sequence.get((table, worker), 0)
@@ -255,11 +260,25 @@ class PartWriter:
         try:
             with pa.ipc.open_stream(part) as stream:
                 offset_ns = int((stream.schema.metadata or {}).get(_OFFSET, 0))
-                rows = to_table(list(stream), offset_ns)
+                batches = list(stream.iter_batches_with_custom_metadata())
+                rows = to_table([batch for batch, _ in batches], offset_ns)
         except pa.ArrowException as error:
             raise RecordError(f"worker {worker}: no part of a history: {error}") from error
         write_table(rows, self._folder / f"{table}-w{worker:03d}-{number:06d}.parquet")
+        if dropped := sum(int(metadata[_DROPPED]) for _, metadata in batches if metadata is not None):
+            raise RecordError(f"worker {worker}: {dropped:,} of the {table} could not be written down, see its log")
         return int(rows.num_rows)
+
+
+def encoding(schema: pa.Schema) -> dict[str, object]:
+    """Return how a table is written as Parquet: ids and times as differences, texts as dictionaries."""
+    times = [name for name in schema.names if name.endswith("_ns") or name in ("id", "operation")]
+    texts = [field.name for field in schema if pa.types.is_string(field.type)]
+    return {
+        "compression": "zstd",
+        "use_dictionary": texts,
+        "column_encoding": dict.fromkeys(times, "DELTA_BINARY_PACKED"),
+    }
 
 
 def write_table(rows: pa.Table, path: Path) -> None:
@@ -269,17 +288,9 @@ def write_table(rows: pa.Table, path: Path) -> None:
         RecordError: it could not be written.
 
     """
-    times = [name for name in rows.schema.names if name.endswith("_ns") or name in ("id", "operation")]
-    texts = [field.name for field in rows.schema if pa.types.is_string(field.type)]
     partial = path.with_suffix(".partial")
     try:
-        pq.write_table(
-            rows,
-            partial,
-            compression="zstd",
-            use_dictionary=texts,
-            column_encoding=dict.fromkeys(times, "DELTA_BINARY_PACKED"),
-        )
+        pq.write_table(rows, partial, **encoding(rows.schema))
         partial.rename(path)
     except (OSError, pa.ArrowException) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
@@ -292,17 +303,48 @@ def warm_up() -> None:
     to_table([to_batch(SPANS, [(0, "", "", 0, 0, "")])], 0)
 
 
+class Part(NamedTuple):
+    """One file of a table: the parts ``first`` to ``last`` of a worker, most often one."""
+
+    worker: int
+    first: int
+    last: int
+    path: Path
+
+
 class Parts(NamedTuple):
-    """The parts of one table, in order of worker and time."""
+    """The files of one table, in order of worker and time."""
 
     table: str
-    paths: tuple[Path, ...]
+    files: tuple[Part, ...]
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Where they are."""
+        return tuple(part.path for part in self.files)
 
 
 def parts_of(folder: Path, table: str) -> Parts:
-    """Return the parts of a table in ``folder``; parts that a crash left unfinished are not among them."""
-    return Parts(table, tuple(sorted(folder.glob(f"{table}-w*.parquet"))))
+    """Return the files of a table in ``folder`` that hold each row once, in order of worker and time.
 
+    Not among them: parts that a crash left unfinished, and those that another file replaces (``record.compaction``).
+    """
+    name = re.compile(rf"{re.escape(table)}-w(\d+)-(\d+)(?:-(\d+))?\.parquet")
+    found: list[Part] = []
+    for path in folder.glob(f"{table}-w*.parquet"):
+        if match := name.fullmatch(path.name):
+            worker, first, last = match.groups()
+            found.append(Part(int(worker), int(first), int(last or first), path))
+    parts: list[Part] = []
+    for part in sorted(found, key=lambda part: (part.worker, part.first, -part.last)):
+        replaced = parts and parts[-1].worker == part.worker and part.last <= parts[-1].last
+        if not replaced:
+            parts.append(part)
+    return Parts(table, tuple(parts))
+
+
+ROWS_READ = 8192
+"""Rows made into Python objects at a time: about 10 MB."""
 
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 _FLAGS: dict[str | None, Flag | None] = {None: None, **{flag.value: flag for flag in Flag}}
@@ -316,13 +358,13 @@ def read_operations(paths: Iterable[Path]) -> Iterator[Operation]:
 
     """
     for path in paths:
-        columns = _read_columns(path, OPERATIONS)
-        try:
-            columns["outcome"] = [_OUTCOMES[value] for value in columns["outcome"]]
-            columns["flag"] = [_FLAGS[value] for value in columns["flag"]]
-        except KeyError as error:
-            raise RunError(f"{path}: no part of a history: {error}") from error
-        yield from map(Operation._make, zip(*columns.values(), strict=True))
+        for columns in _columns(path, OPERATIONS):
+            try:
+                columns["outcome"] = [_OUTCOMES[value] for value in columns["outcome"]]
+                columns["flag"] = [_FLAGS[value] for value in columns["flag"]]
+            except KeyError as error:
+                raise RunError(f"{path}: no part of a history: {error}") from error
+            yield from map(Operation._make, zip(*columns.values(), strict=True))
 
 
 def read_attempts(paths: Iterable[Path]) -> Iterator[Attempt]:
@@ -333,13 +375,15 @@ def read_attempts(paths: Iterable[Path]) -> Iterator[Attempt]:
 
     """
     for path in paths:
-        yield from map(Attempt._make, zip(*_read_columns(path, ATTEMPTS).values(), strict=True))
+        for columns in _columns(path, ATTEMPTS):
+            yield from map(Attempt._make, zip(*columns.values(), strict=True))
 
 
-def _read_columns(path: Path, schema: pa.Schema) -> dict[str, list[Any]]:
+def _columns(path: Path, schema: pa.Schema) -> Iterator[dict[str, list[Any]]]:
+    """Yield the rows of one part as columns, ``ROWS_READ`` rows at a time."""
     try:
         with pq.ParquetFile(path) as file:
-            table = file.read(columns=schema.names)
-        return {name: table.column(name).to_pylist() for name in schema.names}
+            for batch in file.iter_batches(ROWS_READ, columns=schema.names, use_threads=False):
+                yield {name: batch.column(name).to_pylist() for name in schema.names}
     except (OSError, pa.ArrowException, KeyError) as error:
         raise RunError(f"{path}: no part of a history: {error}") from error

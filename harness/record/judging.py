@@ -6,15 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.judge.check import check
+from harness.judge import validity
+from harness.judge.check import Fold, check
 from harness.judge.checkers import Accuracy, Checker, Conservation, Consistency, Hang, SilentFailure
 from harness.judge.criteria import Criterion, judge_criteria
 from harness.judge.entry import Entry, Status
 from harness.judge.levels import RampToFailure, judge_levels, judge_search
+from harness.judge.littles_law import Cycles
+from harness.judge.noise_floor import NoiseFloor, above_floor
+from harness.judge.steady import WHOLE_RUN, WarmUp
 from harness.judge.steps import Step, Steps
-from harness.judge.totals import Totals
+from harness.judge.totals import Totals, of_series
+from harness.judge.validity import HarnessLag
 from harness.judge.verdict import Verdict, conclude
 from harness.measure.series import SeriesRow, read_series
+from harness.measure.vitals import Vitals, read_vitals
 from harness.record.history import parts_of, read_operations
 from harness.record.run_directory import RunDirectory
 from harness.words.errors import RunError
@@ -42,6 +48,8 @@ class Facts:
     held_back_s: Mapping[str, float] = field(default_factory=dict)  # worker -> seconds its users waited for the master
     mismatches: tuple[str, ...] = ()  # what a worker has otherwise than the master, one clause each
     clock_offsets_ms: Mapping[str, float] = field(default_factory=dict)  # worker -> master's clock minus its own
+    workers: int | None = None  # loading processes that were compared with the master, None where none said what it is
+    noise_floor: NoiseFloor | None = None  # largest over the loading processes
 
 
 def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) -> Verdict:
@@ -56,27 +64,33 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
         SilentFailure(),
     ]
     totals = Totals(dict(facts.labels))
-    steps = Steps(facts.steps)
-    checks = check(read_operations(parts_of(run.history, "operations").paths), checkers, [totals, steps])
+    steps, warm_up, lag, cycles = Steps(facts.steps), WarmUp(), HarnessLag(), Cycles()
+    folds: list[Fold] = [totals, steps, warm_up, lag, cycles]
+    checks = check(read_operations(parts_of(run.history, "operations").paths), checkers, folds)
     series = _read(run.series)
+    vitals = _read_vitals(run.vitals)
+    steady = warm_up.steady() if facts.trim else WHOLE_RUN
     decided_by = {entry.name for entry in checks if entry.status is not Status.UNKNOWN}
     percents = {checker.name: checker.percent for checker in (consistency, accuracy)}
     measured = {name: value for name, value in percents.items() if name in decided_by}
     if facts.ramp is None:
-        decided = judge_criteria(criteria, series, measured)
+        decided = above_floor(criteria, judge_criteria(criteria, series, measured, steady), facts.noise_floor)
     else:
         over_held = judge_levels(criteria, series, measured, facts.ramp, facts.steps)
-        decided = [judge_search(facts.ramp), *over_held]
+        decided = [judge_search(facts.ramp), *above_floor(criteria, over_held, facts.noise_floor)]
     in_series = sum(row.cell.count for row in series)
-    content = totals.as_json()
+    content = totals.as_json() | of_series(series, steady)
     content["arrivals"] = facts.arrivals
     content["arrivals_due"] = facts.due
     content["not_delivered"] = facts.not_delivered
     content["users_max"] = max((row.users for row in series if row.users is not None), default=None)
+    content["noise_floor"] = None if facts.noise_floor is None else facts.noise_floor.as_json()
     if facts.steps:
         content["steps"] = steps.as_json()
     content["log_records"] = dict(facts.log_records)
-    return conclude(decided, checks, _validity(facts, totals.count, in_series), content, _concerns(totals, facts))
+    counts = {"history": totals.count, "series": in_series}
+    rows = _validity(facts, counts, vitals, lag, cycles, scheduled=run.arrivals.exists())
+    return conclude(decided, checks, rows, content, _concerns(totals, facts))
 
 
 def _conservation(facts: Facts) -> Conservation:
@@ -92,27 +106,53 @@ def _read(path: Path) -> list[SeriesRow]:
         raise RunError(str(error)) from error
 
 
-def _validity(facts: Facts, in_history: int, in_series: int) -> list[Entry]:
-    return [_workers(facts), _recording(facts, in_history, in_series)]
+def _read_vitals(path: Path) -> list[Vitals]:
+    try:
+        return list(read_vitals(path)) if path.exists() else []
+    except ValueError as error:
+        raise RunError(str(error)) from error
 
 
-def _workers(facts: Facts) -> Entry:
-    if facts.lost_workers:
-        detail = f"lost: {', '.join(facts.lost_workers)}; what they had not reported is missing"
-        return Entry("workers", Status.INVALID, f"{len(facts.lost_workers)} lost", "none lost", detail)
-    return Entry("workers", Status.VALID, "0 lost", "none lost", "every worker reported to the end")
-
-
-def _recording(facts: Facts, in_history: int, in_series: int) -> Entry:
-    counts = {"history": in_history, "series": in_series}
+def _validity(
+    facts: Facts,
+    counts: dict[str, int],
+    vitals: Sequence[Vitals],
+    lag: HarnessLag,
+    cycles: Cycles,
+    *,
+    scheduled: bool,
+) -> list[Entry]:
     if facts.locust_requests is not None:
         counts["Locust"] = facts.locust_requests
-    actual = ", ".join(f"{where} {count:,}" for where, count in counts.items())
-    if facts.errors:
-        return Entry("recording", Status.INVALID, actual, "complete", "; ".join(facts.errors))
-    if len(set(counts.values())) > 1:
-        return Entry("recording", Status.INVALID, actual, "equal counts", "the records of the run disagree")
-    return Entry("recording", Status.VALID, actual, "equal counts", "all records hold the same operations")
+    p95_ms = lag.response_p95_ms
+    rows = [
+        validity.workers(facts.lost_workers, facts.late_workers),
+        validity.recording(counts, facts.errors),
+        lag.close(vitals),
+        validity.event_loop_lag(vitals, p95_ms),
+        validity.processor(vitals),
+        validity.garbage_collection(vitals, p95_ms),
+        cycles.close(_users(vitals), scheduled=scheduled),
+    ]
+    if facts.due is not None and facts.not_delivered is not None:
+        rows.append(validity.delivered_load(facts.due, facts.not_delivered))
+    if facts.held_back_s:
+        rows.append(validity.held_back(facts.held_back_s, vitals))
+    if facts.workers is not None:
+        rows.append(validity.agreement(facts.mismatches, facts.workers))
+    if facts.clock_offsets_ms:
+        rows.append(validity.clocks(facts.clock_offsets_ms))
+    return rows
+
+
+def _users(vitals: Sequence[Vitals]) -> dict[int, int]:
+    """Return the users of all workers by second, where each worker of that second knew its own."""
+    users: dict[int, int] = {}
+    unknown = {row.second for row in vitals if row.users is None}
+    for row in vitals:
+        if row.second not in unknown and row.users is not None:
+            users[row.second] = users.get(row.second, 0) + row.users
+    return users
 
 
 def _concerns(totals: Totals, facts: Facts) -> list[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 HELD_BYTES = 64 * 1024 * 1024
-"""Bytes without an acknowledgement at which users wait: at 250 bytes an operation (measured: operation and span on the
+"""Bytes without an acknowledgement at which users wait: at 210 bytes an operation (measured: operation and span on the
 wire) a quarter of a million operations, a minute of a worker at full speed behind a master that stands still. A master
 holds at most as much per worker in its queue."""
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
-from harness.words.errors import RunError, UsageError
+from harness.words.errors import UsageError
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
@@ -31,6 +31,7 @@ class RunDirectory:
         self.manifest = path / "manifest.json"
         self.series = path / "series.csv"
         self.arrivals = path / "arrivals.csv"  # only where there is a schedule
+        self.vitals = path / "vitals.csv"
         self.verdict = path / "verdict.json"
         self.report = path / "report.html"
         self.baseline = self.history / "baseline-w000-000000.parquet"
@@ -46,21 +47,6 @@ class RunDirectory:
         partial = path.with_suffix(".partial")
         partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         partial.rename(path)
-
-    def read_manifest(self) -> dict[str, Json]:
-        """Return the manifest.
-
-        Raises:
-            RunError: there is none, or it is no JSON object.
-
-        """
-        try:
-            content = json.loads(self.manifest.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RunError(f"{self.manifest}: no manifest of a run: {error}") from error
-        if not isinstance(content, dict):
-            raise RunError(f"{self.manifest}: found {type(content).__name__}, expected an object")
-        return content
 
 
 def create_run_directory(results: Path, locustfile: str, now: datetime | None = None) -> RunDirectory:

@@ -2,6 +2,7 @@
 
 from locust import events as _events
 
+from harness.load.corpus import Scenario
 from harness.load.poisson import Poisson
 from harness.load.schedules import Constant, Ramp
 from harness.load.trace import Trace
@@ -18,7 +19,10 @@ from harness.swarm.users import (
     LowUser,
     NormalUser,
     RouteUser,
+    sends,
+    weighted,
 )
+from harness.words.operation import Operation
 
 __all__ = [
     "ArrivalRateUser",
@@ -27,15 +31,19 @@ __all__ = [
     "HighUser",
     "LowUser",
     "NormalUser",
+    "Operation",
     "Poisson",
     "Ramp",
     "RampToFailureShape",
     "RouteUser",
+    "Scenario",
     "SoakShape",
     "SpikeShape",
     "StageflowClient",
     "StaircaseShape",
     "Trace",
+    "sends",
+    "weighted",
 ]
 
 # Locust has no other way in for a plugin than its module-level events, before it parses the command line.

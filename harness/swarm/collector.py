@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
 
 import gevent
 from gevent.queue import Queue
 
 from harness.load.arrivals import Counts
 from harness.measure.series import Merged, WireRow, read_series, write_header, write_rows
+from harness.measure.vitals import VitalsLog
 from harness.record.arrivals import ArrivalsLog
 from harness.record.history import PartWriter
 from harness.record.receipts import Receipts
@@ -18,6 +21,9 @@ from harness.record.run_directory import RunDirectory
 from harness.swarm.session import Delta
 from harness.words.clock import now_ns
 from harness.words.errors import RecordError
+
+ROWS_AT_ONCE = 8
+"""Rows of the series written before others get their turn: about 1 ms. A second may have hundreds."""
 
 CLOSED_AFTER_S = 5
 """Seconds after which no worker that still lives can report a second again: reports come every second."""
@@ -92,6 +98,7 @@ class Collector:
         self._parts = PartWriter(run.history)
         self._queue: Queue[Delta | None] = Queue()
         self._series = run.series.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+        self._vitals = VitalsLog(run.vitals)
         self._written_to = 0
         self._late = False
         self._closed = False
@@ -121,6 +128,7 @@ class Collector:
         worker.update(delta)
         self._late |= any(row[0][0] < self._written_to for row in delta["series"])
         self._merged.merge(delta["series"])
+        self._vitals.add(delta["vitals"])
         self.arrivals.add(delta["schedule"])
         worker.add_schedule(delta["schedule"])
         for watch in self.watchers:
@@ -131,10 +139,8 @@ class Collector:
         """Append to ``series.csv`` and ``arrivals.csv`` the seconds that can get no more operations."""
         closed = int(time.time()) - CLOSED_AFTER_S
         self._write_before(closed)
-        try:
-            self.arrivals.write_before(closed)
-        except OSError as error:
-            self._fail(self._arrivals_error(error))
+        self._write_down(self._run.arrivals, lambda: self.arrivals.write_before(closed))
+        self._write_down(self._run.vitals, lambda: self._vitals.write_before(closed))
 
     def close(self) -> None:
         """Write down everything that was received; what comes later is not counted."""
@@ -148,31 +154,35 @@ class Collector:
                 self._rewrite()
         except OSError as error:
             self._fail(self._series_error(error))
-        try:
-            self.arrivals.close()
-        except OSError as error:
-            self._fail(self._arrivals_error(error))
+        self._write_down(self._run.arrivals, self.arrivals.close)
+        self._write_down(self._run.vitals, self._vitals.close)
 
     def _write_before(self, second: int | None) -> None:
-        rows = self._merged.pop_before(second)
-        if not rows:
-            return
-        try:
-            start = 0
-            for end in range(1, len(rows) + 1):
-                if end == len(rows) or rows[end][0].second != rows[start][0].second:
-                    write_rows(self._series, rows[start:end], self._users(rows[start][0].second))
-                    start = end
-            self._series.flush()
-        except OSError as error:
-            self._fail(self._series_error(error))
-        self._written_to = max(self._written_to, rows[-1][0].second + 1)
+        """Append the rows of all seconds before ``second``, a few at a time: a stage may be waiting for the thread.
+
+        Rows leave memory when they are written, so that one who is killed in between loses none.
+        """
+        while rows := self._merged.pop_before(second, ROWS_AT_ONCE):
+            self._written_to = max(self._written_to, rows[-1][0].second + 1)
+            try:
+                for of_second, some in groupby(rows, lambda row: row[0].second):
+                    write_rows(self._series, some, self._users(of_second))
+                self._series.flush()
+            except OSError as error:
+                self._fail(self._series_error(error))
+                return
+            if not self._closed:
+                gevent.sleep(0)
 
     def _series_error(self, error: OSError) -> RecordError:
         return RecordError(f"{self._run.series}: cannot write series: {error.strerror or error}")
 
-    def _arrivals_error(self, error: OSError) -> RecordError:
-        return RecordError(f"{self._run.arrivals}: cannot write arrivals: {error.strerror or error}")
+    def _write_down(self, path: Path, write: Callable[[], None]) -> None:
+        """Write a file other than the series, whose name says what it holds."""
+        try:
+            write()
+        except OSError as error:
+            self._fail(RecordError(f"{path}: cannot write {path.stem}: {error.strerror or error}"))
 
     def _users(self, second: int) -> int | None:
         """Return the users of all workers in a second; a worker that was too busy to look has those of before."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import ClassVar
+
+import gevent
 
 from harness.judge.criteria import Criterion
 from harness.judge.levels import LevelJudgement, RampToFailure, criteria_of_levels, judge_level
@@ -19,6 +20,9 @@ PATIENCE_S = 30.0
 """Seconds, beyond what the spawn rate asks for, in which the users of a level have to be there."""
 
 NS = 1_000_000_000
+LOOK_AHEAD_NS = NS
+"""Locust asks once a second: what comes to be known before it asks again is waited for."""
+LOOK_EVERY_S = 0.05
 
 
 class RampToFailureShape(RouteShape):
@@ -50,6 +54,7 @@ class RampToFailureShape(RouteShape):
         self._run_time_s: float | None = None
         self._merged = Merged()
         self._asked_s = 0.0
+        self._carried_ns = 0  # the longest response of the level before: until then its operations may still end
         self._judgements: list[LevelJudgement] = []
         self._why_stopped: str | None = None
         self.reported_until: Callable[[float], bool] = lambda _: True
@@ -70,13 +75,13 @@ class RampToFailureShape(RouteShape):
         most = self.most if asked.users is None else asked.users
         self._search = Search(self.first, most, self.factor, self.resolution)
         require_seconds("dwell_s", self.dwell_s, 1)
-        if self.dwell_s != int(self.dwell_s):
+        if not isinstance(self.dwell_s, int):
             raise ShapeError(f"dwell_s: found {self.dwell_s!r}, expected whole seconds")
         self._criteria = criteria_of_levels(criteria)
         if not self._criteria:
             raise ShapeError("no criterion a level can break: expected one on latency, availability or failures")
         self._run_time_s = asked.run_time_s
-        self._merged, self._judgements, self._why_stopped = Merged(), [], None
+        self._merged, self._judgements, self._why_stopped, self._carried_ns = Merged(), [], None, 0
         goal = ", ".join(criterion.text for criterion in self._criteria)
         return f"from {self.first:,} up to {most:,} users, {self.dwell_s} s each, for the highest load with {goal}"
 
@@ -115,17 +120,27 @@ class RampToFailureShape(RouteShape):
             return False
         return self.elapsed_s - self._asked_s > PATIENCE_S + users / self._rate
 
+    def _known(self, end: int) -> bool:
+        """Return whether the Unix second ``end`` has come and all before it are reported; waits a moment for that."""
+        until_ns = self._log.now_ns() + LOOK_AHEAD_NS
+        while self._log.now_ns() < end * NS or not self.reported_until(end):
+            if self._log.now_ns() >= until_ns:
+                return False
+            gevent.sleep(LOOK_EVERY_S)
+        return True
+
     def _judged(self, search: Search) -> bool:
         """Judge the level that goes on, once all of its seconds are known; return whether that was done."""
         step = self._log.current
         if step is None or step.from_ns is None:
             return False
-        first = -(-step.from_ns // NS)
-        end = first + math.ceil(self.dwell_s)
-        if self._log.now_ns() < end * NS or not self.reported_until(end):
+        first = -(-(step.from_ns + self._carried_ns) // NS)
+        end = first + self.dwell_s
+        if not self._known(end):
             return False
         self._merged.pop_before(first)
         rows = [SeriesRow(key, cell, step.users) for key, cell in self._merged.pop_before(end)]
+        self._carried_ns = min(max((row.cell.max_ns for row in rows), default=0), self.dwell_s * NS)
         judgement = judge_level(self._criteria, step.users, rows, first, end)
         self._log.leave(end * NS)
         self._log.judge(judgement.holds, judgement.judged)

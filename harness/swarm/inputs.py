@@ -42,7 +42,7 @@ class Inputs:
         return {scenario.id: scenario.label for scenario in self.scenarios if scenario.label is not None}
 
     def baseline_sample(self) -> tuple[list[Scenario], float | None]:
-        """Return the scenarios of the sequential pass, and the seconds it may take (None: as long as it needs)."""
+        """Return the scenarios of the baseline, and the seconds it may take (None: as long as it needs)."""
         size = self.options.baseline_size
         budget = BASELINE_BUDGET_S if size is None else None
         wanted = min(BASELINE_SIZE if size is None else size, len(self.scenarios))

@@ -1,4 +1,4 @@
-"""Keeping a run: its folder, its sequential pass, its files while it goes, its verdict and report at the end."""
+"""Keeping a run: its folder, its baseline, its files while it goes, its verdict and report at the end."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from pathlib import Path
 import gevent
 import gevent.subprocess
 from locust.env import Environment
+from locust.runners import MasterRunner
 
+from harness.judge.noise_floor import NoiseFloor, highest
 from harness.judge.verdict import Verdict
 from harness.load.corpus import Scenario
 from harness.loop import HubLoop
+from harness.record.compaction import compact
 from harness.record.history import OPERATIONS, to_batch, to_table, write_table
 from harness.record.judging import Facts, judge_run
 from harness.record.run_directory import Json, create_run_directory
@@ -31,6 +34,8 @@ from harness.words.errors import RecordError, one_line
 from harness.words.operation import Outcome
 
 REPORT_TIMEOUT_S = 300
+SILENT_S = 2.0
+"""Seconds after which a step at the end of a run says that it goes on."""
 _LOCUST_OPTIONS = (
     "locustfile", "user_classes", "num_users", "spawn_rate", "run_time", "processes", "stop_timeout", "expect_workers",
     "tags", "exclude_tags",
@@ -43,7 +48,7 @@ class Keeper:
     Args:
         environment: Locust's, with a runner.
         inputs: what the run is made of.
-        loop: the process's loop, for the sequential pass.
+        loop: the process's loop, for the baseline.
         say: shows a line to the user.
         on_failure: called when data cannot be written any more.
 
@@ -76,7 +81,7 @@ class Keeper:
         self.doing = ""  # in words, for the web UI
 
     def run_baseline(self) -> None:
-        """Run the sequential pass, on a target built for it alone, and write its operations down."""
+        """Make the baseline: a sequential pass on a target built for it alone, its operations written down."""
         sample, budget_s = self.inputs.baseline_sample()
         if not sample:
             return
@@ -91,14 +96,14 @@ class Keeper:
         failed = sum(operation.outcome is not Outcome.OK for operation in rows)
         self._manifest["baseline"] = {"scenarios": len(rows), "failed": failed, "duration_s": round(took, 3)}
         self._say(
-            f"sequential pass: {len(rows):,} of {len(self.inputs.scenarios):,} scenarios in {took:.1f} s"
+            f"baseline: {len(rows):,} of {len(self.inputs.scenarios):,} scenarios in {took:.1f} s"
             + (f", {failed:,} failed" if failed else "")
         )
 
     def _shown(self, sample: Sequence[Scenario]) -> Iterator[Scenario]:
-        """Yield the scenarios of the sequential pass, saying at which it is."""
+        """Yield the scenarios of the baseline, saying at which it is."""
         for number, scenario in enumerate(sample, start=1):
-            self.doing = f"sequential pass before the load: scenario {number:,} of {len(sample):,}"
+            self.doing = f"baseline before the load: scenario {number:,} of {len(sample):,}"
             yield scenario
 
     def begin(self) -> None:
@@ -112,6 +117,7 @@ class Keeper:
         self._environment.events.reset_stats.add_listener(self._on_reset)
         self._stats_reset = bool(self._environment.reset_stats)
         if self._shape is not None:
+            options["load_shape"] = self._shape.description
             connect(self._shape, self._environment, self.collector)
 
     @property
@@ -137,6 +143,7 @@ class Keeper:
             if self._shape is not None:
                 disconnect(self._shape, self._environment)
         self._manifest["t1"] = stamp()
+        self._put_together()
         self._manifest["workers"] = self.roll.rows()
         self._manifest["hosts"] = self.roll.hosts() or self._manifest["hosts"]
         facts = self._facts()
@@ -150,6 +157,15 @@ class Keeper:
 
     def _on_reset(self, **_: object) -> None:
         self._stats_reset = True
+
+    def _put_together(self) -> None:
+        """Make few files of the history's many; a native thread does it, so that the web UI stays alive meanwhile."""
+        compacting = gevent.get_hub().threadpool.spawn(_compact, self.run.history)
+        if compacting.wait(SILENT_S) is None and not compacting.ready():
+            self._say("putting the parts of the history together ...")
+        error = compacting.get()
+        if error is not None:
+            self._say(f"the history stays in many parts: {error}")
 
     def _facts(self) -> Facts:
         workers = self.collector.workers.values()
@@ -171,11 +187,18 @@ class Keeper:
             trim=is_trimmed(self._environment),
             steps=() if self._shape is None else self._shape.steps,
             ramp=None if self._shape is None else self._shape.ramp,
-            late_workers=self.roll.late,
+            # A single process that blocks is late as well, but nobody else's numbers wait for it.
+            late_workers=self.roll.late if isinstance(self._environment.runner, MasterRunner) else {},
             held_back_s=self.roll.held_back_s,
             mismatches=self.roll.mismatches,
             clock_offsets_ms=self.roll.clock_offsets_ms,
+            workers=self.roll.introduced or None,
+            noise_floor=self._noise_floor(),
         )
+
+    def _noise_floor(self) -> NoiseFloor | None:
+        floors = map(NoiseFloor.of_json, self.roll.noise_floors)
+        return highest(floor for floor in floors if floor is not None)
 
     def _draw_report(self) -> None:
         """Draw in a process of its own: matplotlib takes seconds, and belongs in no monkey-patched interpreter."""
@@ -197,9 +220,21 @@ class Keeper:
             self._say(f"the report could not be drawn: {' '.join(last)}")
 
 
+def _compact(history: Path) -> RecordError | None:
+    """Put the parts of a history together; an error is returned, since gevent's pool prints those that are raised."""
+    try:
+        compact(history)
+    except RecordError as error:
+        return error
+    return None
+
+
 def _load_options(environment: Environment) -> dict[str, Json]:
     parsed = vars(environment.parsed_options) if environment.parsed_options is not None else {}
-    return {name: parsed[name] for name in _LOCUST_OPTIONS if parsed.get(name) not in (None, [])}
+    found: dict[str, Json] = {name: parsed[name] for name in _LOCUST_OPTIONS if parsed.get(name) not in (None, [])}
+    if environment.shape_class is not None:
+        found["load_shape"] = type(environment.shape_class).__name__
+    return found
 
 
 def shown_path(path: Path) -> str:

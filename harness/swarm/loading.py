@@ -10,16 +10,19 @@ import gevent
 from locust.env import Environment
 from locust.runners import STATE_CLEANUP
 
+from harness.judge.noise_floor import NoiseFloor
 from harness.load.arrivals import Arrivals, Share
-from harness.loop import HubLoop
+from harness.loop import HubLoop, Pacer
+from harness.loop.sampler import Sampler
 from harness.record.history import warm_up
 from harness.swarm.faulting import FaultClock
 from harness.swarm.inputs import Inputs
 from harness.swarm.logs import TargetLogs
-from harness.swarm.pacing import Pacer
 from harness.swarm.session import Delta, Session, open_session
 from harness.swarm.truth import Truth
+from harness.swarm.users import RouteUser
 from harness.target.injector import Injector
+from harness.target.noise import measure_noise
 from harness.target.windows import Windows
 from harness.words.clock import Epoch
 from harness.words.operation import Edge
@@ -50,8 +53,10 @@ class Loader:
         self._environment = environment
         self._loop = loop
         self._logs = logs
+        self.noise_floor: NoiseFloor | None = None
         self._session: Session | None = None
-        self._sampler: gevent.Greenlet | None = None
+        self._users_sampler: gevent.Greenlet | None = None
+        self._sampler: Sampler | None = None
         self._gc_threshold = gc.get_threshold()
         self._faults: FaultClock | None = None
         self._truth: Truth | None = None
@@ -78,6 +83,12 @@ class Loader:
         the master's clock, and ``users`` those of the whole run (None: this process has them all).
         """
         self._loop.start()
+        # A full collection of the start-up heap stalls the loop for 20 to 30 ms, in the middle of a measurement.
+        gc.collect()
+        gc.freeze()
+        self._gc_threshold = young, *older = gc.get_threshold()
+        gc.set_threshold(round(young * YOUNG_COLLECTIONS), *older)
+        self.noise_floor = measure_noise(self._loop)  # under the collector that the target will meet
         self._logs.clear()
         random.seed(f"{inputs.options.seed} {worker}")  # Locust draws tasks and think times from the module's generator
         session = Session(inputs, run_id, self._loop, Epoch.of_this_process(), worker, workers)
@@ -88,15 +99,13 @@ class Loader:
         }
         self._watch(session, workers, elapsed_s, users or self._count_users)
         open_session(self._environment, session)
-        # A full collection of the start-up heap stalls the loop for 20 to 30 ms, in the middle of a measurement.
-        gc.collect()
-        gc.freeze()
-        self._gc_threshold = young, *older = gc.get_threshold()
-        gc.set_threshold(round(young * YOUNG_COLLECTIONS), *older)
         self._session = session
         self._environment.events.spawning_complete.add_listener(_freeze)
         self._environment.events.spawning_complete.add_listener(self._begin_schedules)
-        self._sampler = gevent.spawn(self._sample_users, session)
+        self._users_sampler = gevent.spawn(self._sample_users, session)
+        self._sampler = Sampler(self._loop, session.epoch, worker, self._count_route_users)
+        session.take_vitals = self._sampler.take
+        self._sampler.start()
         return session
 
     def take(self, *, final: bool = False) -> Delta | None:
@@ -107,14 +116,17 @@ class Loader:
         """End the session after its users have stopped, and return the last of it."""
         if self._session is None:
             return None
-        if self._sampler is not None:
-            self._sampler.kill()
+        if self._users_sampler is not None:
+            self._users_sampler.kill()
         self._environment.events.spawning_complete.remove_listener(_freeze)
         self._environment.events.spawning_complete.remove_listener(self._begin_schedules)
         self.end_schedules()
         self._loop.settle(SETTLE_S)
         self.undo_faults()
         gc.set_threshold(*self._gc_threshold)
+        if self._sampler is not None:
+            self._sampler.stop()
+            self._sampler = None
         last = self.take(final=True)
         self._session = None
         return last
@@ -154,6 +166,13 @@ class Loader:
 
     def _count_users(self) -> int:
         return 0 if self._environment.runner is None else len(self._environment.runner.user_greenlets)
+
+    def _count_route_users(self) -> int | None:
+        """Return how many users run that send operations, beside others of the locustfile; None while they stop."""
+        runner = self._environment.runner
+        if runner is None or runner.state == STATE_CLEANUP:
+            return None
+        return sum(isinstance(greenlet.args[0], RouteUser) for greenlet in runner.user_greenlets)
 
     def _sample_users(self, session: Session) -> None:
         while True:

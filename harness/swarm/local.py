@@ -6,11 +6,11 @@ import gevent
 from locust.env import Environment
 from locust.runners import LocalRunner
 
+from harness.load.arrivals import share_out
 from harness.record.outbox import Outbox
 from harness.swarm.keeping import Keeper
 from harness.swarm.loading import Loader
 from harness.swarm.manifest import about_this_process
-from harness.swarm.pacing import share_out
 from harness.swarm.role import KeepingRole, join_through_interrupts, stop_once
 from harness.swarm.session import size_of
 from harness.words.clock import now_ns
@@ -28,7 +28,6 @@ class Local(KeepingRole):
         """Open the session that the users join, and start to keep what it gathers."""
         keeper = self.opened()
         keeper.begin()
-        keeper.introduce(about_this_process(0, "local"))
         shares = share_out(self.open_loop_classes(), [0], 0)
         began_ns = now_ns()
         session = self._loader.start(
@@ -39,6 +38,7 @@ class Local(KeepingRole):
             shares=shares,
             elapsed_s=lambda: (now_ns() - began_ns) / 1e9,
         )
+        keeper.introduce(about_this_process(0, "local", self._loader.noise_floor))
         waiting: Outbox[None] = Outbox(session.gate.set)
         keeper.collector.on_settled = lambda delta, kept: waiting.acknowledge(delta["seq"], kept=kept)
         self.tick_every_second(lambda: self._hand_over(keeper, waiting))

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
+from pathlib import Path
+
+import locust
 
 SHOWN = 5
 """Records of the target shown per run; a target that logs each of a million failures must not drown the verdict."""
 
-_OURS = ("locust", "harness", "root", "gevent", "geventwebsocket", "werkzeug", "urllib3", "py.warnings")
+_OURS = ("locust", "harness", "gevent", "geventwebsocket", "werkzeug", "urllib3", "py.warnings")
+_LOCUST = f"{Path(locust.__file__).parent}{os.sep}"
 
 _OF_TARGETS = "harness.stages"
 """Components that targets are made of: what they log is the target's."""
@@ -31,7 +36,8 @@ class TargetLogs(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Say whether a record is shown."""
         name = record.name
-        if name.split(".", 1)[0] in _OURS and not name.startswith(_OF_TARGETS):
+        is_own = name.split(".", 1)[0] in _OURS and not name.startswith(_OF_TARGETS)
+        if is_own or _is_locust_by_root(record):
             return True
         if hasattr(record, _DECIDED):
             return bool(getattr(record, _DECIDED))  # by the handler before
@@ -45,6 +51,11 @@ class TargetLogs(logging.Filter):
         if seen == SHOWN + 1:
             logger.warning("the target goes on logging; its further records are counted, not shown")
         return seen <= SHOWN
+
+
+def _is_locust_by_root(record: logging.LogRecord) -> bool:
+    """Whether a record of the root logger is Locust's: ``logging.error(...)`` there, as a target may (locust 2.47)."""
+    return record.name == "root" and record.pathname.startswith(_LOCUST)
 
 
 def watch_target_logs(level: str) -> TargetLogs:

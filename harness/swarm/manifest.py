@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 import harness
+from harness.judge.noise_floor import NoiseFloor
 from harness.record.run_directory import Json
 from harness.swarm.inputs import Inputs
 
@@ -44,8 +45,8 @@ def git_state(folder: Path) -> Json:
     return None if commit is None else {"commit": commit, "dirty": bool(ask("status", "--porcelain"))}
 
 
-def about_this_process(worker: int, worker_id: str) -> dict[str, Json]:
-    """Return how a worker introduces itself."""
+def about_this_process(worker: int, worker_id: str, noise_floor: NoiseFloor | None) -> dict[str, Json]:
+    """Return how a loading process introduces itself."""
     return {
         "index": worker,
         "id": worker_id,
@@ -55,6 +56,7 @@ def about_this_process(worker: int, worker_id: str) -> dict[str, Json]:
         "fate": "running",
         "joined": stamp(),
         "left": None,
+        "noise_floor": None if noise_floor is None else {**noise_floor.as_json()},
     }
 
 

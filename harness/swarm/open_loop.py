@@ -12,8 +12,8 @@ from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_STOPPING, LOCUST
 
 from harness.load.corpus import Scenario
 from harness.load.schedules import Schedule
+from harness.loop import Pacer
 from harness.swarm.client import StageflowClient
-from harness.swarm.pacing import Pacer
 from harness.swarm.session import Session
 from harness.swarm.users import RouteUser
 from harness.words.clock import now_ns
@@ -76,6 +76,11 @@ class ArrivalClient(StageflowClient):
         if intended_ns is not None:
             return super().route(scenario, intended_ns)
         due_ns = self._wait()
+        while self._session.gate.closed:
+            self._pacer.lose(due_ns)  # nobody is free to send it: as what comes due while users are held back
+            self._session.gate.wait(self._ending)
+            self._free_ns = now_ns()
+            due_ns = self._wait()
         try:
             operation = super().route(scenario, due_ns)
         except StopUser:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ class Options:
     deadline_ms: int
     seed: int
     results_dir: Path
-    baseline_size: int | None  # scenarios of the sequential pass; None: up to 200, within 10 seconds
+    baseline_size: int | None  # scenarios of the baseline; None: up to 200, within 10 seconds
 
     @property
     def deadline_s(self) -> float:
@@ -60,6 +61,19 @@ def add_options(parser: LocustArgumentParser) -> None:
         for name, value in _IN_WEB_UI.items():
             setattr(action, name, value)
 
+    _add_inputs(add)
+    _add_numbers(add)
+    add(
+        "--results-dir",
+        metavar="<dir>",
+        default="results",
+        env_var="ROUTESWARM_RESULTS_DIR",
+        help="Folder in which each run makes its own folder. Default: results.",
+    )
+
+
+def _add_inputs(add: Callable[..., None]) -> None:
+    """Add what is tested, with what, and by which criteria."""
     add(
         "--target",
         metavar="module:attribute",
@@ -97,6 +111,10 @@ def add_options(parser: LocustArgumentParser) -> None:
         env_var="ROUTESWARM_CRITERIA",
         help="File of criteria, one a line, e.g. 'p95_ms < 500 at users >= 100'. Default: see docs.",
     )
+
+
+def _add_numbers(add: Callable[..., None]) -> None:
+    """Add the numbers of a run."""
     add(
         "--deadline-ms",
         metavar="<ms>",
@@ -119,15 +137,8 @@ def add_options(parser: LocustArgumentParser) -> None:
         type=_baseline_size,
         default=AUTO,
         env_var="ROUTESWARM_BASELINE_SIZE",
-        help="Scenarios of the sequential pass before the load, with whose routes those under load are compared. "
-        "Default auto: up to 200, within 10 seconds. 0: no pass, and consistency is not judged.",
-    )
-    add(
-        "--results-dir",
-        metavar="<dir>",
-        default="results",
-        env_var="ROUTESWARM_RESULTS_DIR",
-        help="Folder in which each run makes its own folder. Default: results.",
+        help="Scenarios of the baseline: run one after the other before the load, to compare routes under load with "
+        "theirs. Default auto: up to 200, within 10 seconds. 0: no baseline, and consistency is not judged.",
     )
 
 

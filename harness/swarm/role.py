@@ -124,7 +124,7 @@ class KeepingRole(Role):
         self._finishing: gevent.Greenlet | None = None
 
     def open_run(self) -> None:
-        """Prepare a run: its inputs, its folder and its sequential pass.
+        """Prepare a run: its inputs, its folder and its baseline.
 
         Done before Locust starts to count the run time, which is for the load alone.
 
@@ -143,7 +143,7 @@ class KeepingRole(Role):
         self.keeper = Keeper(self.environment, inputs, self.loop, say, self._on_data_loss)
         say(f"{shown_path(self.keeper.run.path)}: {inputs.options.target}, {len(inputs.scenarios):,} scenarios")
         if load is not None:
-            say(f"load shape {type(self.environment.shape_class).__name__}: {load}")
+            say(f"load shape {load}")
         self.keeper.run_baseline()
 
     def status(self) -> str:

@@ -57,6 +57,16 @@ class Roll:
         return [*sorted({str(about["host"]) for about in self._introduced.values()})]
 
     @property
+    def introduced(self) -> int:
+        """How many workers said what they are."""
+        return len(self._introduced)
+
+    @property
+    def noise_floors(self) -> list[Json]:
+        """The noise floors of those that measured one."""
+        return [about["noise_floor"] for about in self._introduced.values() if about.get("noise_floor") is not None]
+
+    @property
     def lost(self) -> tuple[str, ...]:
         """The workers that are missing, each with where it ran and when it was last heard of."""
         return tuple(self._obituary(index) for index in self.missing())

@@ -11,12 +11,12 @@ from locust.env import Environment
 
 from harness.load.arrivals import Counts
 from harness.load.deck import Deck
-from harness.loop import HubLoop
+from harness.loop import HubLoop, Pacer
 from harness.measure.series import Series, WireRow
+from harness.measure.vitals import WireVitals
 from harness.record.history import HistoryBuffer
 from harness.swarm.gate import Gate
 from harness.swarm.inputs import Inputs
-from harness.swarm.pacing import Pacer
 from harness.target.target import Identity
 from harness.words.clock import Epoch, now_ns
 from harness.words.errors import UsageError
@@ -37,6 +37,7 @@ class Delta(TypedDict):
     schedule: Counts  # Unix second -> [arrivals due in it, those not delivered]; empty without a schedule
     held_back_s: float  # for how long users were kept from starting operations, since the run began
     clock_offset: Sequence[int] | None  # master's clock minus this one, and how wrong that may be: ns; None: not known
+    vitals: list[WireVitals]
     final: bool
 
 
@@ -102,6 +103,7 @@ class Session:
         self.count_users: Callable[[], int] = lambda: 0
         self.pacers: Mapping[str, Pacer] = {}  # by name of an open-loop user class
         self._taken = 0
+        self.take_vitals: Callable[[], list[WireVitals]] = list
         self._users_started = 0
         self._users: dict[int, int] = {}
         self._workers = workers
@@ -187,6 +189,7 @@ class Session:
             "schedule": self._take_schedule(),
             "held_back_s": self.gate.held_back_s,
             "clock_offset": None,
+            "vitals": self.take_vitals(),
             "final": final,
         }
 

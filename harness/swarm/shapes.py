@@ -23,6 +23,9 @@ from harness.words.errors import ShapeError
 LOOK_AHEAD_S = 1.0
 """Locust asks once a second: a change that is due before it asks again is waited for."""
 
+FIRST_USER_WITHIN_S = 30.0
+"""Seconds after which a shape goes on without users: its steps are then never reached, and it ends."""
+
 Tick = tuple[int, float] | None
 
 
@@ -47,6 +50,7 @@ class RouteShape(LoadTestShape):
         super().__init__()  # type: ignore[no-untyped-call]
         self._log = StepLog()
         self._rate = self.spawn_rate
+        self.description = ""  # of the load that was prepared
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -59,7 +63,7 @@ class RouteShape(LoadTestShape):
         return None
 
     def prepare(self, asked: Asked, criteria: Sequence[Criterion]) -> str:
-        """Make ready for a run, and return what it will be in one line.
+        """Make ready for a run, and return in one line what it will be.
 
         Raises:
             ShapeError: attributes or options make no load.
@@ -70,9 +74,10 @@ class RouteShape(LoadTestShape):
         try:
             if not 0 < self._rate < float("inf"):
                 raise ShapeError(f"spawn_rate: found {self._rate!r}, expected a number of users per second above 0")
-            return self.plan(asked, criteria)
-        except ShapeError as error:
+            self.description = f"{type(self).__name__}: {self.plan(asked, criteria)}"
+        except (ShapeError, TypeError, ValueError) as error:  # an attribute of another type than it should have
             raise ShapeError(f"{type(self).__name__}: {error}") from None
+        return self.description
 
     def plan(self, asked: Asked, criteria: Sequence[Criterion]) -> str:
         """Work out the load; raises ``ShapeError``."""
@@ -107,7 +112,7 @@ class RouteShape(LoadTestShape):
 
 
 class TimedShape(RouteShape):
-    """A shape that depends on time alone."""
+    """A shape that depends on time alone, which counts from the first user: workers may take seconds to get ready."""
 
     abstract: ClassVar[bool] = True
 
@@ -115,10 +120,12 @@ class TimedShape(RouteShape):
         super().__init__()
         self._shape: Shape | None = None
         self._phase = -1
+        self._began_s: float | None = None
+        self._looked_s = 0.0
 
     def plan(self, asked: Asked, criteria: Sequence[Criterion]) -> str:  # noqa: ARG002  # a search needs them
         """Work out the phases; raises ``ShapeError``."""
-        self._phase = -1
+        self._phase, self._began_s, self._looked_s = -1, None, 0.0
         self._shape = self.shape(asked)
         self._shape.require_reachable(self._rate)
         return str(self._shape)
@@ -132,13 +139,29 @@ class TimedShape(RouteShape):
         shape = self._shape
         if shape is None:
             return None
-        elapsed_s = self.elapsed_s
+        super().look()
+        self._begin(self._looked_s)
+        self._looked_s = self.elapsed_s
+        elapsed_s = self._since_begin_s()
         change_s = shape.next_change_s(elapsed_s)
         if shape.phase_at(elapsed_s) == self._phase and change_s - elapsed_s < LOOK_AHEAD_S:
             gevent.sleep(change_s - elapsed_s)
-            elapsed_s = max(change_s, self.elapsed_s)
-        self.look()
+            elapsed_s = max(change_s, self._since_begin_s())
         return self._ask(shape, shape.phase_at(elapsed_s))
+
+    def look(self, **_: object) -> None:
+        """Take note of how many users run, when some have just come."""
+        super().look()
+        self._begin(self.elapsed_s)
+
+    def _begin(self, at_s: float) -> None:
+        """Count the time from ``at_s``, if there are users now for the first time."""
+        come = self.runner is not None and self.runner.user_count > 0
+        if self._began_s is None and (come or self.elapsed_s > FIRST_USER_WITHIN_S):
+            self._began_s = at_s
+
+    def _since_begin_s(self) -> float:
+        return 0.0 if self._began_s is None else self.elapsed_s - self._began_s
 
     def _ask(self, shape: Shape, phase: int | None) -> Tick:
         last = len(shape.phases) if phase is None else phase + 1

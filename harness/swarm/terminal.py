@@ -61,7 +61,11 @@ def print_verdict(verdict: Verdict, run_path: str, file: TextIO | None = None) -
         ("verdict  ", "dim"), (verdict.conclusion.value, _CONCLUSION_STYLES[verdict.conclusion]), f"  {verdict.reason}"
     )
     console.print(headline)
-    console.print(Padding(_summary(verdict.totals), (0, 0, 1, 9)))
+    console.print(Padding(_summary(verdict.totals), (0, 0, 0 if _trimmed(verdict.totals) else 1, 9)))
+    if _trimmed(verdict.totals):
+        console.print(Padding(_steady_state(verdict.totals), (0, 0, 1, 9)))
+    if steps := _steps(verdict.totals.get("steps")):
+        console.print(Padding(steps, (0, 0, 1, 0)))
     console.print(_table(verdict))
     console.print(Text.assemble(("\nreport   ", "dim"), f"{run_path}{os.sep}report.html"), soft_wrap=True)
     console.print(Text.assemble(("exit     ", "dim"), str(int(verdict.exit_code))))
@@ -73,19 +77,67 @@ def _is_terminal(file: TextIO | None) -> bool:
 
 def _summary(totals: dict[str, object]) -> Text:
     """Return the totals in one line; what was not measured is left out."""
-    parts = [f"{totals['operations']:,} operations"]
-    for name, unit in (("throughput_rps", "/s"), ("p50_ms", " ms"), ("p95_ms", " ms"), ("p99_ms", " ms")):
-        value = totals.get(name)
-        if isinstance(value, (int, float)):
-            label = "" if name == "throughput_rps" else f"{name.removesuffix('_ms')} "
-            parts.append(f"{label}{value:,.1f}{unit}" if value >= 10 else f"{label}{value:.3f}{unit}")
+    parts = [f"{totals['operations']:,} operations", *_latencies(totals, "")]
     others = ("failed", "cancelled", "timeout", "shed")
     parts += [f"{outcome} {totals[outcome]:,}" for outcome in others if totals[outcome]]
     if not_delivered := totals.get("not_delivered"):
         parts.append(f"not delivered {not_delivered:,} of {totals['arrivals_due']:,} due")
+    floor = totals.get("noise_floor")
+    if isinstance(floor, dict):
+        parts.append(f"noise floor p50 {floor['p50_ms']:.3f} ms, p99 {floor['p99_ms']:.3f} ms")
     if stopped := totals.get("stopped"):
         parts.append(f"of them stopped with the run {stopped:,}")
     return Text(" · ".join(parts))
+
+
+def _steps(steps: object) -> Table | None:
+    """Return the steps of a load shape as a table, None where there are none."""
+    if not isinstance(steps, list) or not steps:
+        return None
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    columns = ("users", "warm-up", "measured", "operations", "throughput", "p50", "p95", "p99", "not ok")
+    table.add_column("steps")
+    for column in columns:
+        table.add_column(column, justify="right")
+    for step in steps:
+        held = {True: "holds", False: "breaks", None: ""}[step["held"]]
+        if "operations" not in step:
+            table.add_row(held, f"{step['users']:,}", "not reached")
+            continue
+        latencies = (step[name] for name in ("p50_ms", "p95_ms", "p99_ms"))
+        table.add_row(
+            held,
+            f"{step['users']:,}",
+            "unknown" if step["warm_up_s"] is None else f"{step['warm_up_s']:.1f} s",
+            f"{step['seconds']:.1f} s",
+            f"{step['operations']:,}",
+            f"{step['throughput_rps']:,.1f}/s",
+            *("-" if found is None else f"{found:,.1f} ms" for found in latencies),
+            f"{step['operations'] - step['ok']:,}",
+        )
+    return table
+
+
+def _trimmed(totals: dict[str, object]) -> bool:
+    """Whether criteria were judged without the warm-up: then a line of their own says what they saw."""
+    return bool(totals.get("warm_up_s"))
+
+
+def _steady_state(totals: dict[str, object]) -> Text:
+    """Return the numbers of the steady state in one line."""
+    parts = [f"steady state, without the first {totals['warm_up_s']:,} s", *_latencies(totals, "steady_")]
+    return Text(" · ".join(parts))
+
+
+def _latencies(totals: dict[str, object], prefix: str) -> list[str]:
+    """Return throughput and percentiles as text; what was not measured is left out."""
+    parts = []
+    for name, unit in (("throughput_rps", "/s"), ("p50_ms", " ms"), ("p95_ms", " ms"), ("p99_ms", " ms")):
+        value = totals.get(f"{prefix}{name}")
+        if isinstance(value, (int, float)):
+            label = "" if name == "throughput_rps" else f"{name.removesuffix('_ms')} "
+            parts.append(f"{label}{value:,.1f}{unit}" if value >= 10 else f"{label}{value:.3f}{unit}")
+    return parts
 
 
 def _table(verdict: Verdict) -> Table:
@@ -103,8 +155,9 @@ def _table(verdict: Verdict) -> Table:
 
 
 def _evidence(entry: Entry) -> str:
-    """Return the evidence of a row: the whole of it where the row does not hold, else its first clause."""
-    return entry.detail.partition(" (")[0].partition(";")[0] if entry.status.holds else entry.detail
+    """Return the evidence of a row: its first clause where it holds without a doubt, else the whole of it."""
+    clear = entry.status.holds and entry.concern is None
+    return entry.detail.partition(" (")[0].partition(";")[0] if clear else entry.detail
 
 
 def _add_rows(table: Table, title: str, entries: Sequence[Entry]) -> None:

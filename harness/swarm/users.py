@@ -47,14 +47,15 @@ class RouteUser(User):
         return self.client.route(draw())
 
 
-Task = Callable[[TaskSet], None]
+Task = Callable[[TaskSet | User], None]
+"""Locust gives a task what holds it: the user, or the task set of one."""
 
 
 def sends(kind: str | None) -> Task:
-    """Return a task that sends the next scenario of a kind, or of any kind for None."""
+    """Return a task, of a user or a task set, that sends the next scenario of a kind, or of any kind for None."""
 
-    def task(tasks: TaskSet) -> None:
-        user = tasks.user
+    def task(holder: TaskSet | User) -> None:
+        user = holder.user if isinstance(holder, TaskSet) else holder
         assert isinstance(user, RouteUser)
         user.route(kind)
 
@@ -103,7 +104,7 @@ class CriticalUser(RouteUser):
     """Priority 8 and 9: one user in ten."""
 
     weight = 1
-    priorities = CRITICAL.priorities
+    priorities = CRITICAL
     tasks = [CriticalTasks]  # noqa: RUF012  # Locust's own form
 
 
@@ -111,7 +112,7 @@ class HighUser(RouteUser):
     """Priority 6 and 7: two users in ten."""
 
     weight = 2
-    priorities = HIGH.priorities
+    priorities = HIGH
     tasks = [HighTasks]  # noqa: RUF012  # Locust's own form
 
 
@@ -119,7 +120,7 @@ class NormalUser(RouteUser):
     """Priority 3 to 5: five users in ten."""
 
     weight = 5
-    priorities = NORMAL.priorities
+    priorities = NORMAL
     tasks = [NormalTasks]  # noqa: RUF012  # Locust's own form
 
 
@@ -127,5 +128,5 @@ class LowUser(RouteUser):
     """Priority 0 to 2: two users in ten."""
 
     weight = 2
-    priorities = LOW.priorities
+    priorities = LOW
     tasks = [LowTasks]  # noqa: RUF012  # Locust's own form

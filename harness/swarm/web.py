@@ -1,12 +1,12 @@
 """The web UI: bad input is said in the start form, a line says what the run does, and its report has a page.
 
-The line is laid below Locust's own page: its start form waits in silence for the sequential pass, and its tabs learn
+The line is laid below Locust's own page: its start form waits in silence for the baseline, and its tabs learn
 nothing more once the users have stopped (it asks for statistics only while users run; locust 2.47).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -14,6 +14,7 @@ from flask import jsonify, make_response, render_template_string, request, send_
 from flask.typing import ResponseReturnValue
 from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner
+from locust.util.timespan import parse_timespan
 from werkzeug.security import safe_join
 
 from harness.swarm.role import KeepingRole
@@ -85,22 +86,35 @@ class _StartForm:
             return self._refusal("a run is being prepared")
         if not _is_number(request.form.get("user_count")) or not _is_number(request.form.get("spawn_rate")):
             return self._start()  # which says what is wrong with them
-        reason = self._prepare()
+        try:
+            load = _load_of(request.form)
+        except ValueError:
+            return self._start()
+        reason = self._prepare(load)
         return self._start() if reason is None else self._refusal(reason)
 
-    def _prepare(self) -> str | None:
+    def _prepare(self, load: dict[str, object]) -> str | None:
         """Prepare a run with the options of the form; return what is wrong with them, which are then not kept."""
-        before = dict(self._options)
+        before, shape = dict(self._options), self._environment.shape_class
         self._preparing = True
-        self._options.update({name: request.form[name] for name in self._options.keys() & request.form.keys() & OURS})
+        ours = {name: request.form[name] for name in self._options.keys() & request.form.keys() & OURS}
+        self._options.update(ours, **load)
+        self._take_shape()
         try:
             self._role.open_run()
         except (RouteSwarmError, OSError) as error:
             self._options.update(before)
+            self._environment.shape_class = shape
             return str(error)
         finally:
             self._preparing = False
         return None
+
+    def _take_shape(self) -> None:
+        """Take the load shape of the form, where there is a choice; Locust does so too late to refuse it."""
+        web_ui, known = self._environment.web_ui, self._environment.available_shape_classes
+        if web_ui is not None and web_ui.userclass_picker_is_active and known is not None:
+            self._environment.shape_class = known.get(request.form.get("shape_class", ""))
 
     def _refusal(self, reason: str) -> ResponseReturnValue:
         return jsonify({"success": False, "message": reason, "host": self._environment.host})
@@ -135,6 +149,18 @@ class _Results:
             files = sorted(path.name for path in (run / name).iterdir())
             return render_template_string(_LISTING, name=name, files=files)
         return send_from_directory(run, name)
+
+
+def _load_of(form: Mapping[str, str]) -> dict[str, object]:
+    """Return Locust's own options of the form by their names; raises ``ValueError`` for one it will refuse."""
+    load: dict[str, object] = {}
+    if "user_count" in form:
+        load["num_users"] = int(form["user_count"])
+    if "spawn_rate" in form:
+        load["spawn_rate"] = float(form["spawn_rate"])
+    if "run_time" in form:  # emptied, Locust would keep that of the run before
+        load["run_time"] = parse_timespan(form["run_time"]) if form["run_time"] else None
+    return load
 
 
 def _is_number(text: str | None) -> bool:

@@ -11,6 +11,7 @@ from locust.env import Environment
 from locust.rpc import Message
 from locust.runners import WorkerRunner
 
+from harness.load.arrivals import share_out
 from harness.swarm.inputs import Inputs
 from harness.swarm.keeping import shown_path
 from harness.swarm.loading import Loader
@@ -18,7 +19,6 @@ from harness.swarm.lost_master import MasterWatch
 from harness.swarm.manifest import about_this_process, agreed_on
 from harness.swarm.messages import ACK, FINISH, HELLO, REFUSED, RUN, SENT, USERS
 from harness.swarm.options import read_options
-from harness.swarm.pacing import share_out
 from harness.swarm.role import REPORT_INTERVAL_S, Role, join_through_interrupts, stop_once
 from harness.swarm.salvage import keep_here
 from harness.swarm.session import Delta
@@ -87,7 +87,7 @@ class Worker(Role):
             lambda: self._users,
         )
         self._shipping = Shipping(self._worker, session)
-        about = about_this_process(index, self._worker.client_id)
+        about = about_this_process(index, self._worker.client_id, self._loader.noise_floor)
         sent = {"run_id": run["run_id"], SENT: self._shipping.now_ns(), "agreed_on": agreed_on(inputs)}
         self._worker.send_message(HELLO, {**about, **sent})
         self._watch.start()
@@ -166,7 +166,7 @@ class Worker(Role):
         if not left:
             return
         worker = f"worker {self._worker.worker_index}"
-        about = about_this_process(self._worker.worker_index, self._worker.client_id)
+        about = about_this_process(self._worker.worker_index, self._worker.client_id, self._loader.noise_floor)
         try:
             folder = keep_here(left, shipping.session.inputs.options.results_dir, about, why)
         except RecordError as error:

@@ -24,6 +24,10 @@ def by_users(series):
     return plots.latency_by_users(statistics.latency_by_users(series))
 
 
+def of_clocks(series):
+    return plots.clocks_over_time(statistics.clocks_over_time(series))
+
+
 def texts(ax) -> list[str]:
     return [text.get_text() for text in ax.texts]
 
@@ -84,7 +88,7 @@ RUNS = {
 
 
 @pytest.mark.parametrize("name", RUNS)
-@pytest.mark.parametrize("draw", [over_time, by_users])
+@pytest.mark.parametrize("draw", [over_time, by_users, of_clocks])
 def test_every_text_can_be_read(series_of, row, ramp, name: str, draw) -> None:
     assert_readable(draw(series_of(RUNS[name](row, ramp))))
 
@@ -102,6 +106,19 @@ def test_lines_are_the_percentiles_of_the_frame_and_named_at_their_ends(series_o
     assert ax.get_legend() is None
     assert "(s)" in ax.get_xlabel()
     assert "(ms)" in ax.get_ylabel()
+
+
+def test_lines_are_the_four_clocks_and_named_at_their_ends(series_of, ramp) -> None:
+    frame = statistics.clocks_over_time(series_of(ramp(seconds=20)))
+
+    ax = plots.clocks_over_time(frame)
+
+    names = ["response", "service", "queue", "lag"]
+    assert [line.get_label() for line in ax.lines] == names
+    for line in ax.lines:
+        assert np.array_equal(line.get_ydata(), frame[f"{line.get_label()}_ms"])
+    assert set(names) <= set(texts(ax))
+    assert ax.get_ylabel() == "p95 of ok operations (ms), log scale"
 
 
 def test_labels_stand_at_the_height_of_their_lines_in_their_colours(series_of, row) -> None:

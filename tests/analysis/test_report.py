@@ -96,13 +96,39 @@ def test_plots_are_in_the_page_and_as_files_each_with_a_reading(make_run, row, p
     folder = make_run(rows)
     page = page_of(folder)
 
-    assert sum(tag == "svg" for tag, _ in page.tags) == 2
+    assert sum(tag == "svg" for tag, _ in page.tags) == 3
     assert "it was highest in second 1 with 2 ms at 20 users." in page.section("latency-over-time")
     assert "p95 is 1 ms at 10 users (1 second) and 2 ms at 20 users (1 second): 2 times as much." in page.section(
         "latency-against-users"
     )
     names = sorted(path.name for path in (folder / "plots").iterdir())
-    assert names == [f"latency-{name}.{kind}" for name in ("against-users", "over-time") for kind in ("png", "svg")]
+    plots = ("clocks-over-time", "latency-against-users", "latency-over-time")
+    assert names == [f"{name}.{kind}" for name in plots for kind in ("png", "svg")]
+
+
+def test_the_four_clocks_stand_in_a_table_of_their_own(make_run, row, page_of) -> None:
+    waits = {"service": [700] * 30, "queue": [250] * 30, "lag": [100] * 30}
+    text = page_of(make_run([row(0, [1_000] * 30, clocks=waits)])).section("clocks")
+
+    assert text.startswith(
+        "Where the time went The response time has a p95 of 1 ms; the harness's own lag one of 0.100 ms"
+    )
+    assert "response time intended start to outcome 1 ms 1 ms 1 ms 1 ms 100 %" in text
+    assert "harness lag" in text
+    assert "10 %" in text
+    assert "In second 0, when the p95 of the response time was highest" in text
+
+
+def test_the_steady_state_stands_beside_the_whole_run(make_run, ramp, manifest, verdict, page_of) -> None:
+    assert "steady-state" not in page_of(make_run(ramp(seconds=3), manifest, verdict)).text
+
+    steady = {"throughput_rps": 283.0, "p50_ms": 44.4, "p95_ms": 115.7, "p99_ms": 171.8}
+    verdict["totals"] |= {"warm_up_s": 4, **{f"steady_{name}": value for name, value in steady.items()}}
+    page = page_of(make_run(ramp(seconds=3), manifest, verdict))
+
+    assert "Steady state, without the warm-up of 4 s: 283 /s, p50 44.4 ms, p95 116 ms, p99 172 ms." in " ".join(
+        page.text[None].split()
+    )
 
 
 def test_totals_confusion_configuration_and_command_are_there(make_run, ramp, manifest, verdict, page_of) -> None:
@@ -272,5 +298,5 @@ def test_the_same_run_gives_the_same_bytes(make_run, ramp, manifest, verdict) ->
         return {path.name: path.read_bytes() for path in [folder / "report.html", *(folder / "plots").iterdir()]}
 
     first = written()
-    assert len(first) == 5
+    assert len(first) == 7
     assert written() == first

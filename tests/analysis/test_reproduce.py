@@ -53,6 +53,12 @@ def test_a_run_that_was_stopped_by_hand_is_given_the_time_it_took() -> None:
     assert "--run-time 13s" in command
 
 
+def test_a_load_shape_ends_by_itself() -> None:
+    command = of(Totals(duration_s=12.3), options=OPTIONS | {"run_time": None, "load_shape": "Soak"}).command
+    assert command is not None
+    assert "--run-time" not in command
+
+
 @pytest.mark.parametrize(
     ("workers", "processes", "ending"),
     [

@@ -6,6 +6,8 @@ import pytest
 
 from analysis import load_run
 from analysis.statistics import (
+    clocks,
+    clocks_over_time,
     ended_ok,
     latency_by_users,
     latency_over_time,
@@ -205,3 +207,47 @@ def test_what_ends_in_the_wind_down_is_no_point_at_few_users(series_of, row) -> 
     rows = [row(s, [1_000] * 50, users=40) for s in range(5)] + [row(5, [9_000] * 30, users=1)]
 
     assert latency_by_users(series_of(rows))["users"].tolist() == [40]
+
+
+def test_the_four_clocks_stand_side_by_side_with_their_share_of_the_response_time(series_of, row) -> None:
+    waits = {"service": [700] * 30, "queue": [250] * 30, "lag": [100] * 30}
+    series = series_of([row(s, [1_000] * 30, clocks=waits) for s in range(3)] + [row(0, [9], outcome="failed")])
+
+    frame = clocks(series)
+
+    assert frame["clock"].tolist() == ["response", "service", "queue", "lag"]
+    assert frame["count"].tolist() == [90] * 4
+    assert frame["sum_ms"].tolist() == pytest.approx([90.0, 63.0, 22.5, 9.0])
+    assert frame["share_pct"].tolist() == pytest.approx([100, 70, 25, 10])
+    for column in ("p50_ms", "p95_ms", "p99_ms", "max_ms"):
+        assert frame[column].round(3).tolist() == [1.0, 0.7, 0.25, 0.1]
+
+
+def test_a_clock_that_was_not_measured_is_absent_and_not_zero(series_of, row) -> None:
+    waits = {"service": [], "queue": [], "lag": [100] * 30}
+    series = series_of([row(0, [1_000] * 30, clocks=waits)])
+
+    frame = clocks(series).set_index("clock")
+    seconds = clocks_over_time(series)
+
+    assert frame.loc[["service", "queue"], ["p95_ms", "max_ms", "sum_ms", "share_pct"]].isna().all(axis=None)
+    assert frame["share_pct"][["response", "lag"]].tolist() == pytest.approx([100, 10])
+    assert seconds[["service_ms", "queue_ms"]].isna().all(axis=None)
+
+
+def test_the_clocks_of_a_second_come_from_the_merged_rows_of_that_second(series_of, row) -> None:
+    one, other = {"service": [900] * 10, "queue": [50] * 10, "lag": [5] * 10}, {"service": [3_000] * 10}
+    rows = [row(0, [1_000] * 10, clocks=one), row(0, [4_000] * 10, route="b", clocks=other), row(2, [500] * 10)]
+
+    frame = clocks_over_time(series_of(rows))
+
+    assert frame["elapsed_s"].tolist() == [0, 1, 2]
+    assert frame["response_ms"].iloc[[0, 2]].tolist() == pytest.approx([4.001, 0.5], rel=1e-3)
+    assert frame["service_ms"].iloc[[0, 2]].tolist() == pytest.approx([3.001, 0.45], rel=1e-3)
+    assert frame[["response_ms", "service_ms", "queue_ms", "lag_ms"]].iloc[1].isna().all()
+
+
+def test_clocks_of_nothing_are_empty(series_of, row) -> None:
+    for rows in ([], [row(0, [1_000], outcome="failed")]):
+        assert len(clocks(series_of(rows))) == 0
+        assert clocks_over_time(series_of(rows))["response_ms"].isna().all()

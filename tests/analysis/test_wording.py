@@ -100,3 +100,39 @@ def test_the_wind_down_is_not_read_as_load(readings, row) -> None:
 
     assert over_time.endswith("highest in second 0 with 1 ms at 20 users. Not counted: 1 second in which users left.")
     assert by_users.startswith("Only one load was measured: p95 is 1 ms at 20 users (5 seconds).")
+
+
+@pytest.fixture(name="clock_readings")
+def clock_readings_fixture(make_run):
+    def readings(rows) -> tuple[str, str]:
+        series = load_run(make_run(rows)).series
+        return (
+            wording.reading_clocks(statistics.clocks(series)),
+            wording.reading_clocks_over_time(statistics.clocks_over_time(series)),
+        )
+
+    return readings
+
+
+def test_whose_time_it_was_is_said_from_the_data(clock_readings, row) -> None:
+    waits = {"service": [700] * 30, "queue": [250] * 30, "lag": [100] * 30}
+    slow = {"service": [1_100] * 30, "queue": [850] * 30, "lag": [50] * 30}
+    whole, worst = clock_readings(
+        [row(s, [1_000] * 30, clocks=waits) for s in range(40)] + [row(40, [2_000] * 30, clocks=slow)]
+    )
+    assert whole == (
+        "The response time has a p95 of 1.00 ms; the harness's own lag one of 0.100 ms, queueing in the loop one of "
+        "0.250 ms. Of all response time 69.3 % was service."
+    )
+    assert worst == (
+        "In second 40, when the p95 of the response time was highest (2 ms), that of the service time was 1.10 ms, "
+        "of queueing in the loop 0.850 ms, of the harness's own lag 0.0505 ms."
+    )
+
+
+def test_readings_of_clocks_that_were_not_measured_say_so(clock_readings, row) -> None:
+    assert clock_readings([])[0] == "No data: no operation ended ok."
+    assert clock_readings([])[1].startswith("No data")
+    whole, worst = clock_readings([row(0, [1_000] * 30, clocks={"service": [], "queue": [], "lag": [10] * 30})])
+    assert whole.endswith("queueing in the loop one of —.")
+    assert "that of the service time was —" in worst

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from kept_run import KeptRun
 from locust_process import LOCUSTFILE
-from user_folder import Folder, ports
+from user_folder import BUSY_LOCUSTFILE, SCENARIOS, Folder, ports
 
 pytestmark = pytest.mark.slow
 
@@ -32,6 +32,30 @@ class Impatient(RouteUser):
     @task
     def ask(self):
         assert self.route("question").priority in range(10)
+"""
+
+OWN_TASKS = """
+from locust import TaskSet, constant, task
+
+from harness.swarm import Operation, RouteUser, Scenario, sends, weighted
+
+
+class Asking(RouteUser):
+    wait_time = constant(0.01)
+    tasks = weighted({sends("question"): 3, sends("code"): 1})
+
+
+class Mixed(RouteUser):
+    wait_time = constant(0.01)
+
+    @task
+    class Session(TaskSet):
+        tasks = weighted({sends(None): 1})
+
+        @task
+        def of_its_own(self):
+            made = self.user.client.route(Scenario("of its own", "not in the corpus", 9, expected_route="long"))
+            assert isinstance(made, Operation)
 """
 
 OWN = """
@@ -105,6 +129,19 @@ def write_own(folder: Folder) -> None:
     (folder.path / "locustfile.py").write_text(TEN_LINES)
 
 
+def test_tasks_of_users_and_task_sets_and_a_scenario_of_ones_own(folder: Folder) -> None:
+    write_own(folder)
+    (folder.path / "tasks.py").write_text(OWN_TASKS)
+    process = folder.headless(*LOAD, locustfile="tasks.py", target="own:build")
+    code = process.wait()
+    assert_passed(folder.run, code)
+    sent = {(row["user_class"], row["scenario"]) for row in folder.run.operations}
+    kinds = {scenario["id"]: scenario["tags"][0] for scenario in SCENARIOS}
+    assert {kinds[scenario] for user_class, scenario in sent if user_class == "Asking"} == {"question", "code"}
+    assert ("Mixed", "of its own") in sent
+    assert len({scenario for user_class, scenario in sent if user_class == "Mixed"}) > 5
+
+
 def assert_passed(run: KeptRun, code: int) -> None:
     run.assert_complete()
     run.assert_conserved(least=20)
@@ -154,8 +191,7 @@ def test_a_bare_locust_in_a_fresh_folder(folder: Folder) -> None:
 
 
 def test_a_worker_that_is_killed_makes_the_run_inconclusive(folder: Folder) -> None:
-    process = folder.headless("--processes", 2, *ports(), "-u", 10, "-r", 10, "-t", "3s")
-    process.wait_for("All users spawned")
+    process = folder.headless("--processes", 2, *ports(), "-u", 10, "-r", 10, "-t", "6s")
     folder.wait_for_history(parts=2)
     victim = min(children_of(process.process.pid))
     os.kill(victim, signal.SIGKILL)
@@ -169,6 +205,27 @@ def test_a_worker_that_is_killed_makes_the_run_inconclusive(folder: Folder) -> N
     assert run.status("workers") == "INVALID"
     assert run.status("conservation") == "UNKNOWN"
     assert len(run.operations) > 0
+
+
+RAISING_LISTENER = """
+from locust import events
+
+
+@events.spawning_complete.add_listener
+def raising(**_):
+    raise RuntimeError("of the locustfile")
+"""
+
+
+def test_what_the_target_logs_by_the_root_logger_is_counted_and_what_locust_does_is_not(folder: Folder) -> None:
+    (folder.path / "raising.py").write_text(BUSY_LOCUSTFILE + RAISING_LISTENER)
+    process = folder.headless(*LOAD, target="fast:complaining", locustfile="raising.py")
+    process.wait()
+    run = folder.run
+    assert run.totals["log_records"] == {"ERROR": run.totals["operations"]}
+    assert run.verdict["verdict"] == "PASS WITH CONCERNS"
+    assert sum("what a pity" in line for line in process.stderr) <= 10
+    assert any("RuntimeError: of the locustfile" in line for line in process.stderr)
 
 
 def test_no_users_is_inconclusive(folder: Folder, spread: list[str]) -> None:

@@ -112,7 +112,7 @@ def test_the_run_time_ends_a_run_whose_operations_never_end(folder: Folder) -> N
     assert run.outcomes() == {"cancelled": 20}
 
 
-def test_an_interrupt_in_the_sequential_pass(folder: Folder) -> None:
+def test_an_interrupt_in_the_baseline(folder: Folder) -> None:
     process = folder.headless(*LOAD, "--baseline-size", 20, target="fast:crawling")
     process.wait_for(r"fast:crawling, 20 scenarios")
     process.interrupt()

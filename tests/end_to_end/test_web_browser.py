@@ -1,4 +1,4 @@
-"""The web UI in a real browser: start form, a mistake in it, the sequential pass, a run, Stop, verdict and report."""
+"""The web UI in a real browser: start form, a mistake in it, the baseline, a run, Stop, verdict and report."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_run_from_the_start_form_to_the_report(folder: Folder, page: Page) -> 
     page.fill("[name=userCount]", "10")
     page.fill("[name=spawnRate]", "10")
     page.get_by_role("button", name="Start").click()
-    expect(line).to_contain_text("sequential pass before the load: scenario 1 of 20")
+    expect(line).to_contain_text("baseline before the load: scenario 1 of 20")
     (folder.path / "open").touch()
     rows = page.locator("table tbody tr")
     expect(rows.filter(has_text="long")).to_contain_text("ROUTE")

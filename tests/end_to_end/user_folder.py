@@ -11,6 +11,7 @@ from locust_process import LocustProcess, free_port, wait_until
 
 FAST_TARGET = '''
 import asyncio
+import logging
 from pathlib import Path
 
 from stageflow import Pipeline, StageKind, StageOutput
@@ -31,7 +32,7 @@ class SlowRouter(Router):
 
 
 class StuckRouter(Router):
-    """Answers at once in the sequential pass, never under load."""
+    """Answers at once in the baseline, never under load."""
 
     async def execute(self, ctx):
         if ctx.snapshot.run_id.user_id.int > 1_000:
@@ -45,6 +46,14 @@ class GatedRouter(Router):
     async def execute(self, ctx):
         while not Path("open").exists():
             await asyncio.sleep(0.02)
+        return await super().execute(ctx)
+
+
+class ComplainingRouter(Router):
+    """Logs an error for each request, by the root logger."""
+
+    async def execute(self, ctx):
+        logging.error("what a pity")
         return await super().execute(ctx)
 
 
@@ -66,6 +75,7 @@ pipeline = pipeline_of(Router)
 slow = pipeline_of(SlowRouter)
 stuck = pipeline_of(StuckRouter)
 gated = pipeline_of(GatedRouter)
+complaining = pipeline_of(ComplainingRouter)
 crawling = pipeline_of(CrawlingRouter)
 '''
 
@@ -154,6 +164,14 @@ class Folder:
             return len(self.runs) >= run and len(self.runs[run - 1].parts("operations")) >= parts
 
         wait_until(written, f"{parts} parts of history in run {run}", lambda: self.track[0].last_words)
+
+    def wait_for_workers(self, count: int) -> None:
+        """Wait until operations of ``count`` workers were written."""
+
+        def all_there() -> bool:
+            return len({part.name.split("-")[1] for part in self.run.parts("operations")}) >= count
+
+        wait_until(all_there, f"operations of {count} workers", lambda: self.track[-1].last_words)
 
 
 def ports() -> list[str]:

@@ -81,23 +81,23 @@ class TestAccuracy:
 
 
 class TestConsistency:
-    def test_a_route_other_than_in_the_sequential_pass_is_found_and_named(self, operation):
+    def test_a_route_other_than_in_the_baseline_is_found_and_named(self, operation):
         before = operation(route="fast")
         now = operation(9, route="premium")
         entry = decided(Consistency([before]), [operation(8), now])
         assert entry.status is Status.INVALID
         assert entry.examples == (now.id,)
         assert "1 of 2 differ" in entry.detail
-        assert "s1: 'premium', but 'fast' in the sequential pass" in entry.detail
+        assert "s1: 'premium', but 'fast' in the baseline" in entry.detail
 
     def test_equal_routes_are_valid_and_say_what_they_were_compared_with(self, operation):
         checker = Consistency([operation(scenario="a"), operation(1, scenario="b")])
         entry = decided(checker, [operation(n, scenario="ab"[n % 2]) for n in range(10)])
         assert (entry.status, entry.actual) == (Status.VALID, "100 %")
-        assert "10 compared with a sequential pass over 2 scenarios, 0 with an earlier operation" in entry.detail
+        assert "10 compared with a baseline of 2 scenarios, 0 with an earlier operation" in entry.detail
         assert checker.percent == 100.0
 
-    def test_scenarios_outside_the_sequential_pass_are_compared_with_their_first_operation(self, operation):
+    def test_scenarios_outside_the_baseline_are_compared_with_their_first_operation(self, operation):
         first = operation(1, scenario="b", route="fast")
         other = operation(2, scenario="b", route="premium", worker=3)
         entry = decided(Consistency([operation(scenario="a")]), [operation(0, scenario="a"), first, other])
@@ -128,7 +128,7 @@ class TestConsistency:
         assert entry.detail.startswith("differing routes: 0 of 1 ")
 
     @pytest.mark.parametrize("outcome", UNDECIDED)
-    def test_a_scenario_that_failed_in_the_sequential_pass_is_no_reference(self, operation, undecided, outcome):
+    def test_a_scenario_that_failed_in_the_baseline_is_no_reference(self, operation, undecided, outcome):
         entry = decided(Consistency([undecided(outcome)]), [operation(1)])
         assert entry.status is Status.UNKNOWN
 
@@ -145,12 +145,12 @@ class TestConsistency:
         assert entry.status is Status.VALID
         assert "100 compared" in entry.detail
 
-    def test_without_a_sequential_pass_it_is_unknown_however_often_a_scenario_recurred(self, operation):
+    def test_without_a_baseline_it_is_unknown_however_often_a_scenario_recurred(self, operation):
         entry = decided(Consistency([]), [operation(n) for n in range(5)])
         assert entry.status is Status.UNKNOWN
         assert "there was none" in entry.detail
 
-    def test_without_a_sequential_pass_two_routes_of_one_scenario_are_still_a_violation(self, operation):
+    def test_without_a_baseline_two_routes_of_one_scenario_are_still_a_violation(self, operation):
         entry = decided(Consistency([]), [operation(1), operation(2, route="premium")])
         assert entry.status is Status.INVALID
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from harness.judge.criteria import DEFAULT_CRITERIA, judge_criteria, parse_criteria, parse_criterion, read_criteria
 from harness.judge.entry import Status
+from harness.judge.steady import WHOLE_RUN, Steady
 from harness.measure.series import Cell, Key, SeriesRow
 from harness.words.errors import CriteriaError
 from harness.words.operation import STOPPED_ROUTE
@@ -22,8 +23,8 @@ def row(second=0, values_ms=(5.0,), outcome="ok", users=10, route="fast"):
     return SeriesRow(Key(second, "NormalUser", 4, None, route, 0, outcome), cell, users)
 
 
-def judged(text, rows, **of_checks):
-    (entry,) = judge_criteria([parse_criterion(text)], rows, of_checks)
+def judged(text, rows, steady=WHOLE_RUN, **of_checks):
+    (entry,) = judge_criteria([parse_criterion(text)], rows, of_checks, steady)
     return entry
 
 
@@ -294,3 +295,63 @@ class TestWindows:
 
     def test_every_criterion_is_required(self):
         assert all(entry.required for entry in judge_criteria(parse_criteria(DEFAULT_CRITERIA, "x"), [], {}))
+
+
+class TestSteadyState:
+    WARM_UP = tuple(row(second, [100.0] * 10, users=5) for second in range(3))
+    STEADY = tuple(row(second, [10.0] * 20, users=10) for second in range(3, 13))
+    ROWS = WARM_UP + STEADY
+    FROM_3 = Steady(3, 3)
+
+    @pytest.mark.parametrize(
+        ("text", "actual", "whole"),
+        [
+            ("p95_ms < 500", "10 ms", "100 ms"),
+            ("max_ms < 500", "10 ms", "100 ms"),
+            ("mean_ms < 500", "10 ms", "21.7391304 ms"),
+            ("throughput_rps > 10", "20 /s", "18.1818182 /s"),
+        ],
+    )
+    def test_a_criterion_is_judged_without_the_warm_up_and_both_numbers_are_told(self, text, actual, whole):
+        entry = judged(text, self.ROWS, self.FROM_3)
+        assert (entry.status, entry.actual, entry.concern) == (Status.PASS, actual, None)
+        assert entry.detail == (f"over 200 operations in 10 seconds; the whole run with its warm-up of 3 s: {whole}")
+
+    def test_availability_is_judged_without_the_warm_up(self):
+        rows = [*self.ROWS, row(1, outcome="failed")]
+        entry = judged("availability_pct == 100", rows, self.FROM_3)
+        assert (entry.status, entry.actual) == (Status.PASS, "100 %")
+        assert entry.concern == "availability_pct == 100 holds only without the warm-up of 3 s (99.5670996 % with it)"
+
+    def test_what_holds_without_the_warm_up_only_is_a_concern_that_names_both(self):
+        entry = judged("p95_ms < 50", self.ROWS, self.FROM_3)
+        assert (entry.status, entry.actual) == (Status.PASS, "10 ms")
+        assert entry.concern == "p95_ms < 50 holds only without the warm-up of 3 s (100 ms with it)"
+
+    def test_what_breaks_in_the_steady_state_fails_though_the_whole_run_would_hold(self):
+        rows = [*(row(s, [1.0] * 900) for s in range(3)), *self.STEADY]
+        entry = judged("mean_ms < 5", rows, self.FROM_3)
+        assert (entry.status, entry.concern) == (Status.FAIL, None)
+        assert entry.detail.endswith("with its warm-up of 3 s: 1.62068966 ms")
+
+    def test_a_number_of_operations_is_of_the_whole_run(self):
+        assert judged("operations >= 1", self.ROWS, self.FROM_3).actual == "230"
+
+    def test_users_restrict_the_steady_state_further(self):
+        rows = [*self.ROWS, row(13, [30.0] * 20, users=20)]
+        assert judged("max_ms < 500 at users >= 20", rows, self.FROM_3).actual == "30 ms"
+        assert judged("max_ms < 500 at users <= 10", rows, self.FROM_3).actual == "10 ms"
+
+    def test_seconds_of_the_warm_up_alone_are_judged_and_said_to_be(self):
+        entry = judged("max_ms < 500 at users == 5", self.ROWS, self.FROM_3)
+        assert (entry.status, entry.actual) == (Status.PASS, "100 ms")
+        assert entry.detail.endswith("; the warm-up included: none of these seconds is in the steady state")
+
+    def test_a_run_without_a_steady_state_is_judged_whole_and_says_so(self):
+        entry = judged("p95_ms < 50", self.ROWS, Steady(None, why_whole="no steady state was found"))
+        assert (entry.status, entry.actual, entry.concern) == (Status.FAIL, "100 ms", None)
+        assert entry.detail.endswith("; the warm-up included: no steady state was found")
+
+    @pytest.mark.parametrize("steady", [WHOLE_RUN, Steady(0, 0)])
+    def test_a_run_without_warm_up_or_with_a_load_that_changes_by_plan_needs_no_remark(self, steady):
+        assert judged("p95_ms < 500", self.ROWS, steady).detail == "over 230 operations in 13 seconds"

@@ -4,7 +4,10 @@ import json
 
 import pytest
 
-from harness.judge.totals import Totals
+from harness.judge.steady import WHOLE_RUN, Steady
+from harness.judge.totals import Totals, of_series
+from harness.measure.series import Merged, Series, SeriesRow
+from harness.words.clock import Epoch
 from harness.words.operation import Flag, Outcome
 
 
@@ -75,3 +78,54 @@ def test_totals_can_be_written_as_json(operation, undecided):
 def test_the_order_of_operations_does_not_matter(operation, reverse):
     operations = [operation(n, response_ms=1.0 + n, route=f"r{n % 3}") for n in range(30)]
     assert totals_of(operations[:: -1 if reverse else 1]).as_json() == totals_of(operations).as_json()
+
+
+def rows_of(operations, users=10):
+    series, merged = Series(Epoch(0)), Merged()
+    for operation in operations:
+        series.add(operation)
+    merged.merge(series.take())
+    return [SeriesRow(key, cell, users) for key, cell in merged.pop_before(None)]
+
+
+class TestOfSeries:
+    def test_the_four_clocks_are_of_what_ended_ok(self, operation, undecided):
+        made = operation(0, response_ms=10.0)
+        late = made._replace(
+            start_ns=made.intended_ns + 1_000_000,
+            entered_ns=made.intended_ns + 3_000_000,
+            resumed_ns=made.end_ns + 500_000,
+        )
+        clocks = of_series(rows_of([late, undecided(Outcome.FAILED, 1)]), WHOLE_RUN)["clocks"]
+        assert list(clocks) == ["response", "service", "queue", "lag"]
+        assert [clock["sum_ms"] for clock in clocks.values()] == [10.0, 7.0, 2.0, 1.5]
+        for clock in clocks.values():
+            assert [clock[name] for name in ("p50_ms", "p95_ms", "p99_ms")] == pytest.approx(
+                [clock["sum_ms"]] * 3, 1e-3
+            )
+
+    def test_what_was_not_measured_is_absent_and_not_zero(self, operation):
+        content = of_series(rows_of([operation(entered_ns=None)]), WHOLE_RUN)
+        assert set(content["clocks"]["service"].values()) == {None}
+        assert set(content["clocks"]["queue"].values()) == {None}
+        assert content["clocks"]["lag"]["sum_ms"] == 0.001
+        assert {value for name, value in content.items() if "steady" in name or name == "warm_up_s"} == {None}
+        assert set(of_series([], WHOLE_RUN)["clocks"]["response"].values()) == {None}
+
+    def test_the_steady_state_stands_beside_the_whole_run(self, operation):
+        second = 1_740_000_000
+        warm_up = [operation(n * 100, response_ms=90.0) for n in range(20)]
+        steady = [operation(2000 + n * 10, response_ms=1.5) for n in range(500)]
+        content = of_series(rows_of([*warm_up, *steady]), Steady(second + 3, 3))
+        assert (content["steady_from_s"], content["warm_up_s"]) == (second + 3, 3)
+        assert [content[f"steady_p{n}_ms"] for n in (50, 95, 99)] == [1.5] * 3
+        assert content["steady_throughput_rps"] == 100.0
+        assert content["clocks"]["response"]["p99_ms"] == pytest.approx(90.0, rel=1e-3)
+
+    def test_a_percentile_of_the_response_time_is_that_of_the_history(self, operation):
+        operations = [operation(n, response_ms=0.3 + n / 700) for n in range(1000)]
+        clock = of_series(rows_of(operations), WHOLE_RUN)["clocks"]["response"]
+        whole = totals_of(operations).as_json()
+        assert [clock[name] for name in ("p50_ms", "p95_ms", "p99_ms")] == [
+            whole[name] for name in ("p50_ms", "p95_ms", "p99_ms")
+        ]

@@ -105,3 +105,10 @@ def test_verdict_json_holds_the_keys_of_the_contract_and_readable_ids():
     entry = content["checks"][1]
     assert set(entry) >= {"name", "status", "actual", "target", "detail", "examples"}
     assert (entry["status"], entry["examples"]) == ("INVALID", ["2-7"])
+
+
+def test_a_doubt_about_a_row_that_holds_makes_pass_a_pass_with_concerns_and_is_told():
+    doubtful = Entry("p95", Status.PASS, "5 ms", "< 500 ms", "", concern="p95 holds only without the warm-up")
+    verdict = conclude([doubtful], [GOOD_CHECK], [TRUSTED], {}, ["2 operations failed"])
+    assert (verdict.conclusion, verdict.exit_code) == CONCERNS
+    assert verdict.reason == "2 operations failed; p95 holds only without the warm-up"

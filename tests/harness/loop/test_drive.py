@@ -11,22 +11,11 @@ import time
 
 import gevent
 import pytest
-from gevent import monkey
 from gevent.threadpool import ThreadPool
+from native import error_of
 
 from harness.loop import HubLoop
 from harness.words.errors import DeadlineExceeded, RouteSwarmError
-
-native_sleep = monkey.get_original("time", "sleep")
-
-
-def error_of(function, *args):
-    """Return what ``function`` raises, or None."""
-    try:
-        function(*args)
-    except BaseException as error:  # noqa: BLE001 - that is what it is for
-        return error
-    return None
 
 
 class Alien(BaseException):

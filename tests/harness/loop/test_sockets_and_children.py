@@ -12,13 +12,9 @@ import threading
 
 import gevent
 import pytest
-from gevent import monkey
 from gevent.hub import get_hub
 
 from harness.loop import HubSelector
-
-native_sleep = monkey.get_original("time", "sleep")
-native_ident = monkey.get_original("_thread", "get_ident")
 
 
 def test_reader_and_writer_of_one_socket(loop):

@@ -163,12 +163,11 @@ def test_each_clock_is_that_of_the_operations(waiting, many):
 def test_every_operation_is_in_exactly_one_row(waiting, many):
     merged = Merged()
     merged.merge(folded(waiting(**fields) for fields in many))
-    assert merged.count == len(many)
     rows = merged.pop_before(None)
     assert sum(cell.count for _, cell in rows) == len(many)
     assert sum(len(cell.histogram) for _, cell in rows) == len(many)
     assert len({key for key, _ in rows}) == len(rows)
-    assert merged.count == 0
+    assert merged.pop_before(None) == []
 
 
 def test_a_row_counts_the_second_in_which_the_outcome_was_known(operation):
@@ -231,6 +230,17 @@ def test_pop_before_hands_over_earlier_seconds_only_and_forgets_them(operation):
     assert merged.pop_before(third) == []
     assert merged.seconds() == [third]
     assert [key.second for key, _ in merged.pop_before(None)] == [third]
+
+
+@given(MANY, st.integers(1, 5))
+def test_rows_popped_a_few_at_a_time_are_those_popped_at_once(waiting, many, most):
+    rows = folded(waiting(**fields) for fields in many)
+    merged, popped = Merged(), []
+    merged.merge(rows)
+    while some := merged.pop_before(None, most):
+        assert len(some) <= most
+        popped += some
+    assert text_of(popped) == text_of(rows_of([rows]))
 
 
 @given(MANY)

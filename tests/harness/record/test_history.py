@@ -9,6 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.load.corpus import DEFAULT_CORPUS, read_corpus
+from harness.record.compaction import compact
 from harness.record.history import CHUNK, HistoryBuffer, PartWriter, parts_of, read_attempts, read_operations
 from harness.stages import router
 from harness.words.clock import Epoch
@@ -140,6 +141,29 @@ class TestRoundTrip:
         assert set(buffer.take()) == {"operations"}
 
 
+class TestRowsThatNoColumnCanHold:
+    @pytest.mark.parametrize("spoilt", [1, CHUNK + 3])
+    def test_lost_spans_are_an_error_and_the_others_are_kept(self, operation, tmp_path, caplog, spoilt):
+        buffer, writer = HistoryBuffer(Epoch(0)), PartWriter(tmp_path)
+        for n in range(spoilt):
+            buffer.add(operation(n), [("good", "route", 1, 2, "ok"), ("\ud800", "route", 1, 2, "ok")])
+        parts = buffer.take()
+        assert writer.write("operations", 0, parts["operations"]) == spoilt
+        with pytest.raises(RecordError, match=f"worker 7: {spoilt} of the spans could not be written down"):
+            writer.write("spans", 7, parts["spans"])
+        rows = [row for path in parts_of(tmp_path, "spans").paths for row in pq.read_table(path).to_pylist()]
+        assert [(row["operation"], row["stage"]) for row in rows] == [(n, "good") for n in range(spoilt)]
+        assert "cannot be written down" in caplog.text
+
+    def test_a_lost_operation_is_an_error(self, operation, tmp_path):
+        buffer = HistoryBuffer(Epoch(0))
+        buffer.add(operation(0, route="\ud800"), ())
+        buffer.add(operation(1), ())
+        with pytest.raises(RecordError, match="1 of the operations"):
+            PartWriter(tmp_path).write("operations", 0, buffer.take()["operations"])
+        assert [op.id for op in read(tmp_path)] == [1]
+
+
 class TestParts:
     def test_parts_are_read_by_worker_and_time(self, operation, tmp_path):
         writer = PartWriter(tmp_path)
@@ -161,7 +185,7 @@ class TestParts:
                 writer.write(table, 0, part)
         assert len(parts_of(tmp_path, "operations").paths) == len(parts_of(tmp_path, "spans").paths) == 3
 
-    def test_unfinished_parts_the_other_table_and_the_sequential_pass_are_not_read(self, operation, written):
+    def test_unfinished_parts_the_other_table_and_the_baseline_are_not_read(self, operation, written):
         folder = written([operation()], spans=[("router", "route", 1, 2, "ok")])
         (part,) = parts_of(folder, "operations").paths
         (folder / "operations-w000-000001.partial").write_bytes(part.read_bytes()[:100])
@@ -260,5 +284,10 @@ def test_an_operation_of_a_realistic_run_takes_at_most_64_bytes_on_disk(operatio
             writer.write("operations", 0, buffer.take()["operations"])
     writer.write("operations", 0, buffer.take()["operations"])
     assert len(read(tmp_path)) == 10_000
-    size = sum(path.stat().st_size for path in parts_of(tmp_path, "operations").paths)
-    assert size / 10_000 <= 64
+    assert size_of(tmp_path) / 10_000 <= 64
+    compact(tmp_path)
+    assert size_of(tmp_path) / 10_000 <= 30
+
+
+def size_of(folder):
+    return sum(path.stat().st_size for path in parts_of(folder, "operations").paths)

@@ -88,7 +88,7 @@ def test_a_clean_run_passes_and_every_row_of_its_verdict_holds(run):
     assert statuses(verdict.checks) == dict.fromkeys(
         ("accuracy", "consistency", "conservation", "hang", "silent failure"), Status.VALID
     )
-    assert statuses(verdict.validity) == {"workers": Status.VALID, "recording": Status.VALID}
+    assert statuses(verdict.validity)["workers"] is statuses(verdict.validity)["recording"] is Status.VALID
     assert [entry.name for entry in verdict.criteria] == [criterion.text for criterion in CRITERIA]
 
 
@@ -159,6 +159,39 @@ class TestCriteria:
         assert (verdict.criteria[1].status, verdict.criteria[1].actual) == (Status.FAIL, "99.5 %")
 
 
+class TestSteadyState:
+    """Ten seconds of twenty operations each; those that begin in the first two take 700 ms longer."""
+
+    CRITERIA = parse_criteria("p95_ms < 500\navailability_pct >= 99\n", "x")
+
+    @staticmethod
+    def slow_start(n, op):
+        shift_ns = n * 40_000_000  # an operation each 50 ms instead of each 10
+        moved = {name: getattr(op, name) + shift_ns for name in ("intended_ns", "start_ns", "entered_ns")}
+        slow_ns = 700_000_000 if n < 40 else 0
+        return op._replace(
+            **moved, end_ns=op.end_ns + shift_ns + slow_ns, resumed_ns=op.resumed_ns + shift_ns + slow_ns
+        )
+
+    def test_a_slow_start_is_left_out_of_the_criteria_and_is_a_concern(self, run):
+        verdict = judge_run(run(self.slow_start), self.CRITERIA, facts())
+        assert (verdict.conclusion, verdict.exit_code) == (Conclusion.CONCERNS, ExitCode.PASS)
+        assert verdict.reason == "p95_ms < 500 holds only without the warm-up of 3 s (705 ms with it)"
+        assert verdict.criteria[0].actual == "5 ms"
+        assert (verdict.totals["warm_up_s"], verdict.totals["steady_p95_ms"]) == (3, 5.0)
+        assert verdict.totals["p95_ms"] > 700
+
+    def test_a_run_whose_load_changes_by_plan_is_judged_whole(self, run):
+        verdict = judge_run(run(self.slow_start), self.CRITERIA, facts(trim=False))
+        assert verdict.exit_code is ExitCode.CRITERION
+        assert verdict.totals["steady_from_s"] is None
+
+    def test_a_run_of_two_seconds_is_judged_whole_and_its_details_say_so(self, run):
+        verdict = judge_run(run(), self.CRITERIA, facts())
+        assert verdict.conclusion is Conclusion.PASS
+        assert all("too short a run" in entry.detail for entry in verdict.criteria)
+
+
 class TestDoubt:
     def test_a_lost_worker_is_inconclusive_and_named(self, run):
         verdict = judge_run(run(), CRITERIA, facts(lost_workers=("w2 on host",), arrivals=None, locust_requests=None))
@@ -209,7 +242,7 @@ class TestDoubt:
         assert verdict.exit_code is ExitCode.INCONCLUSIVE
         assert verdict.totals["operations"] == 0
 
-    def test_a_run_without_a_sequential_pass_is_inconclusive_though_routes_recurred(self, run):
+    def test_a_run_without_a_baseline_is_inconclusive_though_routes_recurred(self, run):
         verdict = judge_run(run(baseline=False), CRITERIA, facts())
         assert verdict.exit_code is ExitCode.INCONCLUSIVE
         assert statuses(verdict.checks)["consistency"] is Status.UNKNOWN

@@ -12,12 +12,12 @@ from harness.load.corpus import Scenario
 from harness.load.fault_plan import FaultPlan, FaultPlanError, parse_fault_plan
 from harness.load.faults import Fault
 from harness.target.injector import Injector
-from harness.words.parts import BACKEND, BREAKER, announce, parts
 from harness.target.runner import Reply, TargetRunner
 from harness.target.target import Identity, Target
 from harness.target.tracing import Trace
 from harness.target.windows import Windows
 from harness.words.operation import Flag, Injection, Outcome
+from harness.words.parts import BACKEND, BREAKER, announce, parts
 
 SCENARIO = Scenario("s1", "hello", 5, {"tenant": "acme"}, tags=("question",))
 

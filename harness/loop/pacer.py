@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable
 
 from gevent.hub import Waiter, get_hub
 
-from harness.load.arrivals import Arrivals, Counts, Share
+from harness.load.arrivals import Arrivals, Counts
+from harness.loop.alarm import Alarm
 from harness.words.clock import now_ns
-
-
-def share_out(user_classes: Sequence[str], workers: Sequence[int], worker: int) -> dict[str, Share]:
-    """Return a worker's share of the schedule of each class; none for one that joined after they were shared out."""
-    if worker not in workers:
-        return {}
-    share = Share(workers.index(worker), len(workers))
-    return dict.fromkeys(user_classes, share)
 
 
 class _Idle:
@@ -35,29 +27,30 @@ class Pacer:
 
     Args:
         arrivals: the worker's share, not begun.
+        now_ns: the clock.
 
     """
 
-    def __init__(self, arrivals: Arrivals) -> None:
+    def __init__(self, arrivals: Arrivals, now_ns: Callable[[], int] = now_ns) -> None:
         self._arrivals = arrivals
+        self._now_ns = now_ns
         self._idle: deque[_Idle] = deque()
         self._hub = get_hub()
-        self._timer: Any = None
-        self._timer_due_ns: int | None = None
+        self._alarm = Alarm(self._hand_out)
 
     def begin(self) -> None:
         """Make now time zero of the schedule, if it has not begun."""
-        self._arrivals.begin(now_ns())
+        self._arrivals.begin(self._now_ns())
         self._hand_out()
 
     def end(self) -> None:
         """Stop the schedule now. Users that wait do so until they are stopped."""
-        self._arrivals.end(now_ns())
-        self._disarm()
+        self._arrivals.end(self._now_ns())
+        self._alarm.close()
 
     def counts(self) -> Counts:
         """Return what has been counted since the last call (``Arrivals.counts``)."""
-        return self._arrivals.counts(now_ns())
+        return self._arrivals.counts(self._now_ns())
 
     def wait(self, free_ns: int) -> int:
         """Wait for an arrival and return when it was due.
@@ -71,7 +64,7 @@ class Pacer:
         if not self._idle:
             arrivals.skip(free_ns)
             due_ns = arrivals.next_due_ns
-            if due_ns is not None and due_ns <= now_ns():
+            if due_ns is not None and due_ns <= self._now_ns():
                 arrivals.take()
                 return due_ns
         idle = _Idle(Waiter(self._hub))
@@ -94,7 +87,7 @@ class Pacer:
     def _hand_out(self) -> None:
         """Give what is due to users that are idle."""
         arrivals = self._arrivals
-        while self._idle and (due_ns := arrivals.next_due_ns) is not None and due_ns <= now_ns():
+        while self._idle and (due_ns := arrivals.next_due_ns) is not None and due_ns <= self._now_ns():
             arrivals.take()
             idle = self._idle.popleft()
             idle.due_ns = due_ns
@@ -102,21 +95,5 @@ class Pacer:
         self._arm()
 
     def _arm(self) -> None:
-        """Have the hub call when the next arrival is due, where there is a user to take it."""
-        due_ns = self._arrivals.next_due_ns if self._idle else None
-        if due_ns == self._timer_due_ns:
-            return
-        self._disarm()
-        if due_ns is not None:
-            self._timer_due_ns = due_ns
-            self._timer = self._hub.loop.timer(max(0.0, (due_ns - now_ns()) / 1e9), ref=False)
-            self._timer.start(self._on_timer, update=True)  # libev's cached time lags while the target computes
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.close()
-        self._timer = self._timer_due_ns = None
-
-    def _on_timer(self) -> None:
-        self._disarm()  # libev may be early
-        self._hand_out()
+        """Ring when the next arrival is due, where there is a user to take it."""
+        self._alarm.set(self._arrivals.next_due_ns if self._idle else None)

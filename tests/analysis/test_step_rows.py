@@ -1,0 +1,79 @@
+"""The steps of a run in the report: a table, and the points of latency against users."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from analysis.documents import Step
+from analysis.report import write_report
+from analysis.run import load_run
+from analysis.steps import latency_by_step, rows_of
+
+S = 1_000_000_000
+START = 1_740_000_000 * S
+
+
+def step_of(users: int, begin_s: float, **fields: object) -> dict[str, object]:
+    begin = START + round(begin_s * S)
+    measured = {
+        "users": users,
+        "from_ns": begin,
+        "to_ns": begin + 15 * S,
+        "held": None,
+        "warm_up_s": 1.5,
+        "seconds": 13.5,
+        "operations": 400,
+        "ok": 390,
+        "failed": 10,
+        "throughput_rps": 29.63,
+        "p50_ms": 10.0 * users,
+        "p95_ms": 20.0 * users,
+        "p99_ms": 30.0 * users,
+    }
+    return measured | fields
+
+
+def steps_of(*rows: dict[str, object]) -> list[Step]:
+    return [Step(**row) for row in rows]  # type: ignore[arg-type]
+
+
+def test_latency_against_users_has_a_point_for_each_step_that_has_enough_operations() -> None:
+    frame = latency_by_step(
+        steps_of(
+            step_of(10, 30),
+            step_of(5, 15),
+            step_of(1, 0, ok=19),
+            step_of(20, 45, p50_ms=None, p95_ms=None, p99_ms=None),
+        )
+    )
+    assert frame["users"].tolist() == [5, 10]
+    assert frame["p95_ms"].tolist() == [100, 200]
+    assert frame["seconds"].tolist() == [13.5, 13.5]
+    assert latency_by_step([]).empty
+
+
+def test_rows_are_in_the_order_of_the_run_and_say_what_is_not_known() -> None:
+    never = {"users": 200, "from_ns": None, "to_ns": None, "held": None}
+    first, second, third = rows_of(steps_of(step_of(5, 0, warm_up_s=None), step_of(1, 15, held=False), never))
+    assert (first.begin, first.warm_up, first.p95, first.not_ok) == ("0.0 s", "unknown", "100 ms", "10 failed")
+    assert (second.begin, second.warm_up, second.held) == ("15.0 s", "1.5 s", "breaks")
+    assert (third.begin, third.p95) == ("not reached", "—")
+
+
+@pytest.mark.parametrize("held", [None, True])
+def test_the_report_shows_the_steps_and_draws_them(make_run, ramp, manifest, verdict, held: bool | None) -> None:
+    verdict["totals"]["steps"] = [step_of(1, 0, held=held), step_of(7, 15, held=held)]
+    run: Path = make_run(rows=ramp(20), manifest=manifest, verdict=verdict)
+    page = write_report(load_run(run)).read_text(encoding="utf-8")
+    section = page.partition('<section id="steps">')[2].partition("</section>")[0]
+    assert section.count('<th scope="row">') == 2
+    assert ("holds" in section) is (held is True)
+    assert "p95 is 20 ms at 1 user (13 seconds) and 140 ms at 7 users (13 seconds)" in page
+
+
+def test_a_run_without_steps_has_no_such_section(make_run, ramp, manifest, verdict) -> None:
+    run = load_run(make_run(rows=ramp(20), manifest=manifest, verdict=verdict))
+    page = write_report(run).read_text(encoding="utf-8")
+    assert 'id="steps"' not in page

@@ -1,0 +1,50 @@
+"""A criterion that asks for less than the harness can see is UNKNOWN, whatever was measured."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.judge.criteria import parse_criterion
+from harness.judge.entry import Entry, Status
+from harness.judge.noise_floor import NoiseFloor, above_floor, highest
+
+FLOOR = NoiseFloor(p50_ms=0.1, p99_ms=0.25, max_ms=1.3)
+
+
+def judged(line, status=Status.PASS, floor=FLOOR):
+    entry = Entry(line, status, "0.05 ms", "< x", "over 5 operations")
+    (row,) = above_floor([parse_criterion(line)], [entry], floor)
+    return row
+
+
+@pytest.mark.parametrize(
+    "line", ["p50_ms < 0.1", "p50_ms <= 0.05", "mean_ms < 0.1", "p95_ms < 0.2", "p99_ms <= 0.25", "max_ms < 0.25"]
+)
+@pytest.mark.parametrize("status", [Status.PASS, Status.FAIL])
+def test_at_or_below_the_floor_nothing_is_decided(line, status):
+    row = judged(line, status)
+    assert row.status is Status.UNKNOWN
+    assert "noise floor" in row.detail
+    assert row.required
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["p50_ms < 0.11", "p95_ms < 0.26", "p99_ms < 500", "p95_ms > 0.1", "availability_pct <= 0.1", "operations < 0"],
+)
+def test_above_it_and_for_other_metrics_the_decision_stands(line):
+    assert judged(line).status is Status.PASS
+
+
+def test_without_a_floor_the_decision_stands():
+    assert judged("p50_ms < 0.001", floor=None).status is Status.PASS
+
+
+def test_the_floor_of_a_run_is_the_largest_over_its_workers():
+    assert highest([NoiseFloor(0.1, 0.5, 0.9), NoiseFloor(0.2, 0.3, 4.0)]) == NoiseFloor(0.2, 0.5, 4.0)
+    assert highest([]) is None
+
+
+def test_a_floor_survives_the_manifest_and_anything_else_is_none():
+    assert NoiseFloor.of_json(FLOOR.as_json()) == FLOOR
+    assert NoiseFloor.of_json(None) is NoiseFloor.of_json({"p50_ms": 1}) is NoiseFloor.of_json({"p50_ms": "x"}) is None
