@@ -112,6 +112,7 @@ class Walk:
             served = await self._try_route(tier, route)
             if served is not None:
                 return served
+        self._ctx.raise_if_cancelled()
         return None
 
     async def _try_route(self, tier: int, route: Route) -> Served | None:

@@ -11,6 +11,7 @@ from stageflow import (
     Pipeline,
     PipelineContext,
     Stage,
+    StageCancellationRequested,
     StageContext,
     StageKind,
     StageOutput,
@@ -18,7 +19,7 @@ from stageflow import (
     UnifiedStageExecutionError,
     UnifiedStageGraph,
 )
-from stageflow.pipeline.dag import UnifiedStageSpec
+from stageflow.pipeline.dag import UnifiedPipelineCancelled, UnifiedStageSpec
 
 from harness.words.errors import ChainError, RouteError, RouteRetryError
 
@@ -119,6 +120,8 @@ class SubPipeline:
             results = await graph.run(child)
         except BaseException as error:
             await _end(child, tasks)
+            if isinstance(error, UnifiedPipelineCancelled) and ctx.is_cancelled:
+                raise StageCancellationRequested(error.reason) from error
             if isinstance(error, UnifiedStageExecutionError):
                 raise error.original from error  # a retry policy knows the errors of stages, not their wrapping
             raise

@@ -192,9 +192,9 @@ class TestTold:
             raise ConnectionError
 
         retry = RetryPolicy(ConnectionError, wait=lambda state: 0.0)
-        run(FallbackChainStage([Route("a", fails, retry=retry), Route("b", fails)], LATER))
-        assert [tuple(place) for place in seen] == [("a", "a", 0, 1), ("a", "a", 0, 2), ("a", "b", 1, 1)]
-        assert current_place.get() is None
+        after = Default(lambda ctx: seen.append(current_place.get()) or "later")
+        run(FallbackChainStage([Route("a", fails, retry=retry), Route("b", fails)], after))
+        assert seen == [("a", "a", 0, 1), ("a", "a", 0, 2), ("a", "b", 1, 1), None]
 
 
 class TestChoosing:
@@ -286,6 +286,17 @@ class TestBreakers:
         data = run(FallbackChainStage(routes, LATER, all_open="use")).data
         assert outcomes(data) == [("a", 0, "rejected"), ("b", 1, "ok")]
 
+    def test_whether_all_breakers_are_open_is_decided_as_an_operation_begins(self, scripted_breaker):
+        first, second = scripted_breaker("closed"), scripted_breaker("open")
+
+        def opens(ctx):
+            first.state = "open"
+            raise ConnectionError
+
+        routes = [Route("a", opens, breaker=first), Route("b", answers(), breaker=second)]
+        data = run(FallbackChainStage(routes, LATER, all_open="use")).data
+        assert outcomes(data) == [("a", 0, "failed"), ("b", 1, "rejected"), ("default", 2, "ok")]
+
     def test_equal_inputs_and_equal_breaker_views_are_decided_equally_a_hundred_times(self, scripted_breaker):
         def one():
             routes = [
@@ -370,6 +381,20 @@ class TestCancellation:
         asyncio.run(main())
         assert tried == []
 
+    def test_nor_does_its_default_answer(self):
+        async def main():
+            ctx = PipelineContext.create(input_text="hello")
+
+            async def fails(_):
+                ctx.mark_canceled("the caller hung up")
+                raise ConnectionError
+
+            chain = FallbackChainStage([Route("a", fails)], Default(lambda ctx: pytest.fail("it answered")))
+            with pytest.raises(UnifiedPipelineCancelled, match="hung up"):
+                await Pipeline(name="p").with_stage("router", chain).build().run(ctx)
+
+        asyncio.run(main())
+
     def test_a_runner_that_sees_the_cancellation_cancels_the_pipeline(self, scripted_breaker):
         breaker = scripted_breaker()
         stage = FallbackChainStage(
@@ -417,6 +442,19 @@ class TestTime:
             FallbackChainStage([Route("a", hangs, timeout_ms=20, retry=retry)], LATER).execute(stage_context())
         ).data
         assert outcomes(data) == [("a", 0, "timeout")] * 3 + [("default", 1, "ok")]
+
+    @pytest.mark.parametrize(("wait_s", "tries"), [(0.05, 2), (0.095, 1), (0.2, 1)])
+    def test_a_retry_that_would_wait_to_the_deadline_leaves_the_time_to_the_next_route(
+        self, virtually, stage_context, wait_s, tries
+    ):
+        async def fails(ctx):
+            await asyncio.sleep(0.01)
+            raise ConnectionError
+
+        retry = RetryPolicy(ConnectionError, retries=5, wait=lambda state: wait_s)
+        stage = FallbackChainStage([Route("a", fails, retry=retry), Route("b", answers())], LATER, deadline_ms=100)
+        data = virtually(stage.execute(stage_context())).data
+        assert outcomes(data) == [("a", 0, "failed")] * tries + [("b", 1, "ok")]
 
     def test_later_tiers_have_what_is_left_of_the_deadline(self, virtually, stage_context):
         stage = FallbackChainStage(

@@ -18,7 +18,7 @@ from harness.stages.routes import Default, Route
 TOOK = st.integers(0, 60).map(lambda ms: 1000 * ms + 1)
 TIMEOUTS = st.none() | st.integers(5, 50).map(lambda ms: 1000 * ms + 37)
 DEADLINES = st.none() | st.integers(10, 150).map(lambda ms: 1000 * ms + 511)
-WAITS = st.integers(0, 20).map(lambda ms: 1000 * ms)
+WAITS = st.integers(0, 80).map(lambda ms: 1000 * ms)
 ANSWERS = st.sampled_from(["ok", "ok", "declared", "declared", "undeclared", "empty", "hang"])
 
 

@@ -53,23 +53,28 @@ def adds(metadata):
     metadata["late"] = 1
 
 
+def retypes(metadata):
+    metadata["tries"] = True  # equal to 1, and yet another value
+
+
 @pytest.mark.parametrize(
-    ("change", "key"), [(replaces, "tenant"), (removes, "tenant"), (grows, "history"), (adds, "late")]
+    ("change", "key"),
+    [(retypes, "tries"), (replaces, "tenant"), (removes, "tenant"), (grows, "history"), (adds, "late")],
 )
 def test_an_undeclared_write_is_reported_and_reaches_no_later_tier(stage_context, change, key):
     seen = []
-    ctx = stage_context(tenant="t1", history=["hello"])
+    ctx = stage_context(tenant="t1", history=["hello"], tries=1)
     routes = [
         Route("a", reads_and(change, seen)),
         Route("b", reads_and(lambda metadata: None, seen)),
         Route("c", answers),
     ]
-    data = execute(ctx, *routes, protected=("tenant", "history", "late"))
-    assert seen[0] == seen[1] == {"tenant": "'t1'", "history": "['hello']"}
+    data = execute(ctx, *routes, protected=("tenant", "history", "tries", "late"))
+    assert seen[0] == seen[1] == {"tenant": "'t1'", "history": "['hello']", "tries": "1"}
     assert data["attempts"][0]["reason"] == f"ConnectionError: 503; it wrote '{key}' and had not declared that"
     assert [a["outcome"] for a in data["attempts"]] == ["failed", "failed", "ok"]
     assert data["result"] == {"tenant": "t1"}
-    assert ctx.snapshot.metadata == {"tenant": "t1", "history": ["hello"]}
+    assert repr(ctx.snapshot.metadata) == "{'tenant': 't1', 'history': ['hello'], 'tries': 1}"
     assert "writes" not in data
 
 

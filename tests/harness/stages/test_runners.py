@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stageflow import Pipeline, PipelineContext, StageKind, StageOutput
+from stageflow.pipeline.dag import UnifiedPipelineCancelled
 
 from harness.stages.chain import FallbackChainStage
 from harness.stages.retry import RetryPolicy
@@ -162,6 +164,84 @@ def test_a_sub_pipeline_that_is_cut_off_leaves_no_stage_running(virtually, stage
     data = virtually(main())
     assert data["attempts"][0]["outcome"] == "timeout"
     assert ended == ["began"] * 3 + ["ended"] * 3
+
+
+def test_a_stage_that_was_scheduled_as_its_run_broke_off_never_begins(virtually, stage_context):
+    """A stage that raises CancelledError ends Stageflow's run in mid-step, maybe after it scheduled further stages."""
+    begun = []
+
+    async def passes(ctx):
+        await asyncio.sleep(0.005)
+        return {"x": 1}
+
+    async def breaks(ctx):
+        await asyncio.sleep(0.005)
+        raise asyncio.CancelledError
+
+    async def late(ctx):
+        begun.append(ctx)
+        await asyncio.sleep(3600)
+
+    async def main():
+        pipeline = Pipeline(name="sub")
+        for name in "abcdefgh":  # those that ended together are looked at in no particular order
+            pipeline = pipeline.with_stage(name, passes, StageKind.TRANSFORM)
+            pipeline = pipeline.with_stage(f"after {name}", late, StageKind.TRANSFORM, after=name)
+        pipeline = pipeline.with_stage("breaks", breaks, StageKind.ROUTE)
+        data = (await FallbackChainStage([Route("a", pipeline)], LATER).execute(stage_context())).data
+        assert data["attempts"][0]["reason"] == "RouteError: something it waited for was cancelled"
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    for _ in range(10):
+        virtually(main())
+    assert begun == []
+
+
+def test_a_sub_pipeline_begins_no_stage_once_the_pipeline_around_it_was_cancelled(scripted_breaker):
+    begun = []
+    breaker = scripted_breaker()
+
+    async def main():
+        ctx = PipelineContext.create(input_text="hello")
+
+        async def first(_):
+            ctx.mark_canceled("the caller hung up")
+            return {"x": 1}
+
+        async def second(_):
+            begun.append("second")
+
+        pipeline = Pipeline(name="sub").with_stage("first", first, StageKind.TRANSFORM)
+        pipeline = pipeline.with_stage("second", second, StageKind.ROUTE, after="first")
+        chain = FallbackChainStage([Route("a", pipeline, breaker=breaker)], LATER)
+        graph = Pipeline(name="p").with_stage("router", chain).build()
+        with pytest.raises(UnifiedPipelineCancelled, match="hung up"):
+            await graph.run(ctx)
+
+    asyncio.run(main())
+    assert begun == []
+    assert breaker.told == ["released"]
+
+
+def test_what_stages_raise_as_they_are_cut_off_is_no_error_nobody_saw(virtually, stage_context):
+    complaints = []
+
+    async def fails_when_cut_off(ctx):
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            raise ValueError("interrupted")
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
+        runner = Pipeline(name="sub").with_stage("s", fails_when_cut_off, StageKind.ROUTE)
+        data = (await FallbackChainStage([Route("a", runner, timeout_ms=5)], LATER).execute(stage_context())).data
+        gc.collect()
+        return data
+
+    assert virtually(main())["attempts"][0]["outcome"] == "timeout"
+    # Of CPython 3.11's wait_for, which Stageflow uses, there is one in any case.
+    assert [context for context in complaints if "_execute_node" in repr(context)] == []
 
 
 @settings(max_examples=100)
