@@ -228,7 +228,6 @@ class Walk:
     ) -> tuple[AttemptOutcome, Served | Exception]:
         """Return the answer of one attempt, or why there is none."""
         limit = asyncio.timeout_at(until_s)
-        error: BaseException
         try:
             protected = self._rules.protected
             self._undeclared = None
@@ -241,23 +240,28 @@ class Walk:
                     self._undeclared = self._take_writes(route, view)
             if self._undeclared is not None:
                 raise ProtectedWriteError(self._undeclared)
-            if not limit.expired():
-                return AttemptOutcome.OK, self._served(route, tier, answer)
-            error = TimeoutError()  # it caught its cancellation and answered all the same
+            if limit.expired():
+                raise TimeoutError  # it caught its cancellation and answered all the same
+            return AttemptOutcome.OK, self._served(route, tier, answer)
         except (Exception, asyncio.CancelledError) as raised:  # noqa: BLE001  # of the route, unless shown otherwise
-            error = raised
+            # Not held in this frame, which its traceback holds: else each would wait for the garbage collector.
+            return self._why_not(raised, route, until_s, limit.expired())
+
+    def _why_not(
+        self, raised: BaseException, route: Route, until_s: float | None, expired: bool
+    ) -> tuple[AttemptOutcome, Exception]:
+        """Return what an attempt that raised came to; raise what ends the operation."""
         if self._task is not None and self._task.cancelling() > self._unasked:
             # The operation was cancelled. A runner that turned that into an error of its own does not change it.
-            raise error if isinstance(error, asyncio.CancelledError) else asyncio.CancelledError from error
-        if isinstance(error, StageCancellationRequested):
-            raise error
-        if limit.expired():
+            raise raised if isinstance(raised, asyncio.CancelledError) else asyncio.CancelledError from raised
+        if isinstance(raised, StageCancellationRequested):
+            raise raised
+        if expired:
             cause = "the deadline of the chain" if until_s == self._deadline_s else f"{route.timeout_ms:g} ms"
             return AttemptOutcome.TIMEOUT, TimeoutError(f"no answer within {cause}")
-        if isinstance(error, asyncio.CancelledError):
-            error = RouteError("something it waited for was cancelled")
-        assert isinstance(error, Exception)
-        return AttemptOutcome.FAILED, error
+        if isinstance(raised, Exception):
+            return AttemptOutcome.FAILED, raised
+        return AttemptOutcome.FAILED, RouteError("something it waited for was cancelled")
 
     @staticmethod
     def _served(route: Route, tier: int, answer: object) -> Served:

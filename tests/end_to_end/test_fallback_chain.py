@@ -68,4 +68,4 @@ def test_every_attempt_of_every_operation_is_in_the_history(folder: Folder) -> N
     expected = {("ok", "primary", 0, 1), ("ok", "secondary", 1, 3), ("ok", "default", 2, 4), ("failed", None, 0, 4)}
     assert seen <= expected
     assert len(seen) >= 3
-    assert run.verdict["log_records"]["WARNING"] >= 1  # of the chain: they are the target's, not the harness's
+    assert run.totals["log_records"]["WARNING"] >= 1  # of the chain: they are the target's, not the harness's

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
+import weakref
 
 import pytest
 from stageflow import Pipeline, PipelineContext, StageCancellationRequested, StageKind, StageOutput
@@ -150,6 +152,30 @@ class TestAnswers:
             run(stage)
         assert caught.value.reason == "enough"
         assert outcomes(caught.value.results["router"].data) == [("a", 0, "ok")]
+
+
+def test_the_errors_of_a_storm_do_not_wait_for_the_garbage_collector(stage_context):
+    class HeavyError(ConnectionError):
+        pass
+
+    def noted(error):
+        seen.append(weakref.ref(error))
+        return error
+
+    async def fails(ctx):
+        raise noted(HeavyError("503"))
+
+    seen = []
+    retry = RetryPolicy(HeavyError, retries=2, wait=lambda state: 0.0)
+    stage = FallbackChainStage([Route("a", fails, retry=retry), Route("b", answers())], LATER)
+
+    gc.disable()
+    try:
+        asyncio.run(stage.execute(stage_context()))
+        assert len(seen) == 3
+        assert [ref() for ref in seen] == [None, None, None]
+    finally:
+        gc.enable()
 
 
 class TestTold:
