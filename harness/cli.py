@@ -13,7 +13,7 @@ from rich.progress import track
 
 from harness.load.corpus import DEFAULT_CORPUS, read_corpus, write_corpus
 from harness.loop import HubLoop
-from harness.target.find import REFERENCE_TARGET, find_target
+from harness.target.find import REFERENCE_TARGETS, find_target
 from harness.target.golden import GoldenDiff, compare, with_golden
 from harness.target.runner import GRAPH_SCOPES, TargetRunner
 from harness.target.sequential import run_sequential
@@ -75,7 +75,7 @@ def _golden(asked: argparse.Namespace) -> int:
     if asked.write == "" and not asked.corpus:
         raise UsageError("--write: the shipped corpus stays as it is, expected --write FILE or --corpus FILE")
     scenarios = read_corpus(source).scenarios
-    if not asked.corpus and asked.target != REFERENCE_TARGET:
+    if not asked.corpus and asked.target not in REFERENCE_TARGETS:
         scenarios = tuple(replace(scenario, expected_route=None) for scenario in scenarios)  # another target's
     runner = TargetRunner(find_target(asked.target, seed=asked.seed), asked.graph_scope, asked.target)
     loop = HubLoop()

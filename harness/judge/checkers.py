@@ -29,6 +29,8 @@ class Checker(Protocol):
 class Accuracy:
     """The decided route equals the corpus's expected route, where the corpus gives one.
 
+    Of an operation that a fallback served, the decided route is the one that was asked first.
+
     Source: ROUTE-003, success criteria (routing decision consistency, golden output comparison: 100 %).
     """
 
@@ -46,7 +48,7 @@ class Accuracy:
         if operation.expected_route is None or operation.outcome is not Outcome.OK:
             return
         self._cases += 1
-        if operation.route != operation.expected_route:
+        if operation.decided_route != operation.expected_route:
             self._wrong += 1
             if len(self._examples) < EXAMPLES:
                 self._examples.append(operation)
@@ -69,7 +71,7 @@ class Accuracy:
         detail = f"wrong routes: {zero_of(self._cases)}"
         if self._wrong:
             detail = f"{self._wrong:,} of {self._cases:,} wrong, e.g. " + "; ".join(
-                f"{op.scenario}: {op.route!r} instead of {op.expected_route!r}" for op in self._examples[:3]
+                f"{op.scenario}: {op.decided_route!r} instead of {op.expected_route!r}" for op in self._examples[:3]
             )
         return Entry(
             self.name,
@@ -85,14 +87,15 @@ class Accuracy:
 class Consistency:
     """Equal inputs get equal routes: under load as in the baseline, and at any time as at any other.
 
-    Compared are operations that ended ok, by scenario. Source: ROUTE-004 H4, determinism.
+    Compared are operations that ended ok, by scenario, and of those that a fallback served the route that was asked
+    first. Source: ROUTE-004 H4, determinism.
     """
 
     name = "consistency"
     required = True
 
     def __init__(self, baseline: Iterable[Operation]) -> None:
-        self._baseline = {op.scenario: op.route for op in baseline if op.outcome is Outcome.OK}
+        self._baseline = {op.scenario: op.decided_route for op in baseline if op.outcome is Outcome.OK}
         self._first: dict[str, Operation] = {}
         self._with_baseline = 0
         self._repeated = 0
@@ -111,11 +114,11 @@ class Consistency:
             before, when = self._baseline[scenario], "in the baseline"
         elif first is not operation:
             self._repeated += 1
-            before, when = first.route, f"in operation {display_id(first.id)}"
+            before, when = first.decided_route, f"in operation {display_id(first.id)}"
         else:
             return
         self._cases += 1
-        if operation.route != before:
+        if operation.decided_route != before:
             self._different += 1
             if len(self._examples) < EXAMPLES:
                 self._examples.append((operation, before, when))
@@ -130,7 +133,7 @@ class Consistency:
         same = self._cases - self._different
         if self._different:
             detail = f"{self._different:,} of {self._cases:,} differ, e.g. " + "; ".join(
-                f"{op.scenario}: {op.route!r}, but {before!r} {when}" for op, before, when in self._examples[:3]
+                f"{op.scenario}: {op.decided_route!r}, but {before!r} {when}" for op, before, when in self._examples[:3]
             )
         else:
             detail = (

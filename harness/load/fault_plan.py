@@ -33,6 +33,10 @@ KINDS = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Kind))
 """The kinds of faults there are."""
 
 
+PLANS = Path(__file__).with_name("plans")
+"""Folder of the plans that ship with the harness."""
+
+
 class FaultPlanError(UsageError):
     """A fault plan cannot be read, is no plan, or names what the target does not have."""
 
@@ -52,6 +56,12 @@ class Surroundings(Struct, frozen=True):
     routes: Collection[str] | None = None
     breakers: Collection[str] = ()
     tiers: int | None = None
+
+
+def plan_path(name: str) -> Path:
+    """Return the file of a plan: ``name`` itself, or where there is no such file that of a shipped plan so called."""
+    path, shipped = Path(name), PLANS / f"{name}.toml"
+    return shipped if not path.exists() and name == path.name and shipped.is_file() else path
 
 
 def read_fault_plan(path: Path) -> FaultPlan:

@@ -6,6 +6,7 @@ chosen route calls its model backend; the others skip. Use it as ``--target harn
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from stageflow import Pipeline, StageContext, StageKind, StageOutput
@@ -60,7 +61,7 @@ class Router:
         snapshot = ctx.snapshot
         choice = rules.choose(
             snapshot.input_text or "",
-            _priority(snapshot.metadata.get("priority")),
+            priority_in(snapshot.metadata),
             ctx.inputs.get_from("guard", "finding"),
         )
         return StageOutput.ok(route=choice.route, confidence=choice.confidence, reason=choice.reason)
@@ -104,6 +105,7 @@ def build(seed: int = 0) -> Pipeline:
     return pipeline
 
 
-def _priority(given: object) -> int:
+def priority_in(metadata: Mapping[str, object]) -> int:
     """Return the priority a request's metadata gives, or the default where it gives no whole number."""
+    given = metadata.get("priority")
     return given if isinstance(given, int) else rules.DEFAULT_PRIORITY

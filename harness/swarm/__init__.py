@@ -9,6 +9,7 @@ from harness.load.trace import Trace
 from harness.swarm.client import StageflowClient
 from harness.swarm.failure_search import RampToFailureShape
 from harness.swarm.open_loop import ArrivalRateUser
+from harness.swarm.options import declare_defaults
 from harness.swarm.plugin import on_command_line as _on_command_line
 from harness.swarm.plugin import on_init as _on_init
 from harness.swarm.plugin import on_test_start as _on_test_start
@@ -42,6 +43,7 @@ __all__ = [
     "StageflowClient",
     "StaircaseShape",
     "Trace",
+    "declare_defaults",
     "sends",
     "weighted",
 ]

@@ -13,7 +13,7 @@ from harness.load.corpus import DEFAULT_CORPUS, Corpus, Scenario, read_corpus
 from harness.load.fault_plan import FaultPlan, read_fault_plan, require_known
 from harness.load.schedules import Schedule
 from harness.swarm.options import Options
-from harness.target.find import REFERENCE_TARGET, find_target
+from harness.target.find import REFERENCE_TARGETS, find_target
 from harness.target.injector import Injector
 from harness.target.runner import TargetRunner
 from harness.target.windows import Windows
@@ -102,8 +102,8 @@ def _load_fault_plan(path: Path, runner: TargetRunner) -> FaultPlan:
 
 
 def _load_corpus(options: Options) -> tuple[Corpus, bool]:
-    """Return the corpus and whether its golden routes count: the shipped ones are the reference target's alone."""
+    """Return the corpus and whether its golden routes count: the shipped ones are the reference targets' alone."""
     if options.corpus is None:
-        return read_corpus(DEFAULT_CORPUS), options.target == REFERENCE_TARGET
+        return read_corpus(DEFAULT_CORPUS), options.target in REFERENCE_TARGETS
     corpus = read_corpus(options.corpus)
     return corpus, bool(corpus.routes)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from locust import events
 from locust.argument_parser import LocustArgumentParser
 
+from harness.load.fault_plan import plan_path
 from harness.target.find import REFERENCE_TARGET
 from harness.target.runner import GRAPH_SCOPES
 from harness.words.arguments import whole
@@ -102,7 +104,8 @@ def _add_inputs(add: Callable[..., None]) -> None:
         metavar="<file>",
         default="",
         env_var="ROUTESWARM_FAULT_PLAN",
-        help="TOML file of faults to inject while the run goes on: what, where, when, how often. Default: none.",
+        help="TOML file of faults to inject while the run goes on: what, where, when, how often; or the name of a "
+        "shipped one: storm. Default: none.",
     )
     add(
         "--criteria",
@@ -142,6 +145,27 @@ def _add_numbers(add: Callable[..., None]) -> None:
     )
 
 
+def declare_defaults(
+    *,
+    target: str | None = None,
+    fault_plan: str | None = None,
+    corpus: str | None = None,
+    deadline_ms: int | None = None,
+) -> None:
+    """Give options of RouteSwarm other defaults, from a locustfile.
+
+    What the command line, the environment or a configuration file say goes before.
+    """
+    declared = {"target": target, "fault_plan": fault_plan, "corpus": corpus, "deadline_ms": deadline_ms}
+    given = {name: value for name, value in declared.items() if value is not None}
+
+    def on_command_line(parser: LocustArgumentParser, **_: object) -> None:
+        parser.set_defaults(**given)
+
+    # After ``add_options``, which listens since this package is imported.
+    events.init_command_line_parser.add_listener(on_command_line)
+
+
 def read_options(parsed: argparse.Namespace) -> Options:
     """Return the options of a parsed command line (or of the web UI's start form, which sets texts).
 
@@ -156,7 +180,7 @@ def read_options(parsed: argparse.Namespace) -> Options:
             graph_scope=str(parsed.graph_scope),
             corpus=Path(parsed.corpus) if parsed.corpus else None,
             criteria=Path(parsed.criteria) if parsed.criteria else None,
-            fault_plan=Path(parsed.fault_plan) if parsed.fault_plan else None,
+            fault_plan=plan_path(str(parsed.fault_plan)) if parsed.fault_plan else None,
             deadline_ms=whole(1)(str(parsed.deadline_ms)),
             seed=whole(0)(str(parsed.seed)),
             results_dir=Path(parsed.results_dir or "results"),

@@ -17,7 +17,13 @@ from harness.target.target import Target
 from harness.words.errors import TargetError, one_line
 
 REFERENCE_TARGET = "harness.stages.reference:build"
-"""The target that ships with the harness; the shipped corpus's golden routes are its own."""
+"""The target of the main job; the shipped corpus's golden routes are those of its rules."""
+
+RESILIENT_TARGET = "harness.stages.resilient:build"
+"""The same rules with fallback chains behind them."""
+
+REFERENCE_TARGETS = (REFERENCE_TARGET, RESILIENT_TARGET)
+"""The targets that ship with the harness, for which the shipped corpus's golden routes count."""
 
 
 def find_target(spec: str, *, seed: int = 0) -> Target:

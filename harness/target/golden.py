@@ -43,7 +43,7 @@ def compare(scenarios: Sequence[Scenario], operations: Iterable[Operation]) -> G
     for scenario in scenarios:
         operation = decided[scenario.id]
         usable = operation.outcome is Outcome.OK and operation.flag is None
-        change = Change(scenario, scenario.expected_route, operation.route if usable else None, operation.error)
+        change = Change(scenario, scenario.expected_route, operation.decided_route if usable else None, operation.error)
         if change.after is None:
             undecided.append(change)
         elif change.before is None:

@@ -117,6 +117,11 @@ class Operation(NamedTuple):
     error: str | None  # "Type: message", at most 300 characters
 
     @property
+    def decided_route(self) -> str | None:
+        """The route that was decided on: where a fallback served it, the one that was asked first."""
+        return self.route if not self.tier else self.asked_route
+
+    @property
     def response_ns(self) -> int:
         """Response time: intended start to outcome."""
         return self.end_ns - self.intended_ns
