@@ -14,6 +14,8 @@ from harness.words.operation import Edge
 
 USERS_LOOKED_AT_EVERY_S = 0.25
 OPEN, CLOSED = "open", "closed"
+THE_RUN_ENDED = "the run ended"
+"""Cause of the edge of a window that was open when the run ended."""
 
 
 class FaultClock:
@@ -55,7 +57,7 @@ class FaultClock:
             self._greenlet.kill()
             self._greenlet = None
         for fault in [fault for fault in self._injector.plan.fault if fault in self._open]:
-            self._close(fault, "the run ended")
+            self._close(fault, THE_RUN_ENDED)
         self._windows.close_all()
 
     def update(self) -> None:

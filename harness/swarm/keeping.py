@@ -23,6 +23,7 @@ from harness.record.judging import Facts, judge_run
 from harness.record.run_directory import Json, create_run_directory
 from harness.swarm.collector import Collector
 from harness.swarm.inputs import Inputs, load_runner
+from harness.swarm.live import LiveLines
 from harness.swarm.manifest import agreed_on, first_manifest, stamp, versions
 from harness.swarm.roll import Roll
 from harness.swarm.session import Delta
@@ -79,6 +80,9 @@ class Keeper:
         self._stats_reset = False
         self._shape = shape_of(environment)
         self.doing = ""  # in words, for the web UI
+        self.began_ns = time.time_ns()
+        """Unix time of this host from which the seconds of the run count."""
+        self._live: LiveLines | None = None
 
     def run_baseline(self) -> None:
         """Make the baseline: a sequential pass on a target built for it alone, its operations written down."""
@@ -109,6 +113,8 @@ class Keeper:
     def begin(self) -> None:
         """Start writing Locust's own CSV files."""
         self.doing = f"running {self.run.run_id}"
+        self.began_ns = time.time_ns()
+        self._live = LiveLines(self.inputs.fault_plan, self.began_ns, self._say, lambda: len(self.roll) > 1)
         self._manifest["t0"] = stamp()
         options = self._manifest["options"]
         assert isinstance(options, dict)
@@ -132,11 +138,16 @@ class Keeper:
 
     def receive(self, delta: Delta) -> None:
         """Take what a worker hands over."""
+        if self._live is not None and self.collector.expects(delta):
+            offset = delta["clock_offset"]
+            self._live.show(delta["worker"], delta["edges"], 0 if offset is None else offset[0])
         self.collector.receive(delta)
 
     def finish(self) -> Verdict:
         """Write everything down, judge the run, and draw its report."""
         self.collector.close()
+        if self._live is not None:
+            self._live.close()
         if self._csv is not None:
             self._csv.finish()
             self._environment.events.reset_stats.remove_listener(self._on_reset)

@@ -115,15 +115,19 @@ class Loader:
     def stop(self) -> Delta | None:
         """End the session after its users have stopped, and return the last of it."""
         if self._session is None:
+            self.undo_faults()
             return None
         if self._users_sampler is not None:
             self._users_sampler.kill()
         self._environment.events.spawning_complete.remove_listener(_freeze)
         self._environment.events.spawning_complete.remove_listener(self._begin_schedules)
         self.end_schedules()
-        self._loop.settle(SETTLE_S)
-        self.undo_faults()
+        try:
+            self._loop.settle(SETTLE_S)
+        finally:
+            self.undo_faults()
         gc.set_threshold(*self._gc_threshold)
+        gc.unfreeze()  # else the target of this run would never be collected
         if self._sampler is not None:
             self._sampler.stop()
             self._sampler = None

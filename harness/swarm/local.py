@@ -58,6 +58,9 @@ class Local(KeepingRole):
 
     def on_quitting(self) -> None:
         """Stop the users first: on Ctrl-C Locust gets here while they run."""
-        if self._loader.loading:
-            join_through_interrupts(gevent.spawn(self.runner.stop))
-        super().on_quitting()
+        try:
+            if self._loader.loading:
+                join_through_interrupts(gevent.spawn(self.runner.stop))
+            super().on_quitting()
+        finally:
+            self._loader.undo_faults()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import cast
 
 import gevent
@@ -66,7 +65,7 @@ class Master(KeepingRole):
             "workers": max(self._master.worker_count, 1),
             "sharers": [*sorted(there)],
             "open_loop": [*self.open_loop_classes()],
-            "began_ns": time.time_ns(),
+            "began_ns": keeper.began_ns,
         }
         setattr(self.environment.parsed_options, RUN, run)
         keeper.roll.expect(there)

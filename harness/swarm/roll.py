@@ -43,6 +43,10 @@ class Roll:
         self._mismatches[index] = differences(_name(index), found, self._alike)
         return self._mismatches[index]
 
+    def __len__(self) -> int:
+        """Return how many workers take part."""
+        return len(self._all())
+
     def missing(self) -> list[int]:
         """Return the workers that took part and whose reports have not all been received."""
         return [index for index in self._all() if index not in self._records or not self._records[index].final]

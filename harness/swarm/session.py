@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import TypedDict
+from typing import TypedDict, cast
 from uuid import UUID, SafeUUID
 from weakref import WeakKeyDictionary
 
@@ -33,6 +33,7 @@ class Delta(TypedDict):
     series: list[WireRow]
     users: dict[int, int]  # Unix second -> users of this worker
     history: dict[str, bytes]  # table -> Arrow stream
+    edges: list[tuple[object, ...]]  # those of ``history``, to be shown at once; times in ns since the Unix epoch
     log_records: dict[str, int]  # level -> records the target logged since the run began
     schedule: Counts  # Unix second -> [arrivals due in it, those not delivered]; empty without a schedule
     held_back_s: float  # for how long users were kept from starting operations, since the run began
@@ -106,6 +107,7 @@ class Session:
         self.take_vitals: Callable[[], list[WireVitals]] = list
         self._users_started = 0
         self._users: dict[int, int] = {}
+        self._edges: list[tuple[object, ...]] = []
         self._workers = workers
         self.epoch = epoch
         self._series = Series(epoch)
@@ -164,6 +166,9 @@ class Session:
 
     def note(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
         """Write down rows of another table of the history: injections, calls of backends, edges."""
+        if table == "edges":
+            rows = list(rows)
+            self._edges += rows
         self._history.note(table, rows)
 
     def sample_users(self, users: int) -> None:
@@ -175,6 +180,7 @@ class Session:
         for gather in self.before_take:
             gather()
         users, self._users = self._users, {}
+        edges, self._edges = self._edges, []
         seq = self._taken
         self._taken += 1
         return {
@@ -185,6 +191,7 @@ class Session:
             "series": self._series.take(),
             "users": users,
             "history": self._history.take(),
+            "edges": [(cast(int, at_ns) + self.epoch.offset_ns, *rest) for at_ns, *rest in edges],
             "log_records": dict(self.log_records),
             "schedule": self._take_schedule(),
             "held_back_s": self.gate.held_back_s,

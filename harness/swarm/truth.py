@@ -47,7 +47,7 @@ class BreakerChange(Protocol):
     before: str
     after: str
     cause: str
-    detail: str | None
+    detail: str
 
 
 class Audible(Protocol):
@@ -93,7 +93,7 @@ class Truth:
         self._undo = []
 
     def _on_edge(self, event: BreakerChange) -> None:
-        cause = str(event.cause) if event.detail is None else f"{event.cause}: {event.detail}"
+        cause = f"{event.cause}: {event.detail}" if event.detail else str(event.cause)
         self._note("edges", [Edge(now_ns(), "breaker", event.breaker, str(event.before), str(event.after), cause)])
 
 

@@ -146,7 +146,10 @@ class Worker(Role):
 
     def on_quitting(self) -> None:
         """Stop the users; the verdict is the master's to give."""
-        join_through_interrupts(gevent.spawn(self.runner.stop))
+        try:
+            join_through_interrupts(gevent.spawn(self.runner.stop))
+        finally:
+            self._loader.undo_faults()
         self._await_confirmation()
         self._keep_what_is_left(self._lost_master or "the master had not confirmed it")
         if self.environment.process_exit_code is None:
