@@ -10,12 +10,10 @@ from harness.load.faults import Fault
 from harness.target.injector import Injector
 from harness.target.windows import Windows
 from harness.words.clock import now_ns
-from harness.words.operation import Edge
+from harness.words.operation import THE_RUN_ENDED, Edge
 
 USERS_LOOKED_AT_EVERY_S = 0.25
 OPEN, CLOSED = "open", "closed"
-THE_RUN_ENDED = "the run ended"
-"""Cause of the edge of a window that was open when the run ended."""
 
 
 class FaultClock:

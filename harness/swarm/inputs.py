@@ -18,6 +18,7 @@ from harness.target.injector import Injector
 from harness.target.runner import TargetRunner
 from harness.target.windows import Windows
 from harness.words.errors import ScheduleError
+from harness.words.parts import Owner, building
 
 BASELINE_SIZE = 200
 BASELINE_BUDGET_S = 10.0
@@ -89,7 +90,9 @@ def load_runner(options: Options) -> TargetRunner:
         TargetError: it cannot be found, built or tested.
 
     """
-    return TargetRunner(find_target(options.target, seed=options.seed), options.graph_scope, options.target)
+    owner = Owner()
+    with building(owner):
+        return TargetRunner(find_target(options.target, seed=options.seed), options.graph_scope, options.target, owner)
 
 
 def _load_fault_plan(path: Path, runner: TargetRunner) -> FaultPlan:

@@ -20,10 +20,10 @@ from harness.loop import HubLoop
 from harness.record.compaction import compact
 from harness.record.history import OPERATIONS, to_batch, to_table, write_table
 from harness.record.judging import Facts, judge_run
+from harness.record.live import LiveLines
 from harness.record.run_directory import Json, create_run_directory
 from harness.swarm.collector import Collector
 from harness.swarm.inputs import Inputs, load_runner
-from harness.swarm.live import LiveLines
 from harness.swarm.manifest import agreed_on, first_manifest, stamp, versions
 from harness.swarm.roll import Roll
 from harness.swarm.session import Delta

@@ -138,14 +138,14 @@ class Loader:
     def _watch(self, session: Session, workers: int, elapsed_s: Callable[[], float], users: Callable[[], int]) -> None:
         """Write down what parts of the target tell, and begin to inject the faults of the plan, if there is one."""
         plan, source = session.inputs.fault_plan, str(session.inputs.options.fault_plan)
-        self._truth = Truth(session.note, inject=plan is not None)
+        self._truth = Truth(session.note, session.runner.owner, inject=plan is not None)
         session.before_take.append(self._truth.gather)
         session.runner.injector = None
         if plan is None:
             return
         session.runner.injector = injector = Injector(plan, source, workers)
         note: Callable[[Edge], None] = lambda edge: session.note("edges", [edge])  # noqa: E731
-        self._faults = FaultClock(injector, Windows(plan, source), elapsed_s, users, note)
+        self._faults = FaultClock(injector, Windows(plan, source, session.runner.owner), elapsed_s, users, note)
         self._faults.start()
 
     def undo_faults(self) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 from harness.target.tracing import current_trace
 from harness.words.clock import now_ns
 from harness.words.operation import OPERATION_BITS, Call, Edge
-from harness.words.parts import BACKEND, BREAKER, parts
+from harness.words.parts import BACKEND, BREAKER, Owner, parts
 
 Rows = Iterable[tuple[object, ...]]
 
@@ -62,14 +62,15 @@ class Truth:
 
     Args:
         note: takes rows of a table of the history.
+        owner: the build of the target whose parts are listened to.
         inject: whether faults may be put around the calls of backends.
 
     """
 
-    def __init__(self, note: Callable[[str, Rows], None], *, inject: bool) -> None:
+    def __init__(self, note: Callable[[str, Rows], None], owner: Owner | None, *, inject: bool) -> None:
         self._note = note
-        self._backends = [cast(Logging, part) for part in parts(BACKEND)]
-        self._undo = [cast(Audible, part).listen(self._on_edge) for part in parts(BREAKER)]
+        self._backends = [cast(Logging, part) for part in parts(BACKEND, owner=owner)]
+        self._undo = [cast(Audible, part).listen(self._on_edge) for part in parts(BREAKER, owner=owner)]
         self.lost_calls = 0
         for backend in self._backends:
             backend.take_log()

@@ -15,6 +15,7 @@ from stageflow.pipeline.dag import UnifiedStageGraph
 
 from harness.target.target import Target
 from harness.words.errors import TargetError, one_line
+from harness.words.parts import building
 
 REFERENCE_TARGET = "harness.stages.reference:build"
 """The target of the main job; the shipped corpus's golden routes are those of its rules."""
@@ -65,7 +66,8 @@ def _import(spec: str, name: str) -> ModuleType:
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        return importlib.import_module(name)
+        with building(None):  # what a module makes is there once, for all who use it
+            return importlib.import_module(name)
     except (Exception, SystemExit) as error:
         absent = error.name if isinstance(error, ModuleNotFoundError) else None
         if absent is not None and f"{name}.".startswith(f"{absent}."):

@@ -26,7 +26,7 @@ from harness.target.tracing import Trace, current_trace, trace_stages
 from harness.words.clock import now_ns
 from harness.words.errors import ChainFailedError, TargetError, one_line
 from harness.words.operation import Decision, Outcome
-from harness.words.parts import BACKEND, BREAKER, CHAIN, parts
+from harness.words.parts import BACKEND, BREAKER, CHAIN, Owner, parts
 
 GRAPH_SCOPES = ("shared", "per-request")
 
@@ -50,16 +50,18 @@ class TargetRunner:
         graph_scope: ``shared`` runs all operations on one built graph, as services do; ``per-request`` builds a graph
             with new interceptors for each, as ``Pipeline.run`` does.
         name: how errors call the target.
+        owner: the build to which the parts of the target belong, None where it was not built for this.
 
     Raises:
         TargetError: the pipeline does not build, has no ROUTE stage, or cannot be built per request.
 
     """
 
-    def __init__(self, target: Target, graph_scope: str, name: str) -> None:
+    def __init__(self, target: Target, graph_scope: str, name: str, owner: Owner | None = None) -> None:
         if graph_scope not in GRAPH_SCOPES:
             raise TargetError(f"--graph-scope {graph_scope}: expected one of {', '.join(GRAPH_SCOPES)}")
         self._name = name
+        self.owner = owner
         self.injector: Injector | None = None  # where a fault plan is in force
         self._build = self._builder(target)
         graph = self._built()
@@ -105,11 +107,11 @@ class TargetRunner:
 
     def surroundings(self) -> Surroundings:
         """Return what a fault plan may name in this target."""
-        chains = parts(CHAIN)
+        chains = parts(CHAIN, owner=self.owner)
         return Surroundings(
             stages=self._stages,
-            backends=[part.name for part in parts(BACKEND)],
-            breakers=[part.name for part in parts(BREAKER)],
+            backends=[part.name for part in parts(BACKEND, owner=self.owner)],
+            breakers=[part.name for part in parts(BREAKER, owner=self.owner)],
             routes=[route for chain in chains for route in getattr(chain, "route_names", ())],
             tiers=max((getattr(chain, "tiers", 0) for chain in chains), default=None),
         )

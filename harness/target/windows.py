@@ -10,7 +10,7 @@ from typing import Protocol, cast
 from harness.load.fault_plan import FaultPlan, FaultPlanError
 from harness.load.faults import BreakerOpen, ClockJump, Fault, Reload, Slots
 from harness.target.tracing import current_trace
-from harness.words.parts import BACKEND, BREAKER, parts
+from harness.words.parts import BACKEND, BREAKER, Owner, parts
 
 
 class Resizable(Protocol):
@@ -32,12 +32,18 @@ class Forcible(Protocol):
 class Windows:
     """Opens and closes whole-window faults; what is open can be undone at any moment.
 
+    Args:
+        plan: its whole-window faults are known.
+        source: how errors call the plan.
+        owner: the build of the target whose parts are reached.
+
     Raises:
         FaultPlanError: the plan names a function that is not there.
 
     """
 
-    def __init__(self, plan: FaultPlan, source: str) -> None:
+    def __init__(self, plan: FaultPlan, source: str, owner: Owner | None = None) -> None:
+        self._owner = owner
         self._reloads = {
             fault.name: _function(fault.what.call, f"{source}: fault {fault.name!r}")
             for fault in plan.fault
@@ -50,10 +56,10 @@ class Windows:
         undo = self._undo.setdefault(fault.name, [])
         match fault.what:
             case Slots(remove=remove):
-                for part in parts(BACKEND, fault.where.backend):
+                for part in parts(BACKEND, fault.where.backend, owner=self._owner):
                     undo.append(_shrink(cast(Resizable, part), remove))
             case BreakerOpen():
-                for part in parts(BREAKER, fault.where.breaker):
+                for part in parts(BREAKER, fault.where.breaker, owner=self._owner):
                     breaker = cast(Forcible, part)
                     breaker.force_open()
                     undo.append(breaker.reset)

@@ -118,8 +118,8 @@ class Operation(NamedTuple):
 
     @property
     def decided_route(self) -> str | None:
-        """The route that was decided on: where a fallback served it, the one that was asked first."""
-        return self.route if not self.tier else self.asked_route
+        """The route that was decided on: where a fallback served it, the one that was asked first, if that is known."""
+        return self.asked_route if self.tier and self.asked_route is not None else self.route
 
     @property
     def response_ns(self) -> int:
@@ -186,6 +186,10 @@ class Edge(NamedTuple):
     before: str
     after: str
     cause: str
+
+
+THE_RUN_ENDED = "the run ended"
+"""Cause of the edge of a fault's window that was open when the run ended."""
 
 
 class Attempt(NamedTuple):

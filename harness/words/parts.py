@@ -1,12 +1,15 @@
 """Parts of a target that have a name and can be reached from outside: backends, breakers, chains.
 
-A part announces itself when it is made. Nothing here keeps it alive.
+A part announces itself when it is made. Nothing here keeps it alive. A process builds a target more than once (for
+its sequential pass, for each run of the web UI): parts made while one is built are that one's alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 BACKEND = "backend"
 BREAKER = "breaker"
@@ -21,14 +24,30 @@ class Part(Protocol):
         """The name by which a fault plan calls it."""
 
 
-_live: dict[str, WeakSet[Part]] = {}
+class Owner:
+    """One build of a target, to which the parts belong that are made meanwhile."""
+
+
+_live: dict[str, WeakKeyDictionary[Part, Owner | None]] = {}
+_building: list[Owner | None] = [None]
+
+
+@contextmanager
+def building(owner: Owner | None) -> Iterator[None]:
+    """Let parts that are made meanwhile belong to ``owner``; None: to whatever target uses them."""
+    _building.append(owner)
+    try:
+        yield
+    finally:
+        _building.pop()
 
 
 def announce(kind: str, part: Part) -> None:
     """Make a part known."""
-    _live.setdefault(kind, WeakSet()).add(part)
+    _live.setdefault(kind, WeakKeyDictionary())[part] = _building[-1]
 
 
-def parts(kind: str, name: str | None = None) -> list[Part]:
-    """Return the live parts of a kind: those of a name, or all of them."""
-    return [part for part in list(_live.get(kind, ())) if name is None or part.name == name]
+def parts(kind: str, name: str | None = None, *, owner: Owner | None = None) -> list[Part]:
+    """Return the live parts of a kind, those of a name or all: ``owner``'s, and those that belong to no build."""
+    found = list(_live[kind].items()) if kind in _live else []
+    return [part for part, of in found if of in (None, owner) and name in (None, part.name)]

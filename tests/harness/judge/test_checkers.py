@@ -54,9 +54,19 @@ class TestAccuracy:
         assert entry.status is Status.VALID
         assert accuracy.percent == 100.0
 
-    def test_the_route_decides_and_not_the_one_first_asked(self, accuracy, operation):
-        entry = decided(accuracy, [operation(route="fast", asked_route="premium", tier=1)])
-        assert entry.status is Status.VALID
+    def test_where_a_fallback_served_it_the_route_first_asked_is_compared(self, accuracy, operation):
+        right = operation(1, route="premium", asked_route="fast", tier=1)
+        wrong = operation(2, route="fast", asked_route="premium", tier=1)
+        entry = decided(accuracy, [right, wrong])
+        assert (entry.status, entry.examples) == (Status.INVALID, (wrong.id,))
+        assert "'premium' instead of 'fast'" in entry.detail
+
+    def test_of_a_fallback_whose_first_route_is_not_known_and_of_a_primary_the_route_is_compared(
+        self, accuracy, operation
+    ):
+        unknown = operation(1, route="fast", asked_route=None, tier=1)
+        primary = operation(2, route="fast", asked_route="premium", tier=0)
+        assert decided(accuracy, [unknown, primary]).status is Status.VALID
 
     @pytest.mark.parametrize("outcome", UNDECIDED)
     def test_nothing_to_compare_is_unknown(self, accuracy, undecided, outcome):
@@ -96,6 +106,14 @@ class TestConsistency:
         assert (entry.status, entry.actual) == (Status.VALID, "100 %")
         assert "10 compared with a baseline of 2 scenarios, 0 with an earlier operation" in entry.detail
         assert checker.percent == 100.0
+
+    def test_a_fallback_decides_as_the_route_it_stands_in_for(self, operation):
+        stood_in = operation(1, route="standard", asked_route="fast", tier=1)
+        assert decided(Consistency([operation(route="fast")]), [stood_in]).status is Status.VALID
+        assert decided(Consistency([stood_in]), [operation(2, route="fast")]).status is Status.VALID
+        entry = decided(Consistency([operation(route="standard")]), [stood_in])
+        assert entry.status is Status.INVALID
+        assert "'fast', but 'standard' in the baseline" in entry.detail
 
     def test_scenarios_outside_the_baseline_are_compared_with_their_first_operation(self, operation):
         first = operation(1, scenario="b", route="fast")

@@ -7,8 +7,7 @@ from time import monotonic
 
 from harness.load.fault_plan import FaultPlan
 from harness.load.fault_words import in_words
-from harness.swarm.faulting import THE_RUN_ENDED
-from harness.words.operation import Edge
+from harness.words.operation import THE_RUN_ENDED, Edge
 
 LINES_PER_S = 20
 _VERBS = {"open": "opens", "half_open": "lets probes through", "closed": "closes"}
