@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from analysis.documents import Manifest, Totals
 
 OPTIONS = (
-    "target", "graph_scope", "corpus", "criteria_file", "deadline_ms", "seed", "baseline_size",
+    "target", "graph_scope", "corpus", "fault_plan", "criteria_file", "deadline_ms", "seed", "baseline_size",
     "num_users", "spawn_rate", "run_time", "stop_timeout", "tags", "exclude_tags",
 )  # fmt: skip
 """Names in the manifest's ``options``, in the order of the command."""

@@ -64,6 +64,11 @@ def plan_path(name: str) -> Path:
     return shipped if not path.exists() and name == path.name and shipped.is_file() else path
 
 
+def plan_name(path: Path) -> str:
+    """Return what ``plan_path`` makes this path of: for a shipped plan its name, which holds on every machine."""
+    return path.stem if path.parent == PLANS else str(path)
+
+
 def read_fault_plan(path: Path) -> FaultPlan:
     """Return the plan of a TOML file.
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import harness
 from harness.judge.noise_floor import NoiseFloor
+from harness.load.fault_plan import plan_name
 from harness.record.run_directory import Json
 from harness.swarm.inputs import Inputs
 
@@ -92,7 +93,7 @@ def first_manifest(run_id: str, inputs: Inputs, locustfile: str, locust_options:
             "graph_scope": options.graph_scope,
             "corpus": str(options.corpus) if options.corpus is not None else "(shipped)",
             "criteria": [criterion.text for criterion in inputs.criteria],
-            "fault_plan": str(options.fault_plan) if options.fault_plan is not None else None,
+            "fault_plan": plan_name(options.fault_plan) if options.fault_plan is not None else None,
             "criteria_file": str(options.criteria) if options.criteria is not None else None,
             "deadline_ms": options.deadline_ms,
             "seed": options.seed,

@@ -12,6 +12,7 @@ OPTIONS = {
     "target": "my package.routing:pipeline",
     "graph_scope": "per-request",
     "corpus": "corpus.jsonl",
+    "fault_plan": "storm",
     "criteria": ["p95_ms < 500"],
     "criteria_file": "strict.txt",
     "deadline_ms": 2000,
@@ -36,8 +37,8 @@ def of(totals: Totals | None = None, **fields: object) -> Reproduction:
 def test_the_command_has_every_option_that_was_in_force_wherever_it_came_from() -> None:
     assert of().command == (
         "locust HighUser LowUser -f locustfiles/route.py --headless --target 'my package.routing:pipeline' "
-        "--graph-scope per-request --corpus corpus.jsonl --criteria strict.txt --deadline-ms 2000 --seed 7 "
-        "--baseline-size 20 --users 10 --spawn-rate 5.0 --run-time 60 --stop-timeout 10.0 --tags a 'b c'"
+        "--graph-scope per-request --corpus corpus.jsonl --fault-plan storm --criteria strict.txt "
+        "--deadline-ms 2000 --seed 7 --baseline-size 20 --users 10 --spawn-rate 5.0 --run-time 60 --stop-timeout 10.0 --tags a 'b c'"
     )
     assert of().argv == "locust --config ours.conf"
 

@@ -1,0 +1,121 @@
+"""The reference target with fallback chains: decides as the other one does, and answers when models fail."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+from stageflow import PipelineContext
+
+from harness.load.corpus import DEFAULT_CORPUS, read_corpus
+from harness.load.fault_plan import PLANS, plan_name, plan_path, read_fault_plan, require_known
+from harness.stages.backend import BackendReply, CallOutcome, SimulatedBackend
+from harness.stages.resilient import DEADLINE_MS, MODELS, build
+from harness.stages.router import ROUTES
+from harness.target.find import REFERENCE_TARGETS, RESILIENT_TARGET, find_target
+from harness.target.runner import TargetRunner
+from harness.words.parts import BACKEND, BREAKER, Owner, building, parts
+
+QUESTION = "can you write bubble sort in Python?"  # premium's
+
+
+class Built:
+    """A build, and its backends by name."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.owner = Owner()
+        with building(self.owner):
+            self.graph = build(seed).build()
+        self.backends = {part.name: part for part in parts(BACKEND, owner=self.owner)}
+
+    def break_down(self, *names: str) -> None:
+        async def fail(*_: object) -> None:
+            raise ValueError("out of order")
+
+        for name in names:
+            self.backends[name].fault = fail
+
+    async def ask(self, text: str = QUESTION, priority: int = 5, number: int = 1):
+        context = PipelineContext.create(
+            input_text=text, metadata={"priority": priority}, topology="resilient", request_id=UUID(int=number)
+        )
+        return (await self.graph.run(context))["router"].data
+
+
+def test_it_asks_first_whom_the_golden_routes_say(virtually, monkeypatch):
+    async def at_once(backend: SimulatedBackend, prompt: str, **_: object) -> BackendReply:
+        return BackendReply(backend.name, 0.0, 0.0)
+
+    monkeypatch.setattr(SimulatedBackend, "call", at_once)
+    built, corpus = Built(), read_corpus(DEFAULT_CORPUS)
+
+    async def main():
+        for scenario in corpus:
+            answer = await built.ask(scenario.text, scenario.priority)
+            assert (answer["route"], answer["tier"]) == (scenario.expected_route, 0), scenario.id
+            assert 0.0 <= answer["confidence"] <= 1.0
+
+    virtually(main())
+
+
+def test_its_golden_routes_are_those_of_the_shipped_corpus():
+    assert RESILIENT_TARGET in REFERENCE_TARGETS
+
+
+@pytest.mark.parametrize("plan", MODELS, ids=lambda plan: plan.route)
+@pytest.mark.parametrize("down", range(4))
+def test_with_as_many_tiers_down_the_next_one_answers(virtually, plan, down):
+    texts = {"fast": "Hello", "standard": "What is the capital of Australia?", "premium": QUESTION, "fallback": ""}
+    tiers = [plan.route, *plan.stand_ins]
+    built = Built()
+    built.break_down(*tiers[:down])
+    priority = 9 if plan.route == "escalation" else 5
+    answer = virtually(built.ask(texts.get(plan.route, "Hello"), priority))
+    assert (answer["asked_route"], answer["tier"]) == (plan.route, down)
+    assert answer["route"] == [*tiers, "default"][down]
+    assert answer["degraded"] == (down == 3)
+
+
+def test_calls_of_backends_carry_priority_and_the_id_of_the_request(virtually):
+    built = Built()
+    premium = built.backends["premium"]
+    premium.keep_log()
+    virtually(built.ask(priority=7, number=41))
+    ((call,), lost) = premium.take_log()
+    assert (call.tag, call.priority, call.outcome, lost) == (UUID(int=41), 7, CallOutcome.SERVED, 0)
+
+
+def test_two_builds_share_nothing_and_equal_seeds_serve_alike(virtually):
+    first, second, other = Built(), Built(), Built(seed=1)
+
+    def service(built: Built) -> float:
+        return virtually(built.ask())["result"]["service_ms"]
+
+    assert service(first) == service(second) != service(other)
+    assert [part.name for part in parts(BREAKER, owner=first.owner)] == [plan.route for plan in MODELS]
+    assert set(first.backends.values()).isdisjoint(second.backends.values())
+
+
+def test_every_chain_fits_its_deadline_and_names_every_route_once():
+    timeouts = {plan.route: plan.timeout_ms for plan in MODELS}
+    for plan in MODELS:
+        assert sum(timeouts[route] for route in (plan.route, *plan.stand_ins)) < DEADLINE_MS
+    assert set(timeouts) == set(ROUTES)
+
+
+@pytest.mark.parametrize("path", sorted(PLANS.glob("*.toml")), ids=lambda path: path.stem)
+def test_a_shipped_plan_names_only_what_the_target_has(path):
+    owner = Owner()
+    with building(owner):
+        runner = TargetRunner(find_target(RESILIENT_TARGET), "shared", RESILIENT_TARGET, owner)
+    require_known(read_fault_plan(path), str(path), runner.surroundings())
+
+
+def test_a_shipped_plan_goes_by_its_name_where_there_is_no_such_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert plan_path("storm") == PLANS / "storm.toml"
+    assert plan_name(plan_path("storm")) == "storm"
+    assert str(plan_path("elsewhere/storm")) == "elsewhere/storm"
+    assert str(plan_path("calm")) == "calm"
+    (tmp_path / "storm").write_text("mine")
+    assert str(plan_path("storm")) == "storm"
