@@ -48,7 +48,7 @@ class Bench:
         install_buckets()
         use_native_logging_lock()
         warm_up()
-        options = Options("one_stage:pipeline", "shared", None, None, 30_000, 1, Path("results"), 0)
+        options = Options("one_stage:pipeline", "shared", None, None, None, 30_000, 1, Path("results"), 0)
         self.loop = HubLoop()
         self.loop.start()
         self.session = Session(load_inputs(options), "breakdown", self.loop, Epoch.of_this_process(), 0, 1)

@@ -38,7 +38,8 @@ def test_the_command_has_every_option_that_was_in_force_wherever_it_came_from() 
     assert of().command == (
         "locust HighUser LowUser -f locustfiles/route.py --headless --target 'my package.routing:pipeline' "
         "--graph-scope per-request --corpus corpus.jsonl --fault-plan storm --criteria strict.txt "
-        "--deadline-ms 2000 --seed 7 --baseline-size 20 --users 10 --spawn-rate 5.0 --run-time 60 --stop-timeout 10.0 --tags a 'b c'"
+        "--deadline-ms 2000 --seed 7 --baseline-size 20 --users 10 --spawn-rate 5.0 "
+        "--run-time 60 --stop-timeout 10.0 --tags a 'b c'"
     )
     assert of().argv == "locust --config ours.conf"
 
