@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import gevent
@@ -10,7 +11,10 @@ from harness.load.faults import Fault
 from harness.target.injector import Injector
 from harness.target.windows import Windows
 from harness.words.clock import now_ns
+from harness.words.errors import one_line
 from harness.words.operation import THE_RUN_ENDED, Edge
+
+logger = logging.getLogger("harness")
 
 USERS_LOOKED_AT_EVERY_S = 0.25
 OPEN, CLOSED = "open", "closed"
@@ -68,9 +72,15 @@ class FaultClock:
                 self._note(Edge(now_ns(), "fault", fault.name, CLOSED, OPEN, _cause(fault, elapsed_s, users)))
                 self._injector.switch(fault, is_open=True)
                 if fault.whole_window:
-                    self._windows.open(fault)
+                    self._put_in_force(fault)
             elif not is_open and fault in self._open:
                 self._close(fault, _cause(fault, elapsed_s, users))
+
+    def _put_in_force(self, fault: Fault) -> None:
+        try:
+            self._windows.open(fault)
+        except Exception as error:  # noqa: BLE001  # of the target's function; the windows that follow must still open
+            logger.error("fault %r: %s", fault.name, one_line(error))
 
     def _close(self, fault: Fault, cause: str) -> None:
         self._open.discard(fault)

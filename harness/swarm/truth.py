@@ -75,9 +75,8 @@ class Truth:
         for backend in self._backends:
             backend.take_log()
             backend.keep_log()
-            if inject and backend.fault is None:
-                backend.fault = _faulty
-                self._undo.append(lambda backend=backend: setattr(backend, "fault", None))  # type: ignore[misc]
+            if inject:
+                self._undo.append(_put_around(backend))
 
     def gather(self) -> None:
         """Write down the calls that have ended since it was last asked."""
@@ -111,6 +110,17 @@ def _call(logged: LoggedCall) -> Call:
         str(logged.outcome),
         logged.error,
     )
+
+
+def _put_around(backend: Logging) -> Callable[[], None]:
+    """Put the faults of the plan around a backend's calls, within what the target itself has there; return the undo."""
+    own = backend.fault
+    backend.fault = _faulty if own is None else lambda info, serve: own(info, lambda: _faulty(info, serve))
+
+    def take_away() -> None:
+        backend.fault = own
+
+    return take_away
 
 
 async def _faulty(info: LoggedCall, serve: Callable[[], Awaitable[None]]) -> None:

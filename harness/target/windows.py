@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Protocol, cast
 
 from harness.load.fault_plan import FaultPlan, FaultPlanError
 from harness.load.faults import BreakerOpen, ClockJump, Fault, Reload, Slots
 from harness.target.tracing import current_trace
-from harness.words.parts import BACKEND, BREAKER, Owner, parts
+from harness.words.parts import BACKEND, BREAKER, Owner, Part, parts
 
 
 class Resizable(Protocol):
@@ -50,6 +52,8 @@ class Windows:
             if isinstance(fault.what, Reload)
         }
         self._undo: dict[str, list[Callable[[], object]]] = {}
+        self._forced: Counter[Part] = Counter()  # by how many open windows a breaker is held open
+        self._clock = _WallClock()
 
     def open(self, fault: Fault) -> None:
         """Put a fault in force."""
@@ -60,11 +64,9 @@ class Windows:
                     undo.append(_shrink(cast(Resizable, part), remove))
             case BreakerOpen():
                 for part in parts(BREAKER, fault.where.breaker, owner=self._owner):
-                    breaker = cast(Forcible, part)
-                    breaker.force_open()
-                    undo.append(breaker.reset)
+                    undo.append(self._force(part))
             case ClockJump(by_s=by_s):
-                undo.append(_jump(by_s))
+                undo.append(self._clock.jump(by_s))
             case Reload():
                 self._reloads[fault.name]()
 
@@ -79,6 +81,19 @@ class Windows:
             for undo in reversed(self._undo.pop(name)):
                 undo()
 
+    def _force(self, part: Part) -> Callable[[], object]:
+        """Hold a breaker open; return what lets go of it, and closes it where no other window holds it."""
+        breaker = cast(Forcible, part)
+        breaker.force_open()
+        self._forced[part] += 1
+
+        def let_go() -> None:
+            self._forced[part] -= 1
+            if not self._forced[part]:
+                breaker.reset()
+
+        return let_go
+
 
 def _shrink(backend: Resizable, remove: int) -> Callable[[], object]:
     """Take slots away from a backend, all but one at most; return what gives them back."""
@@ -91,24 +106,35 @@ def _shrink(backend: Resizable, remove: int) -> Callable[[], object]:
     return give_back
 
 
-def _jump(by_s: float) -> Callable[[], object]:
-    """Move the wall clock as the tasks of operations read it from ``time``; return what moves it back.
+class _WallClock:
+    """The wall clock as the tasks of operations read it from ``time``, off by the sum of the jumps in force.
 
     The rest of the process, Locust's statistics among it, keeps the true one.
     """
-    true_time, true_time_ns = time.time, time.time_ns
 
-    def moved_time() -> float:
-        return true_time() + (by_s if current_trace.get() is not None else 0.0)
+    def __init__(self) -> None:
+        self._jumps: list[float] = []
+        self._true = time.time, time.time_ns
 
-    def moved_time_ns() -> int:
-        return true_time_ns() + (int(by_s * 1e9) if current_trace.get() is not None else 0)
+    def jump(self, by_s: float) -> Callable[[], object]:
+        """Move it; return what moves it back."""
+        if not self._jumps:
+            self._true = time.time, time.time_ns
+            time.time, time.time_ns = self._time, self._time_ns
+        self._jumps.append(by_s)
 
-    def back() -> None:
-        time.time, time.time_ns = true_time, true_time_ns
+        def back() -> None:
+            self._jumps.remove(by_s)
+            if not self._jumps:
+                time.time, time.time_ns = self._true
 
-    time.time, time.time_ns = moved_time, moved_time_ns
-    return back
+        return back
+
+    def _time(self) -> float:
+        return self._true[0]() + (sum(self._jumps) if current_trace.get() is not None else 0.0)
+
+    def _time_ns(self) -> int:
+        return self._true[1]() + (int(sum(self._jumps) * 1e9) if current_trace.get() is not None else 0)
 
 
 def _function(name: str, source: str) -> Callable[[], object]:
@@ -117,6 +143,7 @@ def _function(name: str, source: str) -> Callable[[], object]:
         found = getattr(importlib.import_module(module), attribute, None) if module and attribute else None
     except ImportError as error:
         raise FaultPlanError(f"{source}: what.call: {error}") from error
-    if not callable(found):
-        raise FaultPlanError(f"{source}: what.call: found {name!r}, expected module:function")
+    if not callable(found) or inspect.iscoroutinefunction(found):
+        kind = "an async function" if callable(found) else repr(name)
+        raise FaultPlanError(f"{source}: what.call: found {kind}, expected module:function, a plain one")
     return cast("Callable[[], object]", found)

@@ -290,6 +290,36 @@ def test_the_clock_jumps_for_the_target_alone_and_back() -> None:
     assert time.time is true_time
 
 
+def test_windows_that_overlap_on_one_part_are_undone_when_the_last_one_closes() -> None:
+    part = Part("gpu-t")
+    announce(BREAKER, part)
+    text = "".join(
+        f'[[fault]]\nname = "{name}"\n{where}what = {{ {what} }}\n'
+        for name, where, what in (
+            ("a", 'where = { breaker = "gpu-t" }\n', 'kind = "breaker_open"'),
+            ("b", 'where = { breaker = "gpu-t" }\n', 'kind = "breaker_open"'),
+            ("c", "", 'kind = "clock_jump", by_s = 10'),
+            ("d", "", 'kind = "clock_jump", by_s = 5'),
+        )
+    )
+    plan, true_clock = parse_fault_plan(text.encode(), "plan.toml"), (time.time, time.time_ns)
+    windows = Windows(plan, "plan.toml")
+    for fault in plan.fault:
+        windows.open(fault)
+    windows.close(plan.fault[0])
+    windows.close(plan.fault[2])
+    assert part.state == "open"
+    assert time.time is not true_clock[0]
+    windows.close(plan.fault[1])
+    windows.close(plan.fault[3])
+    assert part.state == "closed"
+    assert (time.time, time.time_ns) == true_clock
+
+
+async def reload_later() -> None:
+    pass
+
+
 def test_a_reload_calls_its_function_when_the_window_opens() -> None:
     plan = plan_of(f'kind = "reload", call = "{__name__}:reload_rules"', "")
     windows = Windows(plan, "plan.toml")
@@ -299,7 +329,7 @@ def test_a_reload_calls_its_function_when_the_window_opens() -> None:
     assert CALLS == ["reloaded"]
 
 
-@pytest.mark.parametrize("call", ["nowhere:f", "json:nothing", "json"])
+@pytest.mark.parametrize("call", ["nowhere:f", "json:nothing", "json", f"{__name__}:reload_later"])
 def test_a_function_that_is_not_there_is_one_line_before_the_run(call: str) -> None:
     with pytest.raises(FaultPlanError, match=r"fault 'x': what\.call"):
         Windows(plan_of(f'kind = "reload", call = "{call}"', ""), "plan.toml")
