@@ -1,7 +1,7 @@
 """Parts of a target that have a name and can be reached from outside: backends, breakers, chains.
 
 A part announces itself when it is made. Nothing here keeps it alive. A process builds a target more than once (for
-its sequential pass, for each run of the web UI): parts made while one is built are that one's alone.
+its baseline, for each run of the web UI): parts made while one is built are that one's alone.
 """
 
 from __future__ import annotations

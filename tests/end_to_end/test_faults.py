@@ -15,7 +15,7 @@ from user_folder import Folder, ports
 
 pytestmark = pytest.mark.slow
 
-# Parts at the top of a module belong to no build. The collector is off, so that those of the sequential pass stay.
+# Parts at the top of a module belong to no build. The collector is off, so that those of the baseline stay.
 CHAIN = """
 import atexit
 import gc
@@ -211,7 +211,7 @@ def test_a_run_that_is_ended_in_a_window_undoes_it(
         assert [state for name, state in edges if name == "fewer slots"] == ["open", "closed"]
         assert [state for name, state in edges if name == "hanging"] == ["open", "closed"]
     forced = [[state for _, state in edges] for edges in edges_by_worker(faulty.run, "breaker")]
-    assert forced == [["open", "closed"]] * loading  # once each, though the sequential pass had a breaker as well
+    assert forced == [["open", "closed"]] * loading  # once each, though the baseline had a breaker as well
     faulty.run.assert_conserved(least=4)
 
 
