@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from harness.judge.entry import EXAMPLES, Entry, Status, percent, shown_percent, zero_of
+from harness.judge.ledger import Ledger
 from harness.words.operation import WORKER_SHIFT, Flag, Operation, Outcome, display_id
 
 
@@ -29,9 +30,9 @@ class Checker(Protocol):
 class Accuracy:
     """The decided route equals the corpus's expected route, where the corpus gives one.
 
-    Of an operation that a fallback served, the decided route is the one that was asked first.
-
-    Source: ROUTE-003, success criteria (routing decision consistency, golden output comparison: 100 %).
+    Where a fallback answered, it was decided for the route asked first; if the target does not tell which, the
+    operation is not compared. Source: ROUTE-003, success criteria (routing decision consistency, golden output
+    comparison: 100 %).
     """
 
     name = "accuracy"
@@ -47,8 +48,11 @@ class Accuracy:
         """Compare the decision of one operation that ended ok."""
         if operation.expected_route is None or operation.outcome is not Outcome.OK:
             return
+        route = operation.decided_route
+        if operation.tier and route is None:
+            return
         self._cases += 1
-        if operation.decided_route != operation.expected_route:
+        if route != operation.expected_route:
             self._wrong += 1
             if len(self._examples) < EXAMPLES:
                 self._examples.append(operation)
@@ -87,15 +91,15 @@ class Accuracy:
 class Consistency:
     """Equal inputs get equal routes: under load as in the baseline, and at any time as at any other.
 
-    Compared are operations that ended ok, by scenario, and of those that a fallback served the route that was asked
-    first. Source: ROUTE-004 H4, determinism.
+    Compared are operations that ended ok, by scenario; where a fallback answered, the route asked first, if the target
+    tells it. Operations under unequal conditions are not for this checker. Source: ROUTE-004 H4, determinism.
     """
 
     name = "consistency"
     required = True
 
     def __init__(self, baseline: Iterable[Operation]) -> None:
-        self._baseline = {op.scenario: op.decided_route for op in baseline if op.outcome is Outcome.OK}
+        self._baseline = decided_routes(baseline)
         self._first: dict[str, Operation] = {}
         self._with_baseline = 0
         self._repeated = 0
@@ -105,7 +109,8 @@ class Consistency:
 
     def add(self, operation: Operation) -> None:
         """Compare one decision with the baseline, or else with the first one under load."""
-        if operation.outcome is not Outcome.OK:
+        route = operation.decided_route
+        if operation.outcome is not Outcome.OK or (operation.tier and route is None):
             return
         scenario = operation.scenario
         first = self._first.setdefault(scenario, operation)
@@ -118,7 +123,7 @@ class Consistency:
         else:
             return
         self._cases += 1
-        if operation.decided_route != before:
+        if route != before:
             self._different += 1
             if len(self._examples) < EXAMPLES:
                 self._examples.append((operation, before, when))
@@ -152,6 +157,15 @@ class Consistency:
             detail,
             tuple(op.id for op, _, _ in self._examples),
         )
+
+
+def decided_routes(baseline: Iterable[Operation]) -> dict[str, str | None]:
+    """Return the route decided for by each scenario of a baseline that ended ok."""
+    return {
+        op.scenario: op.decided_route
+        for op in baseline
+        if op.outcome is Outcome.OK and not (op.tier and op.decided_route is None)
+    }
 
 
 class Conservation:
@@ -231,8 +245,12 @@ class _IdRun:
         return True
 
 
+LATE_MS = 50.0
+"""How long after its deadline an operation may have its outcome."""
+
+
 class Hang:
-    """No operation is without an outcome at its deadline.
+    """No operation is without an outcome at its deadline, or ends more than 50 ms* after it.
 
     Operations that were cancelled with the end of the run while they ran longer than any that ended might have hung:
     then it is UNKNOWN.
@@ -247,6 +265,7 @@ class Hang:
         self._stopped: list[tuple[int, int]] = []  # how long they ran, id; the longest ``EXAMPLES``
         self._cases = 0
         self._hung = 0
+        self._late = 0
         self._examples: list[int] = []
 
     def add(self, operation: Operation) -> None:
@@ -257,10 +276,11 @@ class Hang:
             return
         self._longest_ns = max(self._longest_ns, ran_ns)
         self._cases += 1
-        if operation.outcome is Outcome.TIMEOUT:
-            self._hung += 1
-            if len(self._examples) < EXAMPLES:
-                self._examples.append(operation.id)
+        late = self._deadline_ms is not None and ran_ns > (self._deadline_ms + LATE_MS) * 1e6
+        self._late += late
+        self._hung += operation.outcome is Outcome.TIMEOUT
+        if (late or operation.outcome is Outcome.TIMEOUT) and len(self._examples) < EXAMPLES:
+            self._examples.append(operation.id)
 
     def close(self) -> Entry:
         """INVALID if a deadline passed, UNKNOWN without a deadline or without operations."""
@@ -270,31 +290,35 @@ class Hang:
         if not self._cases:
             return Entry(self.name, Status.UNKNOWN, None, target, "no operation ended by itself")
         still = [(ran_ns, identifier) for ran_ns, identifier in self._stopped if ran_ns > self._longest_ns]
-        if still and not self._hung:
+        if still and not self._hung and not self._late:
             detail = (
                 f"{len(still)} operations or more still ran when the run ended, the oldest for "
                 f"{still[-1][0] / 1e9:.1f} s, longer than any that ended: run longer, or set a shorter --deadline-ms"
             )
             examples = tuple(identifier for _, identifier in still)
             return Entry(self.name, Status.UNKNOWN, None, target, detail, examples)
-        detail = f"no outcome at the deadline: {zero_of(self._cases)}"
-        if self._hung:
-            detail = f"{self._hung:,} of {self._cases:,} operations had no outcome at the deadline"
-        status = Status.INVALID if self._hung else Status.VALID
+        detail = f"no outcome at the deadline: {zero_of(self._cases)}; the longest took {self._longest_ns / 1e6:.1f} ms"
+        if self._hung or self._late:
+            detail = (
+                f"{self._hung:,} of {self._cases:,} operations had no outcome at the deadline, {self._late:,} ended "
+                f"more than {LATE_MS:g} ms after it; the longest took {self._longest_ns / 1e6:.1f} ms"
+            )
+        status = Status.INVALID if self._hung or self._late else Status.VALID
         return Entry(self.name, status, f"{self._hung:,} hung", target, detail, tuple(self._examples))
 
 
 class SilentFailure:
-    """No operation says ok while it carries no usable route.
+    """No operation says ok while it carries no usable route, or was hit by a fault that nothing accounts for.
 
-    Of the definition's cases this decides those that need no ledger: no route, a malformed one, or one of absurd
-    length. Source: Huang et al. 2017, differential observability.
+    No usable route is none, a malformed one, or one of absurd length. What the faults of a plan came to, ``ledger``
+    says. Source: Huang et al. 2017, differential observability.
     """
 
     name = "silent failure"
     required = True
 
-    def __init__(self) -> None:
+    def __init__(self, ledger: Ledger | None = None) -> None:
+        self._ledger = ledger
         self._cases = 0
         self._flagged: dict[Flag, int] = {}
         self._examples: list[int] = []
@@ -314,9 +338,15 @@ class SilentFailure:
         if not self._cases:
             return Entry(self.name, Status.UNKNOWN, None, "0", "no operation ended ok")
         silent = sum(self._flagged.values())
-        detail = f"ok without a usable route: {zero_of(self._cases)}"
+        parts = []
         if silent:
             kinds = ", ".join(f"{flag.value} {count:,}" for flag, count in sorted(self._flagged.items()))
-            detail = f"{silent:,} of {self._cases:,} operations said ok and had no usable route ({kinds})"
+            parts.append(f"{silent:,} of {self._cases:,} operations said ok and had no usable route ({kinds})")
+        examples = tuple(self._examples)
+        if self._ledger is not None and (hit := self._ledger.silent):
+            silent += hit
+            parts.append(f"{hit:,} said ok and nothing accounts for a fault that hit them: {self._ledger.quotes}")
+            examples = (*examples, *self._ledger.examples)[:EXAMPLES]
+        detail = "; ".join(parts) or f"ok without a usable route: {zero_of(self._cases)}"
         status = Status.INVALID if silent else Status.VALID
-        return Entry(self.name, status, f"{silent:,}", "0", detail, tuple(self._examples))
+        return Entry(self.name, status, f"{silent:,}", "0", detail, examples)

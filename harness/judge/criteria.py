@@ -49,9 +49,16 @@ _UNITS = {
     "accuracy_pct": "%",
     "throughput_rps": "/s",
     "operations": "",
+    "fallback_latency_x": "",
 }
 _OF_THE_WHOLE_RUN = ("operations",)
-_OF_CHECKS = {"consistency_pct": "consistency", "accuracy_pct": "accuracy"}
+_OF_CHECKS = {
+    "consistency_pct": "consistency",
+    "accuracy_pct": "accuracy",
+    "fallback_latency_x": "fallback latency",
+}
+
+_RATIO = "p50 of operations whose primary's breaker was open, over the p50 of the primary in clean time"
 
 DEFAULT_CRITERIA = """\
 p95_ms < 500 at users >= 100    # ROUTE-003: P95 latency under 100 concurrent requests
@@ -164,7 +171,7 @@ def judge_criteria(
     of_checks: Mapping[str, float | None],
     steady: Steady = WHOLE_RUN,
 ) -> list[Entry]:
-    """Decide each criterion over the series; ``of_checks`` gives the percentages that checkers measured."""
+    """Decide each criterion over the series; ``of_checks`` gives what checkers measured."""
     rows = list(series)
     measured: dict[tuple[str | None, int | None], _Measured] = {}
     users_max = max((row.users for row in rows if row.users is not None), default=None)
@@ -197,7 +204,8 @@ def _decide(criterion: Criterion, measured: _Measured, of_checks: Mapping[str, f
         return Entry(criterion.text, Status.UNKNOWN, None, target, _why_unknown(criterion, window, measured.users_max))
     status = Status.PASS if criterion.holds(value) else Status.FAIL
     if of_check:
-        return Entry(criterion.text, status, _shown(value, metric), target, f"measured by the checker {of_check!r}")
+        detail = f"measured by the checker {of_check!r}" if metric.endswith("_pct") else _RATIO
+        return Entry(criterion.text, status, _shown(value, metric), target, detail)
     detail = _covered(metric, window) + _with_warm_up(metric, measured)
     concern = _only_without_warm_up(criterion, measured) if status is Status.PASS else None
     return Entry(criterion.text, status, _shown(value, metric), target, detail, concern=concern)
@@ -239,6 +247,8 @@ def _shown(value: float, metric: str) -> str:
 
 
 def _why_unknown(criterion: Criterion, window: Window, users_max: int | None) -> str:
+    if criterion.metric == "fallback_latency_x":
+        return "no operation fell back while its primary's breaker was open, or none was served by it in clean time"
     if criterion.metric in _OF_CHECKS:
         return f"the checker {_OF_CHECKS[criterion.metric]!r} had nothing to compare"
     if criterion.users is not None and not window.seconds:

@@ -21,7 +21,7 @@ from harness.measure.series import SeriesRow
 from harness.words.operation import Outcome
 
 SEARCH = "highest load that holds"
-_NOT_OF_LEVELS = frozenset({"throughput_rps", "operations", "consistency_pct", "accuracy_pct"})
+_NOT_OF_LEVELS = frozenset({"throughput_rps", "operations", "consistency_pct", "accuracy_pct", "fallback_latency_x"})
 
 
 def criteria_of_levels(criteria: Iterable[Criterion]) -> tuple[Criterion, ...]:

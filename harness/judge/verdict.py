@@ -31,6 +31,7 @@ class Verdict:
     checks: tuple[Entry, ...]
     validity: tuple[Entry, ...]
     totals: dict[str, object]
+    hypotheses: tuple[Entry, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """Return the content of ``verdict.json``."""
@@ -41,7 +42,7 @@ class Verdict:
             "criteria": [_entry(entry) for entry in self.criteria],
             "checks": [_entry(entry) for entry in self.checks],
             "validity": [_entry(entry) for entry in self.validity],
-            "hypotheses": [],
+            "hypotheses": [_entry(entry) for entry in self.hypotheses],
             "totals": self.totals,
         }
 
@@ -52,14 +53,15 @@ def conclude(
     validity: Sequence[Entry],
     totals: dict[str, object],
     concerns: Sequence[str] = (),
+    hypotheses: Sequence[Entry] = (),
 ) -> Verdict:
-    """Return the verdict on the given rows.
+    """Return the verdict on the given rows; hypotheses are shown and weigh nothing.
 
     What is proven comes before what is doubtful: a violation found by a checker stands even in a run that cannot be
     trusted otherwise; then validity; then a failed criterion; then what is required and UNKNOWN.
     """
     conclusion, code, reason = _weigh(criteria, checks, validity, concerns)
-    return Verdict(conclusion, code, reason, tuple(criteria), tuple(checks), tuple(validity), totals)
+    return Verdict(conclusion, code, reason, tuple(criteria), tuple(checks), tuple(validity), totals, tuple(hypotheses))
 
 
 def _weigh(

@@ -80,6 +80,8 @@ ATTEMPTS = pa.schema(
         ("outcome", pa.string()),
         ("breaker", pa.string()),
         ("reason", pa.string()),
+        ("given", pa.int64()),
+        ("left", pa.int64()),
     ]
 )
 INJECTIONS = pa.schema(

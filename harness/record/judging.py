@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.judge import validity
-from harness.judge.check import Fold, check
-from harness.judge.checkers import Accuracy, Checker, Conservation, Consistency, Hang, SilentFailure
+from harness.judge.case import Case
+from harness.judge.case_checks import CaseChecks, Seen
+from harness.judge.check import Decides, Fold, FoldsOperations, OfOperations, check
+from harness.judge.checkers import Accuracy, Checker, Conservation, Consistency, Hang, SilentFailure, decided_routes
 from harness.judge.criteria import Criterion, judge_criteria
 from harness.judge.entry import Entry, Status
 from harness.judge.levels import RampToFailure, judge_levels, judge_search
@@ -19,12 +21,14 @@ from harness.judge.steps import Step, Steps
 from harness.judge.totals import Totals, of_series
 from harness.judge.validity import HarnessLag
 from harness.judge.verdict import Verdict, conclude
+from harness.load.faults import Fault
 from harness.measure.series import SeriesRow, read_series
 from harness.measure.vitals import Vitals, read_vitals
+from harness.record.cases import count_rows, read_cases, read_edges
 from harness.record.history import parts_of, read_operations
 from harness.record.run_directory import RunDirectory
 from harness.words.errors import RunError
-from harness.words.operation import Outcome
+from harness.words.operation import Operation, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +54,40 @@ class Facts:
     clock_offsets_ms: Mapping[str, float] = field(default_factory=dict)  # worker -> master's clock minus its own
     workers: int | None = None  # loading processes that were compared with the master, None where none said what it is
     noise_floor: NoiseFloor | None = None  # largest over the loading processes
+    faults: tuple[Fault, ...] = ()  # of the fault plan
 
 
 def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) -> Verdict:
     """Return the verdict on a run directory."""
-    consistency = Consistency(read_operations([run.baseline] if run.baseline.exists() else []))
+    baseline = list(read_operations([run.baseline] if run.baseline.exists() else []))
+    consistency = Consistency(baseline)
     accuracy = Accuracy(golden=facts.golden)
-    checkers: list[Checker] = [
-        accuracy,
-        consistency,
-        _conservation(facts),
-        Hang(facts.deadline_ms),
-        SilentFailure(),
-    ]
+    series = _read(run.series)
+    users = {row.key.second: row.users for row in series if row.users is not None}
+    cases = CaseChecks(_seen(run, facts), decided_routes(baseline), users)
     totals = Totals(dict(facts.labels))
     steps, warm_up, lag, cycles = Steps(facts.steps), WarmUp(), HarnessLag(), Cycles()
-    folds: list[Fold] = [totals, steps, warm_up, lag, cycles]
-    checks = check(read_operations(parts_of(run.history, "operations").paths), checkers, folds)
-    series = _read(run.series)
+    of_all: list[Fold[Operation]] = [totals, steps, warm_up, lag, cycles]
+    if cases.needed:
+        checkers: list[Decides[Case]] = [
+            OfOperations(accuracy),
+            OfOperations(consistency, cases.undisturbed),
+            OfOperations(_conservation(facts)),
+            OfOperations(Hang(facts.deadline_ms)),
+            *cases.checkers,
+            OfOperations(cases.silent_failure),
+        ]
+        found = check(read_cases(run.history), checkers, [*map(FoldsOperations, of_all), *cases.folds])
+    else:
+        plain: list[Checker] = [accuracy, consistency, _conservation(facts), Hang(facts.deadline_ms), SilentFailure()]
+        found = check(read_operations(parts_of(run.history, "operations").paths), plain, of_all)
+    checks = cases.shown(found)
     vitals = _read_vitals(run.vitals)
     steady = warm_up.steady() if facts.trim else WHOLE_RUN
     decided_by = {entry.name for entry in checks if entry.status is not Status.UNKNOWN}
     percents = {checker.name: checker.percent for checker in (consistency, accuracy)}
     measured = {name: value for name, value in percents.items() if name in decided_by}
+    measured["fallback latency"] = cases.latency_x
     if facts.ramp is None:
         decided = above_floor(criteria, judge_criteria(criteria, series, measured, steady), facts.noise_floor)
     else:
@@ -88,9 +103,15 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
     if facts.steps:
         content["steps"] = steps.as_json()
     content["log_records"] = dict(facts.log_records)
+    content |= cases.totals()
     counts = {"history": totals.count, "series": in_series}
     rows = _validity(facts, counts, vitals, lag, cycles, scheduled=run.arrivals.exists())
-    return conclude(decided, checks, rows, content, _concerns(totals, facts))
+    return conclude(decided, checks, rows, content, _concerns(totals, facts), cases.hypotheses(found))
+
+
+def _seen(run: RunDirectory, facts: Facts) -> Seen:
+    rows = {table: count_rows(run.history, table) for table in ("attempts", "injections", "calls")}
+    return Seen(rows["attempts"], rows["injections"], rows["calls"], read_edges(run.history), facts.faults)
 
 
 def _conservation(facts: Facts) -> Conservation:

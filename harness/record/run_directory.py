@@ -32,6 +32,7 @@ class RunDirectory:
         self.series = path / "series.csv"
         self.arrivals = path / "arrivals.csv"  # only where there is a schedule
         self.vitals = path / "vitals.csv"
+        self.faults = path / "faults.csv"  # only where there was a fault plan
         self.verdict = path / "verdict.json"
         self.report = path / "report.html"
         self.baseline = self.history / "baseline-w000-000000.parquet"

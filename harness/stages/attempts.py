@@ -11,7 +11,7 @@ from typing import NamedTuple
 from stageflow import StageCancellationRequested, StageContext, StageOutput, StageStatus
 from tenacity import RetryCallState
 
-from harness.stages.protected import protected_values, protected_view, written
+from harness.stages.protected import checksum, protected_values, protected_view, written
 from harness.stages.retry import RetryBudget
 from harness.stages.routes import OPEN, Breaker, Default, Permit, Route, not_empty
 from harness.stages.runners import answer_in
@@ -75,6 +75,7 @@ class Walk:
         "_ctx",
         "_deadline_s",
         "_forced",
+        "_given",
         "_loop",
         "_routes",
         "_rules",
@@ -96,6 +97,7 @@ class Walk:
         self._unasked = 0 if self._task is None else self._task.cancelling()
         self._forced = False
         self._undeclared: str | None = None
+        self._given: int | None = None
         self._values = protected_values(ctx, rules.protected) if rules.protected else {}
         self.attempts: list[Record] = []
         self.writes: dict[str, object] = {}
@@ -207,6 +209,8 @@ class Walk:
             end_ns = self._rules.clock_ns()
             current_place.reset(place)
             self._note(route.name, tier, number, start_ns, end_ns, outcome, breaker, "; ".join(reasons) or None)
+            if self._given is not None:
+                self.attempts[-1].update(given=self._given, left=checksum(self._values))
             if permit is None:
                 pass
             elif isinstance(result, Exception):
@@ -230,8 +234,10 @@ class Walk:
         limit = asyncio.timeout_at(until_s)
         try:
             protected = self._rules.protected
-            self._undeclared = None
+            self._undeclared = self._given = None
             view = protected_view(self._ctx, protected, self._values) if protected else self._ctx
+            if protected and current_trace.get() is not None:
+                self._given = checksum(protected_values(view, protected))
             try:
                 async with limit:
                     answer = await self._call(route, tier, view)
@@ -289,6 +295,8 @@ class Walk:
         now_ns = self._rules.clock_ns()
         breaker = None if route.breaker is None else str(route.breaker.state)
         self._note(route.name, tier, number, now_ns, now_ns, outcome, breaker, reason)
+        if self._rules.protected and current_trace.get() is not None:
+            self.attempts[-1]["left"] = checksum(self._values)
 
     def _note(
         self,

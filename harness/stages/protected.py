@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from copy import deepcopy
 from dataclasses import replace
+from zlib import crc32
 
 from stageflow import StageContext
 
@@ -50,6 +52,18 @@ def written(view: StageContext, keys: Collection[str], values: Mapping[str, obje
         if not _same(now, before):
             found[key] = None if now is _ABSENT else now
     return found
+
+
+def checksum(values: Mapping[str, object]) -> int | None:
+    """Return a checksum of values of protected keys; equal values have equal ones. None where it cannot be made.
+
+    What JSON does not know counts by its type alone.
+    """
+    try:
+        text = json.dumps(values, sort_keys=True, skipkeys=True, default=lambda value: type(value).__name__)
+    except (TypeError, ValueError, RecursionError):  # keys of several types, a value that holds itself
+        return None
+    return crc32(text.encode())
 
 
 def _read(ctx: StageContext, key: str) -> object:

@@ -18,6 +18,7 @@ from harness.judge.verdict import Verdict
 from harness.load.corpus import Scenario
 from harness.loop import HubLoop
 from harness.record.compaction import compact
+from harness.record.faults_file import write_faults
 from harness.record.history import OPERATIONS, to_batch, to_table, write_table
 from harness.record.judging import Facts, judge_run
 from harness.record.live import LiveLines
@@ -163,6 +164,8 @@ class Keeper:
         self._manifest["counts"] = {"arrivals": facts.arrivals, "locust_requests": facts.locust_requests}
         self.run.write_json(self.run.manifest, self._manifest)
         self.run.write_json(self.run.verdict, verdict.as_json())
+        if self.inputs.fault_plan is not None:
+            write_faults(self.run.faults, verdict.totals["faults"])  # type: ignore[arg-type]  # rows as mappings
         self._draw_report()
         return verdict
 
@@ -205,6 +208,7 @@ class Keeper:
             clock_offsets_ms=self.roll.clock_offsets_ms,
             workers=self.roll.introduced or None,
             noise_floor=self._noise_floor(),
+            faults=() if self.inputs.fault_plan is None else self.inputs.fault_plan.fault,
         )
 
     def _noise_floor(self) -> NoiseFloor | None:

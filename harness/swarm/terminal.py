@@ -149,6 +149,7 @@ def _table(verdict: Verdict) -> Table:
         ("criteria", verdict.criteria),
         ("checks", verdict.checks),
         ("validity", verdict.validity),
+        ("hypotheses", verdict.hypotheses),
     ):
         _add_rows(table, title, entries)
     return table

@@ -162,8 +162,8 @@ def tried_in(attempts: object) -> tuple[tuple[AttemptTuple, ...], bool]:
     """Return the attempts that a list tells one by one, and whether all of them are well-formed.
 
     An attempt is a mapping with ``route``, ``tier``, ``start_ns``, ``end_ns`` (``time.monotonic_ns`` of this process),
-    ``outcome`` (an ``AttemptOutcome``), and where known ``breaker`` and ``reason``. Elements without ``start_ns`` are
-    told in a form of the target's own: they are counted elsewhere, and not looked at here.
+    ``outcome`` (an ``AttemptOutcome``), and where known ``breaker``, ``reason``, ``given`` and ``left``. Elements
+    without ``start_ns`` are told in a form of the target's own: they are counted elsewhere, and not looked at here.
     """
     if not isinstance(attempts, (list, tuple)) or len(attempts) > COUNT_LIMIT:
         return (), True
@@ -187,7 +187,12 @@ def _attempt(told: Mapping[object, object], now: int) -> AttemptTuple | None:
         return None
     if not isinstance(breaker, (str, NoneType)) or not isinstance(reason, (str, NoneType)):
         return None
-    return route, tier, start_ns, end_ns, str.__str__(outcome), _text(breaker, 40), _text(reason, 300)
+    given, left = (_checksum(told.get(key)) for key in ("given", "left"))
+    return route, tier, start_ns, end_ns, str.__str__(outcome), _text(breaker, 40), _text(reason, 300), given, left
+
+
+def _checksum(value: object) -> int | None:
+    return value if type(value) is int and 0 <= value < 1 << 63 else None
 
 
 def _text(text: str | None, limit: int) -> str | None:
@@ -201,7 +206,7 @@ def _as_told(attempt: object) -> dict[object, object]:
     return {"start_ns": None, **told}
 
 
-_TOLD = ("route", "tier", "start_ns", "end_ns", "outcome", "breaker", "reason")
+_TOLD = ("route", "tier", "start_ns", "end_ns", "outcome", "breaker", "reason", "given", "left")
 _ATTEMPT_OUTCOMES = frozenset(outcome.value for outcome in AttemptOutcome)
 
 

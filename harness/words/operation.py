@@ -66,8 +66,8 @@ STOPPED_ROUTE = "(stopped)"
 """Route in the series of operations that the harness cancelled: they took none, and the target is not to blame."""
 
 
-AttemptTuple = tuple[str, int, int, int, str, str | None, str | None]
-"""An attempt as it is read: route, tier, start_ns, end_ns, outcome, breaker, reason."""
+AttemptTuple = tuple[str, int, int, int, str, str | None, str | None, int | None, int | None]
+"""An attempt as it is read: route, tier, start_ns, end_ns, outcome, breaker, reason, given, left."""
 
 
 class Decision(NamedTuple):
@@ -118,8 +118,14 @@ class Operation(NamedTuple):
 
     @property
     def decided_route(self) -> str | None:
-        """The route that was decided on: where a fallback served it, the one that was asked first, if that is known."""
-        return self.asked_route if self.tier and self.asked_route is not None else self.route
+        """The route that was decided on: where a fallback served it, the one that was asked first.
+
+        None where that one is not known: a target that falls back and does not tell which route it asked first has
+        ``asked_route`` None or equal to ``route``.
+        """
+        if not self.tier:
+            return self.route
+        return self.asked_route if self.asked_route != self.route else None
 
     @property
     def response_ns(self) -> int:
@@ -204,6 +210,8 @@ class Attempt(NamedTuple):
     outcome: str  # an AttemptOutcome
     breaker: str | None  # state of its breaker, None where it has none
     reason: str | None  # why it gave no answer, or was let through in spite of its breaker
+    given: int | None = None  # checksum of the protected context it was given, None where none is told
+    left: int | None = None  # of what it leaves to the attempts after it: the same, but for declared writes
 
 
 SpanTuple = tuple[str, str, int, int, str]

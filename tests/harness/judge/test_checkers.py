@@ -61,12 +61,11 @@ class TestAccuracy:
         assert (entry.status, entry.examples) == (Status.INVALID, (wrong.id,))
         assert "'premium' instead of 'fast'" in entry.detail
 
-    def test_of_a_fallback_whose_first_route_is_not_known_and_of_a_primary_the_route_is_compared(
-        self, accuracy, operation
-    ):
-        unknown = operation(1, route="fast", asked_route=None, tier=1)
-        primary = operation(2, route="fast", asked_route="premium", tier=0)
-        assert decided(accuracy, [unknown, primary]).status is Status.VALID
+    def test_a_fallback_that_does_not_tell_what_was_asked_is_not_compared(self, accuracy, operation):
+        untold = [operation(n, route="backup", asked_route=asked, tier=1) for n, asked in ((1, "backup"), (2, None))]
+        entry = decided(accuracy, [operation(), *untold])
+        assert entry.status is Status.VALID
+        assert "0 of 1 " in entry.detail
 
     @pytest.mark.parametrize("outcome", UNDECIDED)
     def test_nothing_to_compare_is_unknown(self, accuracy, undecided, outcome):

@@ -117,17 +117,17 @@ class TestRoundTrip:
 
     def test_attempts_are_read_back_in_order_under_their_operation_on_the_clock_of_the_epoch(self, operation, tmp_path):
         buffer, writer = HistoryBuffer(Epoch(1000)), PartWriter(tmp_path)
-        first = ("a", 0, 5, 7, "failed", "closed", "ConnectionError: 503")
-        second = ("b", 1, 8, 9, "ok", None, None)
+        first = ("a", 0, 5, 7, "failed", "closed", "ConnectionError: 503", None, None)
+        second = ("b", 1, 8, 9, "ok", None, None, 7, 8)
         buffer.add(operation(3), (), (first, second))
         buffer.add(operation(4), ())
         buffer.add(operation(5), (), (second,))
         for table, part in buffer.take().items():
             writer.write(table, 0, part)
         assert list(read_attempts(parts_of(tmp_path, "attempts").paths)) == [
-            Attempt(operation(3).id, 0, "a", 0, 1005, 1007, "failed", "closed", "ConnectionError: 503"),
-            Attempt(operation(3).id, 1, "b", 1, 1008, 1009, "ok", None, None),
-            Attempt(operation(5).id, 0, "b", 1, 1008, 1009, "ok", None, None),
+            Attempt(operation(3).id, 0, "a", 0, 1005, 1007, "failed", "closed", "ConnectionError: 503", None, None),
+            Attempt(operation(3).id, 1, "b", 1, 1008, 1009, "ok", None, None, 7, 8),
+            Attempt(operation(5).id, 0, "b", 1, 1008, 1009, "ok", None, None, 7, 8),
         ]
 
     def test_what_is_no_part_of_attempts_is_refused_by_name(self, operation, written):

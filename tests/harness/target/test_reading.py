@@ -143,8 +143,8 @@ class TestAttempts:
         decision = read(route="b", tier=1, asked_route="a", attempts=[told(), second])
         assert (decision.attempts, decision.flag) == (2, None)
         assert decision.tried == (
-            ("a", 0, 5, 7, "failed", None, "503"),
-            ("b", 1, 8, 9, "ok", "half_open", None),
+            ("a", 0, 5, 7, "failed", None, "503", None, None),
+            ("b", 1, 8, 9, "ok", "half_open", None, None, None),
         )
 
     @pytest.mark.parametrize("attempts", [3, None, [], [{"route": "a"}], ["a", "b"], ("a",), "aa"])
@@ -178,13 +178,13 @@ class TestAttempts:
     def test_a_malformed_attempt_is_flagged_and_left_out(self, changes):
         decision = read(route="a", attempts=[told(), told(**changes)])
         assert (decision.route, decision.flag, decision.attempts) == ("a", Flag.MALFORMED, 2)
-        assert decision.tried == (("a", 0, 5, 7, "failed", None, "503"),)
+        assert decision.tried == (("a", 0, 5, 7, "failed", None, "503", None, None),)
 
     def test_texts_are_as_the_history_can_keep_them(self):
         attempt = told(
             route="x" * 1000, outcome=Ended.WITH_AN_ERROR, breaker="o" * 1000, reason="\ud800\n" + "r" * 1000
         )
-        ((route, _, _, _, outcome, breaker, reason),) = read(route="a", attempts=[attempt]).tried
+        ((route, _, _, _, outcome, breaker, reason, _, _),) = read(route="a", attempts=[attempt]).tried
         assert len(route) == ROUTE_LABEL_LIMIT
         assert type(outcome) is str
         assert len(breaker) == 40
@@ -201,7 +201,7 @@ class TestAttempts:
         assert decision.attempts == 3
 
     def test_a_reader_of_one_s_own_may_give_them_as_tuples_or_as_told(self):
-        kept = ("a", 0, 5, 7, "failed", None, "503")
+        kept = ("a", 0, 5, 7, "failed", None, "503", None, None)
         assert checked(Decision("a", tried=(kept, told()))).tried == (kept, kept)
 
     @pytest.mark.parametrize("attempt", [5, (), ("a", 0), {"route": "a"}, ("a", 0, 5, 7, "exploded", None, None)])

@@ -49,7 +49,7 @@ class TestChains:
         chain = FallbackChainStage(routes, Default("later"))
         decision = drive(Pipeline(name="p").with_stage("router", chain))().decision
         assert decision[:6] == ("b", "a", 0.5, 1, 2, None)
-        assert [attempt[:2] + attempt[4:] for attempt in decision.tried] == [
+        assert [attempt[:2] + attempt[4:7] for attempt in decision.tried] == [
             ("a", 0, "failed", None, "ConnectionError: 503"),
             ("b", 1, "ok", None, None),
         ]
