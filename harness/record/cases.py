@@ -3,9 +3,9 @@
 No table is in the order of another: parts of a second may be sent twice and come late, a call may be logged in another
 part than its operation, and parts are put together in files of any length. So the join goes by **id**. Ids rise with
 the start of operations, and the lowest one of a row group stands in the footer of its file. Before a batch of
-operations is handed out, every row group of the other tables whose lowest id is not above their highest one is read; its rows wait
-in a dictionary by id until their operation comes. So what waits is about a row group per table (65,536 rows) and the
-rows of as many seconds as operations last, not of a run.
+operations is handed out, every row group of the other tables whose lowest id is not above their highest one is read;
+its rows wait in a dictionary by id until their operation comes. So what waits is about a row group per table (65,536
+rows) and the rows of as many seconds as operations last, not of a run.
 
 Calls and spans are read only of operations that were hit by a fault or had a call that was not served. Which those are
 is found first, from two columns, as one array of ids per worker.
