@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from harness.judge.case import Case
+from harness.judge.fault_windows import FaultWindow, windows_of
+from harness.load.fault_plan import parse_fault_plan
 from harness.words.operation import Attempt, Call, Edge, Flag, Injection, Operation, Outcome, Span
 
 MS = 1_000_000
@@ -92,7 +94,9 @@ def stopped(**changes: object) -> dict[str, object]:
     return {"outcome": Outcome.CANCELLED, "flag": Flag.STOPPED, "route": None, "tier": 0, **changes}
 
 
-def edge(at_ns: int, name: str, before: str, after: str, cause: str = "failures in a row: 5", what: str = "breaker") -> Edge:
+def edge(
+    at_ns: int, name: str, before: str, after: str, cause: str = "failures in a row: 5", what: str = "breaker"
+) -> Edge:
     """Return an edge of a breaker, or of a fault's window."""
     return Edge(at_ns, what, name, before, after, cause)
 
@@ -102,3 +106,43 @@ def decided(checker, cases):
     for case in cases:
         checker.add(case)
     return checker.close()
+
+
+PLAN = parse_fault_plan(
+    b"""
+[[fault]]
+name = "down"
+where = { route = "a", tier = 0 }
+what = { kind = "error" }
+when = { from_s = 1, to_s = 2 }
+[[fault]]
+name = "forced"
+where = { breaker = "a" }
+what = { kind = "breaker_open" }
+when = { from_s = 1, to_s = 2 }
+[[fault]]
+name = "first hundred"
+where = { stage = "router" }
+what = { kind = "latency", ms = 5 }
+when = { operations = [0, 99] }
+""",
+    "plan",
+)
+
+
+def at(seconds: float) -> int:
+    """Return the Unix nanoseconds of a moment of the run."""
+    return START_NS + round(seconds * 1000 * MS)
+
+
+def opened(name: str, start_s: float, end_s: float, cause: str = "2.00 s") -> list[Edge]:
+    """Return the edges of one window of a fault."""
+    return [
+        edge(at(start_s), name, "closed", "open", f"{start_s:.2f} s", "fault"),
+        edge(at(end_s), name, "open", "closed", cause, "fault"),
+    ]
+
+
+def windows(*edges: Edge, worker: int = 0) -> list[FaultWindow]:
+    """Return the windows that the edges of one worker tell of."""
+    return windows_of({worker: sorted(edges)}, PLAN.fault)
