@@ -99,6 +99,20 @@ class TestConsistency:
         assert "1 of 2 differ" in entry.detail
         assert "s1: 'premium', but 'fast' in the baseline" in entry.detail
 
+    def test_where_a_fallback_answered_the_route_first_asked_is_compared(self, operation):
+        fell_back = operation(2, route="backup", asked_route="fast", tier=1)
+        assert decided(Consistency([operation()]), [operation(1), fell_back]).status is Status.VALID
+        assert decided(Consistency([fell_back]), [operation(1)]).status is Status.VALID
+        other = operation(3, route="fast", asked_route="premium", tier=1)
+        entry = decided(Consistency([operation()]), [other])
+        assert entry.status is Status.INVALID
+        assert "s1: 'premium', but 'fast' in the baseline" in entry.detail
+
+    def test_a_fallback_that_does_not_tell_what_was_asked_is_not_compared(self, operation):
+        untold = operation(2, route="backup", asked_route="backup", tier=1)
+        assert "0 of 1 " in decided(Consistency([operation()]), [operation(1), untold]).detail
+        assert decided(Consistency([untold]), [operation(1)]).status is Status.UNKNOWN
+
     def test_equal_routes_are_valid_and_say_what_they_were_compared_with(self, operation):
         checker = Consistency([operation(scenario="a"), operation(1, scenario="b")])
         entry = decided(checker, [operation(n, scenario="ab"[n % 2]) for n in range(10)])
@@ -274,7 +288,19 @@ class TestHang:
         assert "0 of 3 " in entry.detail
 
     def test_a_slow_operation_that_ended_ok_is_clean(self, operation):
-        assert decided(Hang(1000.0), [operation(response_ms=1001.0)]).status is Status.VALID
+        assert decided(Hang(1000.0), [operation(response_ms=1050.0)]).status is Status.VALID
+
+    @pytest.mark.parametrize("outcome", [Outcome.OK, Outcome.FAILED, Outcome.TIMEOUT])
+    def test_an_outcome_more_than_50_ms_after_the_deadline_is_found_and_named(self, operation, outcome):
+        late = operation(2, response_ms=1050.1, outcome=outcome)
+        entry = decided(Hang(1000.0), [operation(0), late])
+        assert (entry.status, entry.examples) == (Status.INVALID, (late.id,))
+        assert "1 ended more than 50 ms after it; the longest took 1050.1 ms" in entry.detail
+
+    def test_the_deadline_counts_from_the_start_and_not_from_the_intended_one(self, operation):
+        late = operation(2, response_ms=900.0)
+        waited = late._replace(intended_ns=late.intended_ns - 500_000_000)
+        assert decided(Hang(1000.0), [waited]).status is Status.VALID
 
     def test_the_target_s_own_timeout_is_a_failure_and_no_hang(self, undecided):
         timed_out = undecided(Outcome.FAILED)._replace(error="RuntimeError: Stage timed out after 200 ms")

@@ -355,3 +355,15 @@ class TestSteadyState:
     @pytest.mark.parametrize("steady", [WHOLE_RUN, Steady(0, 0)])
     def test_a_run_without_warm_up_or_with_a_load_that_changes_by_plan_needs_no_remark(self, steady):
         assert judged("p95_ms < 500", self.ROWS, steady).detail == "over 230 operations in 13 seconds"
+
+
+class TestFallbackLatency:
+    def test_it_is_a_ratio_that_the_history_gave(self):
+        entry = judged("fallback_latency_x < 2", [], **{"fallback latency": 1.5})
+        assert (entry.status, entry.actual, entry.target) == (Status.PASS, "1.5", "< 2")
+        assert judged("fallback_latency_x < 2", [], **{"fallback latency": 2.5}).status is Status.FAIL
+
+    def test_without_an_open_breaker_it_is_unknown_and_says_so(self):
+        entry = judged("fallback_latency_x < 2", [], **{"fallback latency": None})
+        assert (entry.status, entry.actual) == (Status.UNKNOWN, None)
+        assert "breaker was open" in entry.detail

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 
 import pytest
@@ -9,13 +10,15 @@ import pytest
 from harness.judge.criteria import DEFAULT_CRITERIA, parse_criteria
 from harness.judge.entry import Status
 from harness.judge.verdict import Conclusion
+from harness.load.fault_plan import parse_fault_plan
 from harness.measure.series import Merged, Series, write_header, write_rows
-from harness.record.history import HistoryBuffer, PartWriter, parts_of
+from harness.record.faults_file import HEADER, write_faults
+from harness.record.history import HistoryBuffer, PartWriter, parts_of, read_operations
 from harness.record.judging import Facts, judge_run
 from harness.record.run_directory import create_run_directory
 from harness.words.clock import Epoch
 from harness.words.errors import ExitCode, RunError
-from harness.words.operation import Flag, Outcome
+from harness.words.operation import Edge, Flag, Injection, Outcome
 
 CRITERIA = parse_criteria(DEFAULT_CRITERIA, "default")
 
@@ -300,3 +303,71 @@ class TestConcerns:
         verdict = judge_run(ungolden, CRITERIA, facts(golden=False))
         assert (verdict.conclusion, verdict.exit_code) == (Conclusion.CONCERNS, ExitCode.PASS)
         assert "accuracy is UNKNOWN" in verdict.reason
+
+
+class TestFaults:
+    """A run with a fault plan on a target that tells its attempts."""
+
+    PLAN = parse_fault_plan(
+        b'[[fault]]\nname = "down"\nwhere = { route = "fast" }\nwhat = { kind = "error" }\nwhen = { to_s = 1 }\n',
+        "plan",
+    )
+
+    @pytest.fixture
+    def stormy(self, run):
+        """Return a function that makes a run in which a fault hit every tenth operation, which then fell back."""
+
+        def make(told=True):
+            directory = run()
+            for part in parts_of(directory.history, "operations").paths:
+                operations = list(read_operations([part]))
+                part.unlink()
+            for part in parts_of(directory.history, "spans").paths:
+                part.unlink()
+            buffer, writer = HistoryBuffer(Epoch(0)), PartWriter(directory.history)
+            for n, op in enumerate(operations):
+                at, hit = op.start_ns, n % 10 == 0
+                tried = [("fast", 0, at, at + 9, "failed" if hit else "ok", None, None, None, None)]
+                if hit and told:
+                    tried.append(("backup", 1, at + 9, at + 20, "ok", None, None, None, None))
+                said = {"route": "backup", "tier": 1, "attempts": 2} if len(tried) > 1 else {}
+                buffer.add(op._replace(**said), [("router", "route", op.start_ns, op.end_ns, "ok")], tried)
+                if hit:
+                    buffer.note("injections", [Injection(op.id, "down", "error", "route fast, tier 0", at + 1, at + 2)])
+            first, last = operations[0].start_ns, operations[-1].end_ns
+            buffer.note("edges", [Edge(first, "fault", "down", "closed", "open", "0.00 s")])
+            buffer.note("edges", [Edge(last, "fault", "down", "open", "closed", "1.00 s")])
+            for table, part in buffer.take().items():
+                writer.write(table, 0, part)
+            return directory
+
+        return make
+
+    def judged(self, directory):
+        return judge_run(directory, CRITERIA, facts(faults=self.PLAN.fault))
+
+    def test_fallbacks_that_are_told_are_no_violation_of_accuracy_or_consistency_and_balance_the_ledger(self, stormy):
+        verdict = self.judged(stormy())
+        found = statuses(verdict.checks)
+        assert found.pop("recovery") is Status.UNKNOWN
+        assert set(found.values()) == {Status.VALID}
+        assert {"silent fallback", "fallback correctness", "fallback loop", "ledger"} <= set(found)
+        assert verdict.exit_code is ExitCode.PASS
+        assert (verdict.totals["ledger"]["injected"], verdict.totals["ledger"]["fell_back"]) == (20, 20)
+        assert [row["operations_hit"] for row in verdict.totals["faults"]] == [20]
+        assert statuses(verdict.hypotheses)["fallback activation"] is Status.VALID
+        assert len(verdict.as_json()["hypotheses"]) == 5
+
+    def test_faults_that_nothing_accounts_for_fail_the_run(self, stormy):
+        verdict = self.judged(stormy(told=False))
+        assert verdict.exit_code is ExitCode.CHECKER
+        found = statuses(verdict.checks)
+        assert found["ledger"] is found["silent failure"] is Status.INVALID
+
+    def test_the_rows_of_its_windows_can_be_written(self, stormy, tmp_path):
+        rows = self.judged(stormy()).totals["faults"]
+        write_faults(tmp_path / "faults.csv", rows)
+        with (tmp_path / "faults.csv").open(newline="") as file:
+            (row,) = csv.DictReader(file)
+        assert list(row) == list(rows[0]) == list(HEADER)
+        assert (row["name"], row["where"], row["fell_back"], row["recovery_s"]) == ("down", "route fast", "20", "")

@@ -13,8 +13,9 @@ from stageflow import PipelineContext
 from stageflow.context import Conversation, Message
 
 from harness.stages.chain import FallbackChainStage
-from harness.stages.protected import protected_values, protected_view, written
+from harness.stages.protected import checksum, protected_values, protected_view, written
 from harness.stages.routes import Default, Route
+from harness.target.tracing import Trace, current_trace
 
 
 def reads_and(then, seen):
@@ -160,3 +161,46 @@ def test_a_view_nobody_wrote_to_differs_in_nothing_and_shares_nothing_protected(
     for key in keys & set(metadata):
         if isinstance(metadata[key], (dict, Sequence)) and not isinstance(metadata[key], str):
             assert view.snapshot.metadata[key] is not metadata[key]
+
+
+class TestChecksum:
+    @pytest.mark.parametrize(
+        ("one", "other", "alike"),
+        [
+            ({"a": 1, "b": [1]}, {"b": [1], "a": 1}, True),
+            ({"a": 1}, {"a": 2}, False),
+            ({"a": "1"}, {"a": 1}, False),
+            ({"a": None}, {}, False),
+            ({"a": object()}, {"a": object()}, True),  # known by its type alone
+            ({"a": "\ud800"}, {"a": "\ud801"}, False),
+        ],
+    )
+    def test_equal_values_have_equal_ones(self, one, other, alike):
+        assert (checksum(one) == checksum(other)) is alike
+
+    def test_what_cannot_be_summed_has_none(self):
+        ring: list[object] = []
+        ring.append(ring)
+        assert checksum({"a": ring}) is checksum({"a": {1: 2, "b": 3}}) is None
+
+    def test_a_chain_tells_what_each_attempt_was_given_and_leaves_in_a_load_test_only(self):
+        def writes(metadata):
+            metadata["tenant"] = "new"
+
+        def run(traced):
+            token = current_trace.set(Trace() if traced else None)
+            try:
+                ctx = PipelineContext.create(input_text="hello", metadata={"tenant": "acme", "history": []})
+                ctx = ctx.derive_root_stage_context(stage_name="r")
+                routes = [
+                    Route("a", reads_and(lambda metadata: None, [])),
+                    Route("b", reads_and(writes, []), writes=["tenant"]),
+                ]
+                return execute(ctx, *routes, Route("c", answers))["attempts"]
+            finally:
+                current_trace.reset(token)
+
+        first, second, third = run(traced=True)
+        assert first["given"] == first["left"] == second["given"] != second["left"]
+        assert second["left"] == third["given"] == third["left"]
+        assert all("given" not in attempt for attempt in run(traced=False))
