@@ -44,6 +44,11 @@ class Case(NamedTuple):
         return self.operation.flag is Flag.STOPPED
 
 
+def straight(attempts: Sequence[Attempt]) -> bool:
+    """Whether the primary answered at once: nothing about it can be wrong but what that one attempt says."""
+    return len(attempts) == 1 and attempts[0].outcome == AttemptOutcome.OK and not attempts[0].tier
+
+
 def ran(attempt: Attempt) -> bool:
     """Whether an attempt was executed."""
     return attempt.outcome not in NOT_RUN

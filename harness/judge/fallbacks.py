@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from harness.judge.case import QUOTES, Case, quoted, ran, walks
+from harness.judge.case import QUOTES, Case, quoted, ran, straight, walks
 from harness.judge.entry import EXAMPLES, Entry, Status, zero_of
 from harness.words.operation import LABELS_KEPT, Attempt, AttemptOutcome, Call, Outcome, Span
 
@@ -148,6 +148,8 @@ class Ways:
 
     def add(self, case: Case) -> None:
         """Take the ways of one case."""
+        if straight(case.attempts):
+            return
         for walk in walks(case.attempts):
             routes = routes_of(walk)
             if routes[:-1] in self._begun or len(self._begun) >= LABELS_KEPT:
@@ -182,6 +184,8 @@ class FallbackCorrectness:
         if not case.attempts or case.stopped:
             return
         self._cases += 1
+        if straight(case.attempts):
+            return
         self._ways.add(case)
         for kind in {kind for walk in walks(case.attempts) for kind in wrong_uses(walk)}:
             self._found.add(kind, case)
@@ -226,6 +230,8 @@ class FallbackLoop:
         if not case.attempts:
             return
         self._cases += 1
+        if straight(case.attempts):
+            return
         for kind in {kind for walk in walks(case.attempts) for kind in _circles(walk)}:
             self._found.add(kind, case)
 

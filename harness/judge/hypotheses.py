@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from harness.judge.breakers import FORCED
-from harness.judge.case import Case, quoted, ran, walks
+from harness.judge.case import Case, quoted, ran, straight, walks
 from harness.judge.entry import EXAMPLES, Entry, Status
 from harness.judge.fallbacks import gave_way
 from harness.judge.fault_windows import FaultWindow
@@ -32,7 +32,7 @@ class Activation:
     def add(self, case: Case) -> None:
         """Take one case."""
         operation = case.operation
-        if not case.attempts:
+        if not case.attempts or straight(case.attempts):
             self._add_clean(case)
             return
         if case.stopped:

@@ -28,7 +28,7 @@ class StatePreservation:
 
     def add(self, case: Case) -> None:
         """Look at the attempts of one operation."""
-        for walk in walks(case.attempts):
+        for walk in walks(case.attempts) if len(case.attempts) > 1 else ():
             for before, after in pairwise(walk):
                 if before.left is None or after.given is None:
                     continue

@@ -79,8 +79,8 @@ def _cases_of(folder: Path, worker: int, operations: Iterator[Operation]) -> Ite
                 operation,
                 attempts.take(identifier),
                 injections.take(identifier),
-                sorted(calls.take(identifier), key=_arrival),
-                sorted(spans.take(identifier), key=_start),
+                sorted(found, key=_arrival) if (found := calls.take(identifier)) else (),
+                sorted(shown, key=_start) if (shown := spans.take(identifier)) else (),
             )
 
 
