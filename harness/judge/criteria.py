@@ -58,7 +58,7 @@ _OF_CHECKS = {
     "fallback_latency_x": "fallback latency",
 }
 
-_RATIO = "p50 of operations whose primary's breaker was open, over the p50 of the primary in clean time"
+_RATIO = "p50 of operations whose primary's breaker was open, over the p50 of that primary in clean time; the highest"
 
 DEFAULT_CRITERIA = """\
 p95_ms < 500 at users >= 100    # ROUTE-003: P95 latency under 100 concurrent requests
@@ -248,7 +248,7 @@ def _shown(value: float, metric: str) -> str:
 
 def _why_unknown(criterion: Criterion, window: Window, users_max: int | None) -> str:
     if criterion.metric == "fallback_latency_x":
-        return "no operation fell back while its primary's breaker was open, or none was served by it in clean time"
+        return "too few operations fell back while their primary's breaker was open, or were served by it in clean time"
     if criterion.metric in _OF_CHECKS:
         return f"the checker {_OF_CHECKS[criterion.metric]!r} had nothing to compare"
     if criterion.users is not None and not window.seconds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from harness.judge.breakers import FORCED
 from harness.judge.case import Case, quoted, ran, straight, walks
@@ -17,6 +18,25 @@ REPEATS = 100
 """Repeats of a scenario that ROUTE-004 asks for."""
 
 
+FEWEST = 20
+"""Operations of either kind below which a ratio of medians says nothing."""
+
+
+class FallbackLatency(NamedTuple):
+    """What fallbacks of a primary take while its breaker is open, beside what it takes itself in clean time."""
+
+    primary: str
+    open_p50_ms: float
+    open_operations: int
+    clean_p50_ms: float
+    clean_operations: int
+
+    @property
+    def x(self) -> float:
+        """How many times as long."""
+        return self.open_p50_ms / self.clean_p50_ms if self.clean_p50_ms else float("inf")
+
+
 class Activation:
     """A fold: what became of operations whose primary gave way, how soon, and what a fallback costs."""
 
@@ -26,21 +46,19 @@ class Activation:
         self.activated = 0
         self.ended_ok = 0
         self.delay = Histogram()  # from the end of the primary's last attempt to the first one after it
-        self.while_open = Histogram()  # responses of operations whose primary's breaker was open
-        self.clean = Histogram()  # responses of operations by the primary in clean time
+        self._while_open: dict[str, Histogram] = {}  # by primary: responses of operations that found its breaker open
+        self._clean: dict[str, Histogram] = {}  # by primary: responses of those it answered at once in clean time
 
     def add(self, case: Case) -> None:
         """Take one case."""
         operation = case.operation
-        if not case.attempts or straight(case.attempts):
+        if straight(case.attempts):
             self._add_clean(case)
-            return
-        if case.stopped:
+        if not case.attempts or case.stopped or straight(case.attempts):
             return
         walk = walks(case.attempts)[0]
         primary = [attempt for attempt in walk if attempt.tier == 0]
         if not primary or not gave_way(primary[-1]):
-            self._add_clean(case)
             return
         self.needed += 1
         after = next((attempt for attempt in walk if attempt.tier and ran(attempt)), None)
@@ -50,20 +68,28 @@ class Activation:
         self.ended_ok += case.answered
         self.delay.add(max(0, after.start_ns - primary[-1].end_ns) // 1000)
         if case.answered and primary[-1].outcome == AttemptOutcome.REJECTED and primary[-1].breaker == "open":
-            self.while_open.add((operation.response_ns + 500) // 1000)
+            _add(self._while_open, primary[0].route, operation)
 
     def _add_clean(self, case: Case) -> None:
         operation = case.operation
-        if not case.answered or operation.tier or case.injections:
-            return
-        if not any(touches(window, operation) for window in self._windows):
-            self.clean.add((operation.response_ns + 500) // 1000)
+        if case.answered and not case.injections and not any(touches(window, operation) for window in self._windows):
+            _add(self._clean, case.attempts[0].route, operation)
+
+    @property
+    def slowest(self) -> FallbackLatency | None:
+        """The primary whose fallbacks cost most in times of its own clean latency; None where none can be compared."""
+        both = (
+            (route, opened, clean)
+            for route, opened in self._while_open.items()
+            if (clean := self._clean.get(route)) is not None and min(len(opened), len(clean)) >= FEWEST
+        )
+        found = (FallbackLatency(route, _p50_ms(o), len(o), _p50_ms(c), len(c)) for route, o, c in both)
+        return max(found, key=lambda latency: latency.x, default=None)
 
     @property
     def latency_x(self) -> float | None:
-        """p50 of operations whose primary's breaker was open over the p50 of the primary in clean time."""
-        opened, clean = self.while_open.percentile_us(50.0), self.clean.percentile_us(50.0)
-        return None if opened is None or not clean else opened / clean
+        """p50 of operations whose primary's breaker was open over the p50 of that primary in clean time."""
+        return None if self.slowest is None else self.slowest.x
 
     def close(self, correctness: Entry) -> Entry:
         """VALID if every operation whose primary gave way went on to a fallback."""
@@ -74,10 +100,10 @@ class Activation:
         p50, p95 = self.delay.percentiles_us((50.0, 95.0))
         if p50 is not None and p95 is not None:
             detail += f"; the next route began p50 {p50 / 1000:.3g} ms, p95 {p95 / 1000:.3g} ms after the primary's end"
-        if self.latency_x is not None:
+        if (slowest := self.slowest) is not None:
             detail += (
-                f"; with its breaker open p50 is {self.latency_x:.3g} times the clean primary's "
-                f"({len(self.while_open):,} and {len(self.clean):,} operations)"
+                f"; with its breaker open p50 is at most {slowest.x:.3g} times the clean primary's "
+                f"({slowest.primary}: {slowest.open_operations:,} and {slowest.clean_operations:,} operations)"
             )
         actual = f"{self.activated:,} of {self.needed:,}"
         if correctness.status is Status.INVALID:
@@ -85,15 +111,22 @@ class Activation:
         return Entry(name, Status.VALID, actual, target, detail)
 
     def as_json(self) -> dict[str, object]:
-        """Return ``totals.fallback_latency``: medians in milliseconds, and their ratio."""
-        opened, clean = self.while_open.percentile_us(50.0), self.clean.percentile_us(50.0)
-        return {
-            "breaker_open_p50_ms": None if opened is None else round(opened / 1000, 6),
-            "breaker_open_operations": len(self.while_open),
-            "clean_primary_p50_ms": None if clean is None else round(clean / 1000, 6),
-            "clean_primary_operations": len(self.clean),
-            "x": None if self.latency_x is None else round(self.latency_x, 6),
-        }
+        """Return ``totals.fallback_latency``: of the slowest primary the medians in milliseconds and their ratio."""
+        found = self.slowest
+        if found is None:
+            return dict.fromkeys((*FallbackLatency._fields, "x"))
+        return {**found._asdict(), "x": round(found.x, 6)}
+
+
+def _add(by_route: dict[str, Histogram], route: str, operation: Operation) -> None:
+    if route in by_route or len(by_route) < LABELS_KEPT:
+        by_route.setdefault(route, Histogram()).add((operation.response_ns + 500) // 1000)
+
+
+def _p50_ms(histogram: Histogram) -> float:
+    found = histogram.percentile_us(50.0)
+    assert found is not None
+    return round(found / 1000, 6)
 
 
 def touches(window: FaultWindow, operation: Operation) -> bool:

@@ -148,20 +148,27 @@ class Recovery:
     def close(self) -> Entry:
         """INVALID if it never recovered from a window in time enough; UNKNOWN where that could not show.
 
-        What ended while another window was open is not judged: the one that ended last is.
+        What ended while another window was open is not judged: the one that ended last is. Nor is what another window
+        followed too soon, where a later one was recovered from.
         """
-        broken, unknown, took_s = [], [], []
+        broken: list[str] = []
+        unknown: list[str] = []
+        cut_short: list[str] = []
+        took_s: list[float] = []
         windows = sorted(self._windows, key=lambda window: window.begins_ns)
         clean = _Clean(self._timeline, [(window.begins_ns, window.ends_ns) for window in windows])
         judged = [window for window in windows if not clean.ended_during_another(window)]
         for window in judged:
-            why, is_broken = self._judge(window, clean)
+            why, status = self._judge(window, clean)
             if window.recovery_s is not None:
                 took_s.append(window.recovery_s)
-            elif is_broken:
+                cut_short.clear()
+            elif status is Status.INVALID:
                 broken.append(f"{window.fault.name}: {why}")
             else:
-                unknown.append(f"{window.fault.name}: {why}")
+                disturbed = window.ends_ns is not None and clean.followed(window.ends_ns)
+                (cut_short if disturbed else unknown).append(f"{window.fault.name}: {why}")
+        unknown = cut_short + unknown
         target = f"{GOOD_NS / 1e9:g} s as before"
         said = f"{len(took_s)} of {len(judged)} windows recovered from"
         if took_s:
@@ -173,14 +180,14 @@ class Recovery:
             return Entry(self.name, Status.UNKNOWN, said, target, detail, required=False)
         return Entry(self.name, Status.VALID, said, target, f"windows without recovery: 0 of {len(judged)}")
 
-    def _judge(self, window: FaultWindow, clean: _Clean) -> tuple[str, bool]:
-        """Look for the recovery from one window; return why there is none, and whether that is a finding."""
+    def _judge(self, window: FaultWindow, clean: _Clean) -> tuple[str, Status]:
+        """Look for the recovery from one window; return why there is none, and what that means."""
         end_ns = window.ends_ns
         if end_ns is None:
-            return "it lasted to the end of the run", False
+            return "it lasted to the end of the run", Status.UNKNOWN
         before, bins = clean.before(window.begins_ns)
         if before.ok < FEWEST:
-            return f"only {before.ok} operations ended ok in clean time before it", False
+            return f"only {before.ok} operations ended ok in clean time before it", Status.UNKNOWN
         until_ns = clean.undisturbed_until(end_ns)
         first, last = -(-end_ns // BIN_NS), (until_ns - GOOD_NS) // BIN_NS
         length = GOOD_NS // BIN_NS
@@ -188,17 +195,23 @@ class Recovery:
             if self._timeline.over(range(at, at + length)).as_good_as(before):
                 window.recovered_ns = at * BIN_NS
                 clean.recovered(window.recovered_ns)
-                return "", False
+                return "", Status.VALID
         left_s = max(0.0, (until_ns - end_ns) / 1e9)
         if until_ns - end_ns < ENOUGH_NS:
-            return f"only {left_s:.1f} s were left undisturbed after it, and it had not recovered by then", False
+            return (
+                f"only {left_s:.1f} s were left undisturbed after it, and it had not recovered by then",
+                Status.UNKNOWN,
+            )
         if waiting := self._still_open(end_ns, until_ns):
-            return f"{left_s:.1f} s after its end, breaker {waiting!r} had not yet let a probe through", False
+            return f"{left_s:.1f} s after its end, breaker {waiting!r} had not yet let a probe through", Status.UNKNOWN
         users_before, users_after = self._most(bins), self._most(range(first, until_ns // BIN_NS))
         after = self._timeline.over(range(until_ns // BIN_NS - length, until_ns // BIN_NS))
         if users_before is not None and users_after is not None and users_after > GROWN * users_before:
-            return f"the load had grown from {users_before} to {users_after} users: nothing to compare with", False
-        return f"not recovered {left_s:.1f} s after its end: {after}; before: {before}", True
+            return (
+                f"the load had grown from {users_before} to {users_after} users: nothing to compare with",
+                Status.UNKNOWN,
+            )
+        return f"not recovered {left_s:.1f} s after its end: {after}; before: {before}", Status.INVALID
 
     def _still_open(self, end_ns: int, until_ns: int) -> str | None:
         """Return a breaker that opened during a fault and whose open time was not over until a moment."""
@@ -248,6 +261,10 @@ class _Clean:
         return end_ns is not None and any(
             begin < end_ns and (end is None or end > end_ns) for begin, end in self._windows
         )
+
+    def followed(self, end_ns: int) -> bool:
+        """Whether another window began after one had ended."""
+        return any(begin >= end_ns for begin, _ in self._windows)
 
     def undisturbed_until(self, end_ns: int) -> int:
         """Return when the next window began after one had ended; the end of the run where none did."""

@@ -46,19 +46,31 @@ class TestActivation:
 
         hit = (("down", "error", "route a, tier 0", 1, 2),)
         cases = [
-            *[lasting("a0 ok", 10, at_ms=n) for n in range(9)],
-            *[lasting("a0 rejected open, b1 ok", 15, at_ms=n) for n in range(9)],
-            *[lasting("a0 rejected half_open, b1 ok", 500, at_ms=n) for n in range(9)],
-            *[lasting("a0 failed, b1 ok", 500, at_ms=n) for n in range(9)],
-            *[lasting("a0 ok", 500, at_ms=n, injections=hit) for n in range(9)],
-            *[lasting("a0 ok", 500, at_ms=1500 + n) for n in range(9)],  # in the window of a fault
+            *[lasting("a0 ok", 10, at_ms=n) for n in range(20)],
+            *[lasting("a0 rejected open, b1 ok", 15, at_ms=n) for n in range(20)],
+            *[lasting("a0 rejected half_open, b1 ok", 500, at_ms=n) for n in range(20)],
+            *[lasting("a0 failed, b1 ok", 500, at_ms=n) for n in range(20)],
+            *[lasting("a0 failed, a0 ok", 500, at_ms=n) for n in range(20)],
+            *[lasting("c0 ok", 40, at_ms=n) for n in range(20)],
+            *[lasting("c0 rejected open, b1 ok", 20, at_ms=n) for n in range(20)],
+            *[lasting("a0 ok", 500, at_ms=n, injections=hit) for n in range(20)],
+            *[lasting("a0 ok", 500, at_ms=1500 + n) for n in range(20)],  # in the window of a fault
         ]
         entry, fold = activation(cases, windows(*opened("down", 1, 2)))
         assert fold.latency_x == pytest.approx(1.5, rel=0.01)
-        assert "times the clean primary's (9 and 9 operations)" in entry.detail
-        assert fold.as_json()["breaker_open_p50_ms"] == pytest.approx(15, rel=0.001)
+        assert "times the clean primary's (a: 20 and 20 operations)" in entry.detail
+        assert fold.as_json()["open_p50_ms"] == pytest.approx(15, rel=0.001)
 
-    @pytest.mark.parametrize("cases", [[made("a0 ok")], [made("a0 rejected open, b1 ok")], []])
+    @pytest.mark.parametrize(
+        "cases",
+        [
+            [made("a0 ok")] * 20,
+            [made("a0 rejected open, b1 ok")] * 20,
+            [made("a0 rejected open, b1 ok"), made("c0 ok")] * 20,
+            [made("a0 rejected open, b1 ok"), made("a0 ok")] * 19,
+            [],
+        ],
+    )
     def test_without_one_of_both_there_is_no_ratio(self, cases):
         _, fold = activation(cases)
         assert fold.latency_x is None

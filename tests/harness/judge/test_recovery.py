@@ -110,10 +110,17 @@ class TestRecovery:
         assert first.recovery_s is None
         assert last.recovery_s == pytest.approx(2.0, abs=0.5)
 
-    def test_a_next_fault_that_comes_before_the_recovery_makes_it_unknown(self):
-        entry = judged(windows(*opened("down", 10, 15), *opened("forced", 20, 22)), run(50, [(10, 24)]))
+    def test_where_a_next_fault_comes_before_the_recovery_the_recovery_from_that_one_stands_for_both(self):
+        first, second = found = windows(*opened("down", 10, 15), *opened("forced", 20, 22))
+        assert judged(found, run(50, [(10, 24)])).status is Status.VALID
+        assert first.recovery_s is None
+        assert second.recovery_s == pytest.approx(2.0, abs=0.5)
+
+    def test_where_neither_shows_a_recovery_in_the_time_there_was_both_are_unknown(self):
+        entry = judged(windows(*opened("down", 10, 15), *opened("forced", 20, 22)), run(26, [(10, 99)]))
         assert entry.status is Status.UNKNOWN
-        assert "1 of 2 windows" in entry.actual
+        assert "down: only 5.0 s were left undisturbed" in entry.detail
+        assert "forced: only" in entry.detail
 
     def test_clean_time_comes_back_with_a_recovery(self):
         _, second = found = windows(*opened("down", 10, 15), *opened("forced", 30, 32))
