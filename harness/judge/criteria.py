@@ -191,6 +191,9 @@ def _measure(criterion: Criterion, series: Sequence[SeriesRow], steady: Steady, 
             measured.whole.add(row)
             if steady.warm_up_s and steady.covers(row.key.second):
                 measured.steady.add(row)
+        else:
+            measured.whole.pass_over(row.key.second)
+            measured.steady.pass_over(row.key.second)
     return measured
 
 

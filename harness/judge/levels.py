@@ -44,8 +44,11 @@ class LevelJudgement:
     numbers: str
     judged: tuple[int, int]
     steady: bool | None  # None: too short to tell, no warm-up was left out
+    covered: bool = True  # whether a criterion applies at so many users
 
     def __str__(self) -> str:
+        if not self.covered:
+            return f"{self.numbers}, not judged"
         return f"{self.numbers}, {'holds' if self.holds else 'breaks'}"
 
 
@@ -54,7 +57,7 @@ def judge_level(
 ) -> LevelJudgement:
     """Judge the Unix seconds from ``first`` up to ``end`` (not included), all of which had ``users`` users.
 
-    ``criteria`` as from ``criteria_of_levels``.
+    ``criteria`` as from ``criteria_of_levels``. A level at which none of them applies was not measured.
     """
     warm_up = _warm_up_seconds(rows, first, end)
     start = first + (warm_up or 0)
@@ -65,7 +68,9 @@ def judge_level(
     unknown = any(entry.status is Status.UNKNOWN for entry in entries)
     parts = [_numbers(criterion, entry) for criterion, entry in zip(applied, entries, strict=True)]
     numbers = ", ".join(parts) or "no criterion applies"
-    return LevelJudgement(not broken and not unknown, broken or not unknown, numbers, (start, end), warm_up is not None)
+    covered = bool(applied)
+    holds = covered and not broken and not unknown
+    return LevelJudgement(holds, holds or broken, numbers, (start, end), warm_up is not None, covered)
 
 
 def _warm_up_seconds(rows: Sequence[SeriesRow], first: int, end: int) -> int | None:
@@ -92,6 +97,7 @@ class RampToFailure:
     search: Search
     judgements: Sequence[LevelJudgement]  # what each trial showed, in the order of the trials
     why_stopped: str | None = None  # where it ended before it was over
+    why_uncovered: str | None = None  # why no criterion was left to judge by
 
 
 def judge_search(ramp: RampToFailure) -> Entry:
@@ -107,6 +113,10 @@ def judge_search(ramp: RampToFailure) -> Entry:
             for trial, judgement in zip(search.trials, judgements, strict=True)
             if trial.users == broke and not trial.held
         )
+        if not shown.covered:
+            actual = None if held is None else f"at least {held:,} users"
+            detail = f"{_users(broke)} could not be judged: {ramp.why_uncovered or shown.numbers}; {trials}"
+            return Entry(SEARCH, Status.UNKNOWN, actual, target, detail)
         breaking = f"{_users(broke)} broke: {shown.numbers}"
         if held is None:
             status = Status.FAIL if shown.measured else Status.UNKNOWN

@@ -5,6 +5,7 @@ Source: J. D. C. Little, "A proof for the queuing formula L = lambda W", Operati
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -17,6 +18,9 @@ TOLERANCE = 0.05
 
 FEWEST_SECONDS = 3
 """Shortest stretch that is judged, after both ends were trimmed."""
+
+ENOUGH_CYCLES = 20
+"""Cycles after which a user is known: that its next is its longest has then a chance below 5 %."""
 
 _SECOND_NS = 1_000_000_000
 _TARGET = f"within {TOLERANCE:.0%} of the users"
@@ -45,6 +49,7 @@ class Cycles:
     def __init__(self) -> None:
         self._ends: dict[tuple[int, int], int] = {}
         self._first_of: dict[tuple[int, int], int] = {}
+        self._cycles: dict[tuple[int, int], int] = {}
         self._response: dict[int, int] = {}
         self._wait: dict[int, int] = {}
         self._count: dict[int, int] = {}
@@ -61,6 +66,7 @@ class Cycles:
         if intended_ns < before_ns:
             self._overlapping = True
         self._ends[user] = end_ns
+        self._cycles[user] = self._cycles.get(user, 0) + 1
         self._longest_ns = max(self._longest_ns, end_ns - before_ns)
         _spread(self._wait, before_ns, intended_ns)
         _spread(self._response, intended_ns, end_ns)
@@ -72,7 +78,8 @@ class Cycles:
 
         UNKNOWN, and not required, where arrivals are ``scheduled`` (there are no cycles), a user had several operations
         at once, or the longest stretch of constant users is too short once the longest cycle was cut off both its ends:
-        the wait in which a user was stopped has no end that was seen.
+        the wait in which a user was stopped has no end that was seen. Of a user with fewer than ``ENOUGH_CYCLES``
+        that wait is a cycle of at least its length: it may think for longer than the run.
         """
         if scheduled:
             return self._unknown("operations were started on a schedule, not by users that wait for them")
@@ -104,13 +111,24 @@ class Cycles:
         longest = _longest_constant(users)
         if longest is None:
             return None
-        trimmed = max(-(-self._longest_ns // _SECOND_NS), 1)
+        longest_ns = max(self._longest_ns, self._longest_open_ns(longest))
+        trimmed = max(-(-longest_ns // _SECOND_NS), 1)
         last = longest.last - 2 * trimmed + 1  # the wait in which a user was stopped may have been the longest of all
         # A user that began late, after what it did first, was counted before its first operation.
         begun = (first_ns // _SECOND_NS + 1 for first_ns in self._first_of.values() if first_ns // _SECOND_NS <= last)
         first = max(longest.first + trimmed, *begun, 0)
         window = Window(first, last, longest.users)
         return window if window.seconds >= FEWEST_SECONDS else None
+
+    def _longest_open_ns(self, window: Window) -> int:
+        """Return the longest time from the last operation of a user, of whom little is known, to the end of a stretch.
+
+        The users of the stretch are taken to be those with the latest operations: others had been stopped before it.
+        """
+        until_ns = (window.last + 1) * _SECOND_NS
+        begun = (user for user, first_ns in self._first_of.items() if first_ns < until_ns)
+        running = heapq.nlargest(window.users, begun, key=self._ends.__getitem__)
+        return max((until_ns - self._ends[user] for user in running if self._cycles[user] < ENOUGH_CYCLES), default=0)
 
     def _unknown(self, why: str) -> Entry:
         return Entry(NAME, Status.UNKNOWN, None, _TARGET, why, required=False)

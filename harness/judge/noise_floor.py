@@ -49,10 +49,15 @@ def above_floor(criteria: Sequence[Criterion], entries: Sequence[Entry], floor: 
     return [_above(criterion, entry, floor) for criterion, entry in zip(criteria, entries, strict=True)]
 
 
-def _above(criterion: Criterion, entry: Entry, floor: NoiseFloor | None) -> Entry:
+def why_unseen(criterion: Criterion, floor: NoiseFloor | None) -> str | None:
+    """Return why the harness cannot see whether a criterion holds, None where it can or the floor is not known."""
     latency = criterion.metric.endswith("_ms") and criterion.compare in ("<", "<=", "==")
     if floor is None or not latency or criterion.number > floor.of(criterion.metric):
-        return entry
+        return None
     floor_ms = floor.of(criterion.metric)
-    detail = f"tighter than the harness can see: its noise floor is {floor_ms:.3f} ms (a null pipeline, this run)"
-    return replace(entry, status=Status.UNKNOWN, detail=detail)
+    return f"tighter than the harness can see: its noise floor is {floor_ms:.3f} ms (a null pipeline, this run)"
+
+
+def _above(criterion: Criterion, entry: Entry, floor: NoiseFloor | None) -> Entry:
+    detail = why_unseen(criterion, floor)
+    return entry if detail is None else replace(entry, status=Status.UNKNOWN, detail=detail)

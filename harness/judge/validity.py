@@ -6,7 +6,8 @@ row that lacks what it looks at is UNKNOWN and not required; it changes nothing 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from harness.judge.entry import Entry, Status
 from harness.measure.histogram import Histogram, bucket_of
@@ -49,6 +50,12 @@ four times what it is otherwise.
 
 PROCESSOR_WATCHED_MS = 10_000
 """Time a process must have been watched: in a run of seconds its own start is what the processors are busy with."""
+
+FEWEST_OPERATIONS = 20
+"""Operations of a worker whose lag is judged by itself: with fewer, the p95 is the largest."""
+
+WATCHED_MS = 1_000.0
+"""Time a worker of several must have been watched before its pauses are judged: with less, one may be a twentieth."""
 
 GC_SHARE = 0.05
 """Largest share of the time in pauses of the garbage collector outside target steps."""
@@ -94,46 +101,56 @@ def recording(counts: Mapping[str, int], errors: Sequence[str]) -> Entry:
 
 
 class HarnessLag:
-    """A fold of operations: harness lag beside response time, of all that were not stopped with the run.
+    """A fold of operations: harness lag beside response time by worker, of all that were not stopped with the run.
 
     Harness lag is (start - intended) + (resumed - end): the operation waits for the harness, before and after it runs.
     """
 
     def __init__(self) -> None:
-        self.lags = Histogram()
-        self.responses = Histogram()
+        self._of: dict[int, tuple[Histogram, Histogram]] = {}  # worker -> lags, responses
 
     def add(self, operation: Operation) -> None:
         """Take one operation."""
         if operation.flag is Flag.STOPPED:
             return
-        for counts, value_ns in (
-            (self.lags.counts, operation.lag_ns),
-            (self.responses.counts, operation.response_ns),
-        ):
+        of = self._of.get(operation.worker)
+        if of is None:
+            of = self._of[operation.worker] = Histogram(), Histogram()
+        for histogram, value_ns in zip(of, (operation.lag_ns, operation.response_ns), strict=True):
             bucket = bucket_of(max(value_ns + 500, 0) // 1000)
-            counts[bucket] = counts.get(bucket, 0) + 1
+            histogram.counts[bucket] = histogram.counts.get(bucket, 0) + 1
 
     @property
     def response_p95_ms(self) -> float | None:
-        """The p95 of the response times, None where there was no operation."""
-        return _ms(self.responses, LAG_PERCENT)
+        """The p95 of the response times of all workers, None where there was no operation."""
+        return _ms(_together(responses for _, responses in self._of.values()), LAG_PERCENT)
 
     def close(self, vitals: Sequence[Vitals]) -> Entry:
-        """INVALID if the harness's own part of the p95 of the lag is over ``HARNESS_SHARE`` of that of the response.
+        """INVALID if a worker's own part of the p95 of its lag is over ``HARNESS_SHARE`` of that of its response.
 
         While an operation waits for the harness, steps of others may run: that wait is the target's own load on its
         core. So the lag counts by the share of busy time that was neither the target's nor spent without a processor.
         At full speed with 100 users and 0.1 ms of target per operation the lag as such was 21 % of the p95, and the
-        harness's part of it 5 %.
+        harness's part of it 5 %. Workers with fewer than ``FEWEST_OPERATIONS`` are judged only where no other is.
         """
         name, target = "harness share", f"<= {HARNESS_SHARE:.0%} of p95"
-        lag_ms, response_ms = _ms(self.lags, LAG_PERCENT), self.response_p95_ms
-        shares = _busy_shares(vitals)
-        if lag_ms is None or not response_ms:
+        if not self._of:
             return _unknown(name, target, "no operation to look at")
-        if shares is None:
+        many = [worker for worker, (lags, _) in self._of.items() if len(lags) >= FEWEST_OPERATIONS] or list(self._of)
+        by_worker = _by_worker(vitals)
+        judged = [row for worker in many if (row := self._judge(worker, by_worker.get(worker, []))) is not None]
+        if not judged:
             return _unknown(name, target, "no vitals of the loading processes")
+        worst = max(judged)
+        detail = _named(worst.worker, len(self._of)) + worst.detail
+        return Entry(name, _judged(worst.broken), f"{worst.share:.1%} of p95", target, detail)
+
+    def _judge(self, worker: int, vitals: Sequence[Vitals]) -> _OfWorker | None:
+        """Return what the lag of one worker is, None where it is not known."""
+        lag_ms, response_ms = (_ms(histogram, LAG_PERCENT) for histogram in self._of[worker])
+        shares = _busy_shares(vitals)
+        if lag_ms is None or not response_ms or shares is None:
+            return None
         rest, own = shares
         own_ms = lag_ms * own
         detail = (
@@ -142,22 +159,47 @@ class HarnessLag:
             "waiting for a processor"
         )
         broken = own_ms > HARNESS_SHARE * response_ms and own_ms > HARNESS_LAG_MS
-        return Entry(name, _judged(broken), f"{own_ms / response_ms:.1%} of p95", target, detail)
+        return _OfWorker(broken, own_ms / response_ms, worker, detail)
+
+
+class _OfWorker(NamedTuple):
+    """What one worker's part in a row is; the largest is the worst."""
+
+    broken: bool
+    share: float
+    worker: int
+    detail: str
+    actual: str = ""
 
 
 def event_loop_lag(vitals: Sequence[Vitals], response_p95_ms: float | None) -> Entry:
-    """INVALID if the loop was late by the harness's doing, or for want of a processor, by much of the p95.
+    """INVALID if a worker's loop was late by the harness's doing, or for want of a processor, by much of the p95.
 
-    Judged is the p95 of how late probes fired, without target steps. What target steps add is shown and not judged: it
-    is the target's, as in production.
+    Judged is the p95 of how late its probes fired, without target steps. What target steps add is shown and not judged:
+    it is the target's, as in production.
     """
     name = "event loop lag"
-    lag, rest, own = (_merged(vitals, part) for part in ("lag", "lag_rest", "lag_own"))
-    if len(lag) < FEWEST_PROBES or response_p95_ms is None:
-        return _unknown(name, None, f"{len(lag)} probes and no more" if response_p95_ms else "no operation to look at")
-    own_ms, rest_ms = _ms(own, LAG_PERCENT) or 0.0, _ms(rest, LAG_PERCENT) or 0.0
+    by_worker = _by_worker(vitals)
+    if response_p95_ms is None:
+        return _unknown(name, None, "no operation to look at")
     limit_ms = max(OWN_LAG_SHARE * response_p95_ms, OWN_LAG_MS)
     rest_limit_ms = max(WAITED_SHARE * response_p95_ms, WAITED_MS)
+    probes = {worker: sum(len(row.lag) for row in rows) for worker, rows in by_worker.items()}
+    judged = [
+        _loop_of(worker, by_worker[worker], limit_ms, rest_limit_ms)
+        for worker in by_worker
+        if probes[worker] >= FEWEST_PROBES
+    ]
+    if not judged:
+        return _unknown(name, None, f"{max(probes.values(), default=0)} probes of a process and no more")
+    worst = max(judged)
+    detail = _named(worst.worker, len(by_worker)) + worst.detail
+    return Entry(name, _judged(worst.broken), worst.actual, f"<= {_shown(limit_ms)}", detail)
+
+
+def _loop_of(worker: int, vitals: Sequence[Vitals], limit_ms: float, rest_limit_ms: float) -> _OfWorker:
+    lag, rest, own = (_together(getattr(row, part) for row in vitals) for part in ("lag", "lag_rest", "lag_own"))
+    own_ms, rest_ms = _ms(own, LAG_PERCENT) or 0.0, _ms(rest, LAG_PERCENT) or 0.0
     largest = max(vitals, key=lambda row: row.lag_max_ms)
     detail = (
         f"p95 of {len(lag):,} probes without target steps {_shown(own_ms)}, with waiting for a processor "
@@ -165,9 +207,9 @@ def event_loop_lag(vitals: Sequence[Vitals], response_p95_ms: float | None) -> E
         f"{_shown(largest.lag_max_ms)}, of that in target steps {_shown(largest.lag_max_steps_ms)}"
         f"{_waiting(vitals)}"
     )
-    broken = own_ms > limit_ms or rest_ms > rest_limit_ms
+    share = max(own_ms / limit_ms, rest_ms / rest_limit_ms)
     actual = f"p95 {_shown(rest_ms if rest_ms > rest_limit_ms else own_ms)}"
-    return Entry(name, _judged(broken), actual, f"<= {_shown(limit_ms)}", detail)
+    return _OfWorker(share > 1, share, worker, detail, actual)
 
 
 def _waiting(vitals: Sequence[Vitals]) -> str:
@@ -177,24 +219,32 @@ def _waiting(vitals: Sequence[Vitals]) -> str:
 
 
 def garbage_collection(vitals: Sequence[Vitals], response_p95_ms: float | None) -> Entry:
-    """INVALID if pauses outside target steps took over ``GC_SHARE`` of the time.
+    """INVALID if pauses of a worker outside target steps took over ``GC_SHARE`` of its time.
 
     A pause in a step was set off by what the target made, which it would do without the harness as well, and the
     threshold of young collections is raised by what the harness adds (``swarm.loading``): of a target that makes
     nothing but garbage at full speed, plain asyncio spends 6 to 10 % on it.
     """
     name, target = "garbage collection", f"<= {GC_SHARE:.0%} outside target steps"
-    wall_ms = sum(row.wall_ms for row in vitals)
-    if not wall_ms:
+    by_worker = _by_worker(vitals)
+    watched_ms = {worker: sum(row.wall_ms for row in rows) for worker, rows in by_worker.items()}
+    watched = [worker for worker, wall_ms in watched_ms.items() if wall_ms >= WATCHED_MS]
+    shares = {
+        worker: sum(row.gc_outside_ms for row in by_worker[worker]) / watched_ms[worker]
+        for worker in watched or watched_ms
+        if watched_ms[worker]
+    }
+    if not shares:
         return _unknown(name, target, "no vitals of the loading processes")
-    outside = sum(row.gc_outside_ms for row in vitals) / wall_ms
-    longest_ms = max(row.gc_max_ms for row in vitals)
+    worst = max(shares, key=lambda worker: shares[worker])
+    rows = by_worker[worst]
     against = f", p95 of the response {_shown(response_p95_ms)}" if response_p95_ms is not None else ""
     detail = (
-        f"{sum(row.gc_count for row in vitals):,} pauses, {sum(row.gc_ms for row in vitals) / wall_ms:.1%} of the "
-        f"time with those in target steps; longest {_shown(longest_ms)}{against}"
+        f"{_named(worst, len(by_worker))}{sum(row.gc_count for row in rows):,} pauses, "
+        f"{sum(row.gc_ms for row in rows) / watched_ms[worst]:.1%} of the time with those in target steps; longest "
+        f"{_shown(max(row.gc_max_ms for row in rows))}{against}"
     )
-    return Entry(name, _judged(outside > GC_SHARE), f"{outside:.1%}", target, detail)
+    return Entry(name, _judged(shares[worst] > GC_SHARE), f"{shares[worst]:.1%}", target, detail)
 
 
 def processor(vitals: Sequence[Vitals]) -> Entry:
@@ -205,16 +255,15 @@ def processor(vitals: Sequence[Vitals]) -> Entry:
     """
     name, target = "processor", f"<= {NO_PROCESSOR_SHARE:.0%} of the time without one"
     shares: dict[int, float] = {}
-    for worker in {row.worker for row in vitals}:
-        rows = [row for row in vitals if row.worker == worker and row.waited_ms is not None]
+    for worker, of_worker in _by_worker(vitals).items():
+        rows = [row for row in of_worker if row.waited_ms is not None]
         wall_ms = sum(row.wall_ms for row in rows)
         if wall_ms >= PROCESSOR_WATCHED_MS:
             shares[worker] = sum(row.waited_ms or 0.0 for row in rows) / wall_ms
     if not shares:
         return _unknown(name, target, f"no process was watched for {PROCESSOR_WATCHED_MS / 1000:g} s, or by no Linux")
     worst = max(shares, key=lambda worker: shares[worker])
-    which = "" if len(shares) == 1 else f"worker {worst}: "
-    detail = f"{which}ready to run and waiting for a processor for {shares[worst]:.1%} of the time"
+    detail = f"{_named(worst, len(shares))}ready to run and waiting for a processor for {shares[worst]:.1%} of the time"
     return Entry(name, _judged(shares[worst] > NO_PROCESSOR_SHARE), f"{shares[worst]:.1%}", target, detail)
 
 
@@ -284,10 +333,22 @@ def _busy_shares(vitals: Sequence[Vitals]) -> tuple[float, float] | None:
     return (rest_ms / busy_ms, max(rest_ms - waited_ms, 0.0) / busy_ms) if busy_ms else None
 
 
-def _merged(vitals: Sequence[Vitals], name: str) -> Histogram:
-    merged = Histogram()
+def _by_worker(vitals: Iterable[Vitals]) -> dict[int, list[Vitals]]:
+    rows: dict[int, list[Vitals]] = {}
     for row in vitals:
-        merged.merge(getattr(row, name).counts)
+        rows.setdefault(row.worker, []).append(row)
+    return rows
+
+
+def _named(worker: int, of: int) -> str:
+    """Return how a detail begins that is of one worker of several."""
+    return f"worker {worker}: " if of > 1 else ""
+
+
+def _together(histograms: Iterable[Histogram]) -> Histogram:
+    merged = Histogram()
+    for histogram in histograms:
+        merged.merge(histogram.counts)
     return merged
 
 

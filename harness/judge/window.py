@@ -23,6 +23,7 @@ class Window:
         self.outcomes: dict[str, int] = {}
         self.stopped = 0  # cancelled by the harness
         self.seconds: dict[int, int] = {}  # second -> operations
+        self._elsewhere: set[int] = set()  # seconds between those of the window that are not of it
 
     def add(self, row: SeriesRow) -> None:
         """Take one row."""
@@ -37,6 +38,10 @@ class Window:
             self.max_ns = max(self.max_ns, cell.max_ns)
             if cell.min_ns is not None:
                 self.min_ns = cell.min_ns if self.min_ns is None else min(self.min_ns, cell.min_ns)
+
+    def pass_over(self, second: int) -> None:
+        """Take a second that is not of the window; one that was never told of stood still, and counts as it is."""
+        self._elsewhere.add(second)
 
     def measure(self, metric: str) -> float | None:
         """Return the value of a metric over the window, None where it was not measured."""
@@ -66,9 +71,26 @@ class Window:
         return 2 * self.outcomes.get(Outcome.OK, 0) >= sum(self.outcomes.values()) - self.stopped
 
     def _throughput(self) -> float | None:
-        """Return operations per second over whole seconds: the first and the last one are cut by the window."""
-        if not self.seconds:
-            return None
-        first, last = min(self.seconds), max(self.seconds)
-        inside = sum(count for second, count in self.seconds.items() if first < second < last)
-        return inside / (last - first - 1) if last - first > 1 else None
+        """Return operations per second over whole seconds: the first and last of each stretch are cut by the window.
+
+        A stretch has no second inside that was passed over.
+        """
+        inside = length = 0
+        for first, last in self._stretches():
+            inside += sum(self.seconds.get(second, 0) for second in range(first + 1, last))
+            length += max(last - first - 1, 0)
+        return inside / length if length else None
+
+    def _stretches(self) -> list[tuple[int, int]]:
+        """Return first and last second of each stretch."""
+        stretches: list[tuple[int, int]] = []
+        cut = True
+        for second in sorted(self.seconds.keys() | self._elsewhere):
+            if second not in self.seconds:
+                cut = True
+            elif cut:
+                stretches.append((second, second))
+                cut = False
+            else:
+                stretches[-1] = stretches[-1][0], second
+        return stretches

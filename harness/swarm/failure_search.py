@@ -9,6 +9,7 @@ import gevent
 
 from harness.judge.criteria import Criterion
 from harness.judge.levels import LevelJudgement, RampToFailure, criteria_of_levels, judge_level
+from harness.judge.noise_floor import NoiseFloor, why_unseen
 from harness.load.search import Search
 from harness.load.shapes import require_seconds
 from harness.measure.series import Merged, SeriesRow, WireRow
@@ -57,13 +58,18 @@ class RampToFailureShape(RouteShape):
         self._carried_ns = 0  # the longest response of the level before: until then its operations may still end
         self._judgements: list[LevelJudgement] = []
         self._why_stopped: str | None = None
+        self._why_uncovered: str | None = None
         self.reported_until: Callable[[float], bool] = lambda _: True
         """Whether all workers have reported what ended before a Unix time; set by who keeps the run."""
+        self.noise_floor: Callable[[], NoiseFloor | None] = lambda: None
+        """What the harness can see, None while it is not known; set by who keeps the run."""
 
     @property
     def ramp(self) -> RampToFailure | None:
         """The search as it is now."""
-        return None if self._search is None else RampToFailure(self._search, self._judgements, self._why_stopped)
+        if self._search is None:
+            return None
+        return RampToFailure(self._search, self._judgements, self._why_stopped, self._why_uncovered)
 
     @property
     def own_users(self) -> int | None:
@@ -81,7 +87,8 @@ class RampToFailureShape(RouteShape):
         if not self._criteria:
             raise ShapeError("no criterion a level can break: expected one on latency, availability or failures")
         self._run_time_s = asked.run_time_s
-        self._merged, self._judgements, self._why_stopped, self._carried_ns = Merged(), [], None, 0
+        self._merged, self._judgements, self._carried_ns = Merged(), [], 0
+        self._why_stopped = self._why_uncovered = None
         goal = ", ".join(criterion.text for criterion in self._criteria)
         return f"from {self.first:,} up to {most:,} users, {self.dwell_s} s each, for the highest load with {goal}"
 
@@ -129,6 +136,14 @@ class RampToFailureShape(RouteShape):
             gevent.sleep(LOOK_EVERY_S)
         return True
 
+    def _seen(self) -> list[Criterion]:
+        """Return the criteria that the harness can see; where that is none of them, keep why."""
+        floor = self.noise_floor()
+        unseen = {criterion.text: why for criterion in self._criteria if (why := why_unseen(criterion, floor))}
+        if len(unseen) == len(self._criteria):
+            self._why_uncovered = "; ".join(f"{text}: {why}" for text, why in unseen.items())
+        return [criterion for criterion in self._criteria if criterion.text not in unseen]
+
     def _judged(self, search: Search) -> bool:
         """Judge the level that goes on, once all of its seconds are known; return whether that was done."""
         step = self._log.current
@@ -141,9 +156,10 @@ class RampToFailureShape(RouteShape):
         self._merged.pop_before(first)
         rows = [SeriesRow(key, cell, step.users) for key, cell in self._merged.pop_before(end)]
         self._carried_ns = min(max((row.cell.max_ns for row in rows), default=0), self.dwell_s * NS)
-        judgement = judge_level(self._criteria, step.users, rows, first, end)
+        judgement = judge_level(self._seen(), step.users, rows, first, end)
         self._log.leave(end * NS)
-        self._log.judge(judgement.holds, judgement.judged)
+        if judgement.covered:
+            self._log.judge(judgement.holds, judgement.judged)
         self._judgements.append(judgement)
         search.record(judgement.holds)
         say(f"{step.users:,} {'user' if step.users == 1 else 'users'}: {judgement}")

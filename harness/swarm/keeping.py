@@ -125,7 +125,7 @@ class Keeper:
         self._stats_reset = bool(self._environment.reset_stats)
         if self._shape is not None:
             options["load_shape"] = self._shape.description
-            connect(self._shape, self._environment, self.collector)
+            connect(self._shape, self._environment, self.collector, self._noise_floor)
 
     @property
     def begun(self) -> bool:

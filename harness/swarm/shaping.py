@@ -8,11 +8,13 @@ Locust finds by itself are for runs without a shape: with this project's own 100
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from locust.argument_parser import get_parser
 from locust.env import Environment
 
 from harness.judge.criteria import Criterion
+from harness.judge.noise_floor import NoiseFloor
 from harness.swarm.collector import Collector
 from harness.swarm.failure_search import RampToFailureShape
 from harness.swarm.shapes import Asked, RouteShape
@@ -60,7 +62,12 @@ def prepare_shape(environment: Environment, criteria: tuple[Criterion, ...]) -> 
     return shape.prepare(Asked(options.num_users, options.run_time, options.spawn_rate), criteria)
 
 
-def connect(shape: RouteShape, environment: Environment, collector: Collector) -> None:
+def connect(
+    shape: RouteShape,
+    environment: Environment,
+    collector: Collector,
+    noise_floor: Callable[[], NoiseFloor | None],
+) -> None:
     """Let a shape see when users have come, when they are about to go, and, for a search, what is measured."""
     environment.events.spawning_complete.add_listener(shape.look)
     environment.events.test_stopping.add_listener(shape.leave)
@@ -74,6 +81,7 @@ def connect(shape: RouteShape, environment: Environment, collector: Collector) -
             return bool(workers) and all(worker.last_report >= end for worker in workers)
 
         shape.reported_until = reported_until
+        shape.noise_floor = noise_floor
 
 
 def disconnect(shape: RouteShape, environment: Environment) -> None:

@@ -145,6 +145,17 @@ def test_a_search_that_runs_out_of_time_is_unknown_and_says_how_far_it_got(folde
     assert "no level has broken yet" in row["detail"] or "no level was judged" in row["detail"]
 
 
+def test_a_search_for_what_the_harness_cannot_see_is_unknown_and_blames_no_target(folder: Folder) -> None:
+    (folder.path / "criteria.txt").write_text("p99_ms < 0.001\n")
+    write_load(folder, "RampToFailureShape", "dwell_s = 1")
+    code = folder.headless(locustfile="load.py").wait()
+    run = folder.run
+    row = run.verdict["criteria"][0]
+    assert (code, row["status"], row["actual"]) == (12, "UNKNOWN", None)
+    assert "1 user could not be judged: p99_ms < 0.001: tighter than the harness can see" in row["detail"]
+    assert [step["held"] for step in run.totals["steps"]] == [None]
+
+
 BAD_SHAPES = {
     "a step of no users": ("StaircaseShape", "levels = 1, 0, 5", r"Load: levels: step 2: found 0 users"),
     "a criterion no level can break": ("RampToFailureShape", "pass", r"Load: no criterion a level can break"),

@@ -233,6 +233,15 @@ class TestMeasures:
         rows = [row(0, values_ms=[5.0] * 10), row(59, values_ms=[5.0] * 10)]
         assert status("throughput_rps < 1", rows) is Status.PASS
 
+    def test_seconds_with_other_users_are_no_stall_of_the_throughput(self):
+        users = [50, 50, 50, 50, 5, 5, 5, 50, 50, 50, 50]
+        rows = [row(second, [5.0] * 20, users=count) for second, count in enumerate(users)]
+        assert judged("throughput_rps >= 20 at users >= 50", rows).actual == "20 /s"
+        del rows[8]
+        assert judged("throughput_rps >= 20 at users >= 50", rows).actual == "15 /s"  # 3 of 4 seconds inside
+        short = [row(second, [5.0] * 20, users=50 if second % 3 else 5) for second in range(12)]
+        assert judged("throughput_rps < 1 at users >= 50", short).status is Status.UNKNOWN
+
     def test_a_detail_says_how_much_was_measured(self):
         rows = [row(second, values_ms=[5.0] * 600) for second in range(2)]
         assert judged("p95_ms < 6", rows).detail == "over 1,200 operations in 2 seconds"

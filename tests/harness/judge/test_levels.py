@@ -55,7 +55,8 @@ def test_a_criterion_up_to_some_users_applies_up_to_those() -> None:
     (criterion,) = criteria_of_levels(parse_criteria("p95_ms < 10 at users <= 5", "test"))
     assert judge_level([criterion], 5, [row(0, 50)], 0, 1).holds is False
     above = judge_level([criterion], 6, [row(0, 50)], 0, 1)
-    assert (above.holds, above.numbers) == (True, "no criterion applies")
+    assert (above.holds, above.measured, above.numbers) == (False, False, "no criterion applies")
+    assert str(above) == "no criterion applies, not judged"
 
 
 def test_only_the_seconds_of_the_level_count() -> None:
@@ -109,6 +110,26 @@ def test_a_first_level_without_numbers_is_unknown() -> None:
     search.record(held=False)
     entry = judge_search(RampToFailure(search, [judgement(False, measured=False)]))
     assert entry.status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize(("limit", "actual"), [(50, "at least 50 users"), (0, None)])
+def test_a_search_that_meets_levels_no_criterion_covers_is_unknown(limit: int, actual: str | None) -> None:
+    (criterion,) = criteria_of_levels(parse_criteria(f"p95_ms < 10 at users <= {limit}", "test"))
+    search, judgements = Search(resolution=0.0), []
+    while (users := search.next_users) is not None:
+        judgements.append(judge_level([criterion], users, [row(0, 5)], 0, 1))
+        search.record(judgements[-1].holds)
+    entry = judge_search(RampToFailure(search, judgements))
+    assert (entry.status, entry.actual) == (Status.UNKNOWN, actual)
+    assert f"{limit + 1} user{'s' if limit else ''} could not be judged: no criterion applies" in entry.detail
+
+
+def test_a_search_whose_criteria_the_harness_cannot_see_says_why() -> None:
+    search = Search()
+    search.record(held=False)
+    entry = judge_search(RampToFailure(search, [judge_level([], 1, [row(0, 5)], 0, 1)], None, "tighter than …"))
+    assert (entry.status, entry.actual) == (Status.UNKNOWN, None)
+    assert entry.detail == "1 user could not be judged: tighter than …; 1 trial"
 
 
 def test_a_search_in_which_nothing_breaks_says_that_the_limit_lies_beyond() -> None:

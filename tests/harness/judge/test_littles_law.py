@@ -84,6 +84,19 @@ def test_a_user_that_began_late_is_not_missed_before_its_first_operation(fold):
     assert "over 4 s" in row.detail
 
 
+@pytest.mark.parametrize("begin", [0.0, -3.0])
+def test_users_that_think_for_longer_than_the_run_are_no_users_that_do_not_run(fold, begin):
+    users = [closed_loop(0.01, 0.1, begin=begin) for _ in range(5)] + [[(begin, begin + 0.01)] for _ in range(5)]
+    row = fold(users).close(constant(10), scheduled=False)
+    assert (row.status, row.required) == (Status.UNKNOWN, False)
+
+
+def test_users_that_were_stopped_before_the_stretch_do_not_think_in_it(fold):
+    users = [closed_loop(0.01, 0.1) for _ in range(5)] + [[(-3.0, -2.99)] for _ in range(5)]
+    row = fold(users).close(constant(5), scheduled=False)
+    assert (row.status, row.actual) == (Status.VALID, "5.00 of 5 users")
+
+
 def test_only_the_longest_stretch_of_constant_users_counts(fold):
     growing = {START_S + second: min(second // 2 + 1, 2) for second in range(12)}
     users = [closed_loop(0.01, 0.1, seconds=12.0), closed_loop(0.01, 0.1, seconds=12.0, begin=2.05)]

@@ -13,11 +13,12 @@ from harness.words.operation import Flag, Outcome
 MS = 1_000_000
 
 
-def vitals(*, steps_ms=100.0, rest_ms=20.0, idle_ms=880.0, lags=(), seconds=2, **fields):
+def vitals(*, steps_ms=100.0, rest_ms=20.0, idle_ms=880.0, lags=(), seconds=2, worker=0, **fields):
     """Return seconds of one worker; each of ``lags`` is (target steps, waiting, own), in milliseconds."""
     rows = []
     for second in range(seconds):
-        row = Vitals(second, 0, users=10, wall_ms=steps_ms + rest_ms + idle_ms, steps_ms=steps_ms, idle_ms=idle_ms)
+        wall_ms = steps_ms + rest_ms + idle_ms
+        row = Vitals(second, worker, users=10, wall_ms=wall_ms, steps_ms=steps_ms, idle_ms=idle_ms)
         for steps, waiting, own in lags:
             row.lag.add(round((steps + waiting + own) * 1000))
             row.lag_rest.add(round((waiting + own) * 1000))
@@ -34,9 +35,9 @@ def vitals(*, steps_ms=100.0, rest_ms=20.0, idle_ms=880.0, lags=(), seconds=2, *
 def lag(operation):
     """Return a function that folds 100 operations of given response and harness lag before and after, in ms."""
 
-    def fold(response_ms=10.0, before_ms=0.0, after_ms=0.0, **fields):
-        folded = HarnessLag()
-        for n in range(100):
+    def fold(response_ms=10.0, before_ms=0.0, after_ms=0.0, folded=None, count=100, **fields):
+        folded = folded or HarnessLag()
+        for n in range(count):
             op = operation(n, response_ms=response_ms, **fields)
             start, resumed = op.intended_ns + round(before_ms * MS), op.end_ns + round(after_ms * MS)
             folded.add(op._replace(start_ns=start, resumed_ns=resumed))
@@ -59,6 +60,22 @@ class TestHarnessShare:
     def test_a_wait_behind_the_steps_of_other_operations_is_the_target_s_own(self, lag):
         row = lag(response_ms=8.4, after_ms=1.74).close(self.BUSY_TARGET)  # one-stage graph at full speed, 100 users
         assert (row.status, row.actual) == (Status.VALID, "4.3% of p95")
+
+    def test_one_sick_worker_of_many_is_enough_and_named(self, lag):
+        folded, rows = HarnessLag(), []
+        for worker in range(40):
+            sick = worker == 7
+            lag(response_ms=20.0, after_ms=9.0 if sick else 0.0, folded=folded, worker=worker)
+            rows += vitals(rest_ms=900.0 if sick else 20.0, idle_ms=0.0 if sick else 880.0, worker=worker)
+        row = folded.close(rows)
+        assert row.status is Status.INVALID
+        assert row.detail.startswith("worker 7: p95 of harness lag 9.")
+
+    def test_a_worker_with_few_operations_is_left_out_where_others_have_many(self, lag):
+        folded = lag(response_ms=20.0, after_ms=9.0, count=19, worker=1)
+        rows = [*self.BUSY_HARNESS, *vitals(rest_ms=900.0, idle_ms=0.0, worker=1)]
+        assert folded.close(rows).status is Status.INVALID
+        assert lag(response_ms=20.0, folded=folded).close(rows).status is Status.VALID
 
     def test_a_busy_core_alone_is_no_reason(self, lag):
         assert lag().close(self.BUSY_HARNESS).status is Status.VALID
@@ -114,6 +131,14 @@ class TestEventLoopLag:
         assert row.status is Status.VALID
         assert "largest 200.0 ms" in row.detail
 
+    def test_one_sick_worker_of_many_is_enough_and_named(self):
+        rows = [
+            row for worker in range(40) for row in vitals(lags=[(0, 0, 60 if worker == 7 else 1)] * 50, worker=worker)
+        ]
+        row = validity.event_loop_lag(rows, 20.0)
+        assert row.status is Status.INVALID
+        assert row.detail.startswith("worker 7: p95 of 100 probes")
+
     def test_a_machine_without_a_free_processor_is_not_believed_where_that_is_most_of_the_p95(self):
         assert self.judge([(0, 260, 0)] * 50, p95_ms=20.0).status is Status.INVALID
         assert self.judge([(0, 260, 0)] * 50, p95_ms=600.0).status is Status.VALID
@@ -135,6 +160,17 @@ class TestGarbageCollection:
         assert (row.status, row.actual) == (Status.INVALID, "6.0%")
         assert "6 pauses, 8.0% of the time" in row.detail
         assert "longest 30.0 ms, p95 of the response 5.000 ms" in row.detail
+
+    def test_one_sick_worker_of_many_is_enough_and_named(self):
+        rows = [row for n in range(40) for row in vitals(gc_ms=300.0, gc_outside_ms=300.0 * (n == 7), worker=n)]
+        row = validity.garbage_collection(rows, 5.0)
+        assert (row.status, row.actual) == (Status.INVALID, "30.0%")
+        assert row.detail.startswith("worker 7: ")
+
+    def test_a_worker_that_was_hardly_watched_is_left_out_where_others_were(self):
+        late = vitals(steps_ms=0.0, rest_ms=20.0, idle_ms=80.0, gc_outside_ms=20.0, worker=1, seconds=1)
+        assert validity.garbage_collection([*vitals(), *late], 5.0).status is Status.VALID
+        assert validity.garbage_collection(late, 5.0).status is Status.INVALID
 
     def test_garbage_of_the_target_is_the_target_s(self):
         row = validity.garbage_collection(vitals(gc_ms=180.0, gc_outside_ms=12.0, gc_max_ms=19.0), 5.0)
