@@ -67,9 +67,10 @@ CLOCK_OFFSET_MS = 250.0
 
 
 def workers(lost: Sequence[str], late: Mapping[str, float]) -> Entry:
-    """INVALID if a worker that took part did not report to the end, or was ``late``: name -> seconds without a report.
+    """INVALID if a worker that took part did not report to the end, or was ``late``: name -> seconds without one.
 
-    A worker that says nothing for longer than seconds are kept open was cut off or stood still, and its users with it.
+    A worker that gathers nothing for longer than seconds are kept open stood still, and its users with it. One whose
+    reports only arrived late (a master that stood still, a network) is none.
     """
     name, target, clauses = "workers", "none lost or late", []
     if lost:
