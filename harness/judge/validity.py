@@ -212,7 +212,8 @@ def processor(vitals: Sequence[Vitals]) -> Entry:
         if wall_ms >= PROCESSOR_WATCHED_MS:
             shares[worker] = sum(row.waited_ms or 0.0 for row in rows) / wall_ms
     if not shares:
-        return _unknown(name, target, f"no process was watched for {PROCESSOR_WATCHED_MS / 1000:g} s, or by no Linux")
+        shortest_s = PROCESSOR_WATCHED_MS / 1000
+        return _unknown(name, target, f"no process was watched for {shortest_s:g} s on a system that tells (Linux)")
     worst = max(shares, key=lambda worker: shares[worker])
     which = "" if len(shares) == 1 else f"worker {worst}: "
     detail = f"{which}ready to run and waiting for a processor for {shares[worst]:.1%} of the time"
