@@ -74,9 +74,10 @@ CLOCK_OFFSET_MS = 250.0
 
 
 def workers(lost: Sequence[str], late: Mapping[str, float]) -> Entry:
-    """INVALID if a worker that took part did not report to the end, or was ``late``: name -> seconds without a report.
+    """INVALID if a worker that took part did not report to the end, or was ``late``: name -> seconds without one.
 
-    A worker that says nothing for longer than seconds are kept open was cut off or stood still, and its users with it.
+    A worker that gathers nothing for longer than seconds are kept open stood still, and its users with it. One whose
+    reports only arrived late (a master that stood still, a network) is none.
     """
     name, target, clauses = "workers", "none lost or late", []
     if lost:
@@ -261,7 +262,8 @@ def processor(vitals: Sequence[Vitals]) -> Entry:
         if wall_ms >= PROCESSOR_WATCHED_MS:
             shares[worker] = sum(row.waited_ms or 0.0 for row in rows) / wall_ms
     if not shares:
-        return _unknown(name, target, f"no process was watched for {PROCESSOR_WATCHED_MS / 1000:g} s, or by no Linux")
+        shortest_s = PROCESSOR_WATCHED_MS / 1000
+        return _unknown(name, target, f"no process was watched for {shortest_s:g} s on a system that tells (Linux)")
     worst = max(shares, key=lambda worker: shares[worker])
     detail = f"{_named(worst, len(shares))}ready to run and waiting for a processor for {shares[worst]:.1%} of the time"
     return Entry(name, _judged(shares[worst] > NO_PROCESSOR_SHARE), f"{shares[worst]:.1%}", target, detail)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import insort
+from itertools import pairwise
+
 
 class Receipts:
     """Numbers 0, 1, 2, ... of one worker's deltas, in whatever order and however often they arrive."""
@@ -43,3 +46,22 @@ class Receipts:
     def complete(self, last: int) -> bool:
         """Whether every number up to ``last`` was received."""
         return self._next > last
+
+
+class Signs:
+    """The times at which one worker gathered what it reported: its signs of life, by its own clock.
+
+    When a report arrives says when the network and the master had time for it, not whether the worker ran.
+    """
+
+    def __init__(self) -> None:
+        self._at_ns: list[int] = []
+
+    def add(self, gathered_ns: int) -> None:
+        """Take one time, in whatever order (nanoseconds of a clock that only goes on)."""
+        insort(self._at_ns, gathered_ns)
+
+    @property
+    def longest_gap_s(self) -> float:
+        """The longest time between two of them, in seconds; 0 with fewer than two."""
+        return max((later - earlier for earlier, later in pairwise(self._at_ns)), default=0) / 1e9

@@ -10,7 +10,7 @@ from locust.runners import STATE_CLEANUP
 
 from harness.load.corpus import Scenario
 from harness.swarm.session import Session
-from harness.target.runner import NO_DECISION
+from harness.target.runner import NO_DECISION, Reply
 from harness.target.sequential import drive_operation
 from harness.target.target import tried_in
 from harness.target.tracing import Trace
@@ -26,6 +26,15 @@ FALLBACK = "FALLBACK"
 UNDECIDED = "(no decision)"
 _new_operation = tuple.__new__  # Operation(...) is a Python call with twenty arguments more
 _STOPPED = Decision(None, flag=Flag.STOPPED)
+_AFTER_OUTCOME = Operation._fields.index("outcome") + 1
+assert Operation._fields[_AFTER_OUTCOME:] == (*Decision._fields, "error")
+
+
+def _cut_short(thrown: BaseException) -> Reply:
+    """Return what an operation came to whose user had something thrown into it."""
+    if isinstance(thrown, GreenletExit):
+        return Reply(Outcome.CANCELLED, _STOPPED, "cancelled: the user was stopped")
+    return Reply(Outcome.CANCELLED, NO_DECISION, one_line(thrown))
 
 
 class StageflowClient:
@@ -52,7 +61,8 @@ class StageflowClient:
 
         Args:
             scenario: the input.
-            intended_ns: monotonic nanoseconds at which the operation should have started; now, if not given.
+            intended_ns: monotonic nanoseconds at which the operation should have started; now, if not given. Waiting
+                from then on counts in its response time, at the gate as well.
 
         Raises:
             GreenletExit: the user was killed meanwhile; the operation is recorded as cancelled first.
@@ -77,9 +87,7 @@ class StageflowClient:
             )
         except BaseException as thrown:  # noqa: BLE001  # into this greenlet: its operation is not lost either
             stop = thrown
-            outcome, decision, error = Outcome.CANCELLED, NO_DECISION, one_line(thrown)
-            if isinstance(thrown, GreenletExit):
-                decision, error = _STOPPED, "cancelled: the user was stopped"
+            outcome, decision, error = _cut_short(thrown)
         resumed_ns = now_ns()
         if trace.open:
             trace.cut_off(resumed_ns)
@@ -99,12 +107,7 @@ class StageflowClient:
                 resumed_ns if trace.end_ns is None else trace.end_ns,
                 resumed_ns,
                 outcome,
-                decision.route,
-                decision.asked_route,
-                decision.confidence,
-                decision.tier,
-                decision.attempts,
-                decision.flag,
+                *decision,
                 error,
             ),
         )

@@ -16,10 +16,9 @@ from harness.measure.series import Merged, WireRow, read_series, write_header, w
 from harness.measure.vitals import VitalsLog
 from harness.record.arrivals import ArrivalsLog
 from harness.record.history import PartWriter
-from harness.record.receipts import Receipts
+from harness.record.receipts import Receipts, Signs
 from harness.record.run_directory import RunDirectory
 from harness.swarm.session import Delta
-from harness.words.clock import now_ns
 from harness.words.errors import RecordError
 
 ROWS_AT_ONCE = 8
@@ -35,10 +34,8 @@ class WorkerRecord:
 
     index: int
     arrivals: int = 0
-    joined: float = field(default_factory=time.time)
-    last_report: float = field(default_factory=time.time)
-    last_report_ns: int = field(default_factory=now_ns)  # by the monotonic clock, which nobody sets
-    longest_gap_s: float = 0.0  # between two reports
+    last_report: float = field(default_factory=time.time)  # when it arrived
+    signs: Signs = field(default_factory=Signs)
     held_back_s: float = 0.0  # for how long its users were kept from starting operations
     clock_offset: Sequence[int] | None = None  # master's clock minus its own, and how wrong that may be, ns
     receipts: Receipts = field(default_factory=Receipts)
@@ -58,14 +55,10 @@ class WorkerRecord:
         """Whether all that it handed over, to its final delta, was received."""
         return self.last_seq is not None and self.receipts.complete(self.last_seq)
 
-    def heard_of(self) -> None:
-        """Take note that it has reported now."""
-        heard_ns = now_ns()
-        self.longest_gap_s = max(self.longest_gap_s, (heard_ns - self.last_report_ns) / 1e9)
-        self.last_report, self.last_report_ns = time.time(), heard_ns
-
     def update(self, delta: Delta) -> None:
         """Take what a delta says of the worker itself, unless a newer one was received."""
+        self.last_report = time.time()
+        self.signs.add(delta["gathered_ns"])
         if delta["final"]:
             self.last_seq = delta["seq"]
         if delta["seq"] < self.receipts.newest:
@@ -124,7 +117,6 @@ class Collector:
             return
         worker = self.workers.setdefault(delta["worker"], WorkerRecord(delta["worker"]))
         worker.receipts.add(delta["seq"])
-        worker.heard_of()
         worker.update(delta)
         self._late |= any(row[0][0] < self._written_to for row in delta["series"])
         self._merged.merge(delta["series"])

@@ -10,7 +10,7 @@ from harness.swarm.collector import CLOSED_AFTER_S, WorkerRecord
 from harness.swarm.manifest import stamp
 
 LATE_AFTER_S = CLOSED_AFTER_S
-"""Seconds without a report of a worker that lives after which it is late: ``series.csv`` does not wait longer."""
+"""Seconds between two reports, by the worker's clock, after which it is late: ``series.csv`` does not wait longer."""
 
 
 class Roll:
@@ -77,8 +77,8 @@ class Roll:
 
     @property
     def late(self) -> dict[str, float]:
-        """The seconds between two reports of the workers that were late."""
-        gaps = {_name(index): record.longest_gap_s for index, record in sorted(self._records.items())}
+        """The seconds for which workers gathered nothing, of those for which it was over ``LATE_AFTER_S``."""
+        gaps = {_name(index): record.signs.longest_gap_s for index, record in sorted(self._records.items())}
         return {name: round(gap_s, 1) for name, gap_s in gaps.items() if gap_s > LATE_AFTER_S}
 
     @property

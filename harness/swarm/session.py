@@ -29,6 +29,7 @@ class Delta(TypedDict):
     run_id: str
     worker: int
     seq: int  # 0, 1, 2, ... of this worker in this run
+    gathered_ns: int  # when it was gathered: ns since the Unix epoch by the worker's clock, the same when sent again
     arrivals: int  # operations started since the run began
     series: list[WireRow]
     users: dict[int, int]  # Unix second -> users of this worker
@@ -187,6 +188,7 @@ class Session:
             "run_id": self.run_id,
             "worker": self.worker,
             "seq": seq,
+            "gathered_ns": now_ns() + self.epoch.offset_ns,
             "arrivals": self.arrivals,
             "series": self._series.take(),
             "users": users,

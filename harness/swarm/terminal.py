@@ -84,7 +84,9 @@ def _summary(totals: dict[str, object]) -> Text:
         parts.append(f"not delivered {not_delivered:,} of {totals['arrivals_due']:,} due")
     floor = totals.get("noise_floor")
     if isinstance(floor, dict):
-        parts.append(f"noise floor p50 {floor['p50_ms']:.3f} ms, p99 {floor['p99_ms']:.3f} ms")
+        parts.append(
+            f"noise floor p50 {floor['p50_ms']:.3f} ms, p95 {floor['p95_ms']:.3f} ms, p99 {floor['p99_ms']:.3f} ms"
+        )
     if stopped := totals.get("stopped"):
         parts.append(f"of them stopped with the run {stopped:,}")
     return Text(" · ".join(parts))

@@ -256,6 +256,35 @@ def test_arrivals_that_come_due_while_users_are_held_back_are_not_delivered(fold
     assert sum(int(row["due"]) for row in rows) == lost + len(run.operations)
 
 
+LATE_SOON = """
+import harness.swarm.roll
+
+harness.swarm.roll.LATE_AFTER_S = 2.5
+from busy import *
+"""
+
+
+@pytest.mark.parametrize("who", ["master", "worker"])
+def test_who_stands_still_is_late_and_a_worker_is_not_for_its_master(folder: Folder, who: str) -> None:
+    (folder.path / "late_soon.py").write_text(LATE_SOON)
+    process = folder.headless(*LOAD, "--processes", 2, *ports(), locustfile="late_soon.py")
+    folder.wait_for_history(parts=4)
+    folder.wait_for_workers(2)
+    worker = psutil.Process(process.process.pid).children()[0].pid
+    still = process.process.pid if who == "master" else worker
+    os.kill(still, signal.SIGSTOP)
+    threading.Event().wait(4)
+    os.kill(still, signal.SIGCONT)
+    first = len(folder.run.parts("operations"))
+    wait_until(lambda: len(folder.run.parts("operations")) > first + 4, "reports after it", lambda: process.last_words)
+    run = stop_and_read(folder, process)
+    late = {each["pid"]: each["late"] for each in run.manifest["workers"]}
+    assert (late[worker] is not None, run.status("workers")) == (
+        (False, "VALID") if who == "master" else (True, "INVALID")
+    ), run.verdict["validity"]
+    assert [late[each] for each in late if each != worker] == [None]
+
+
 REPEATING = """
 import itertools
 from locust.rpc import zmqrpc
