@@ -119,6 +119,16 @@ def test_a_trace_is_sent_as_recorded_and_what_lies_beyond_the_slots_is_not(folde
     assert set(folder.run.manifest["digests"]) == {"corpus", "criteria", "schedule of Caller"}
 
 
+def test_a_schedule_that_never_began_is_said(folder, spread) -> None:
+    write(folder, "Constant(50)")
+    process = folder.headless("-u", 50, "-r", 1, "-t", "2s", *spread, target="server:pipeline", locustfile="calls.py")
+    assert process.wait() == 12, process.last_words
+    (row,) = (row for row in folder.run.verdict["validity"] if row["name"] == "delivered load")
+    assert (row["status"], row["required"]) == ("UNKNOWN", True)
+    assert row["detail"] == "the schedule never began: not all users had been started"
+    assert (folder.run.totals["arrivals_due"], folder.run.totals["arrivals"]) == (0, 0)
+
+
 def test_the_shipped_locustfile(folder: Folder) -> None:
     process = folder.bare(
         *("-f", LOCUSTFILE.with_name("open_loop.py"), "--headless", "--results-dir", "results", "--baseline-size", 5),
