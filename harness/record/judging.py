@@ -39,6 +39,7 @@ class Facts:
     begun: bool = True  # whether all users were started, which is when schedules begin
     due: int | None = None  # arrivals of schedules; None without a schedule, or where a worker's count was lost
     not_delivered: int | None = None  # those of them that nobody was free to send
+    joined_late: tuple[str, ...] = ()  # workers that came after schedules were shared out
     lost_workers: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()  # data that could not be written down
     labels: Mapping[str, str] = field(default_factory=dict)  # scenario id -> human label
@@ -135,7 +136,9 @@ def _validity(
         cycles.close(_users(vitals), scheduled=facts.scheduled),
     ]
     if facts.due is not None and facts.not_delivered is not None:
-        rows.append(validity.delivered_load(facts.due, facts.not_delivered, begun=facts.begun))
+        rows.append(
+            validity.delivered_load(facts.due, facts.not_delivered, begun=facts.begun, joined_late=facts.joined_late)
+        )
     if facts.held_back_s:
         rows.append(validity.held_back(facts.held_back_s, vitals))
     if facts.workers is not None:

@@ -130,8 +130,12 @@ class Keeper:
 
     def introduce(self, worker: dict[str, Json]) -> None:
         """Take what a worker says of itself."""
+        before = self.roll.joined_late
         for difference in self.roll.introduce(worker):
             self._say(difference)
+        for name in self.roll.joined_late if self._scheduled else ():
+            if name not in before:
+                self._say(f"{name} joined after the schedule was shared out: its users get no arrivals")
 
     def receive(self, delta: Delta) -> None:
         """Take what a worker hands over."""
@@ -176,13 +180,18 @@ class Keeper:
         if error is not None:
             self._say(f"the history stays in many parts: {error}")
 
+    @property
+    def _scheduled(self) -> bool:
+        """Whether a user class of the run is open-loop."""
+        return bool(declared_schedules(self._environment.user_classes))
+
     def _facts(self) -> Facts:
         workers = self.collector.workers.values()
         levels: dict[str, int] = {}
         for worker in workers:
             for level, count in worker.log_records.items():
                 levels[level] = levels.get(level, 0) + count
-        scheduled = bool(declared_schedules(self._environment.user_classes))
+        scheduled = self._scheduled
         counted = scheduled and not self.roll.lost
         return Facts(
             golden=self.inputs.golden,
@@ -193,6 +202,7 @@ class Keeper:
             begun=self._all_started,
             due=self.collector.arrivals.due if counted else None,
             not_delivered=self.collector.arrivals.not_delivered if counted else None,
+            joined_late=self.roll.joined_late,
             lost_workers=self.roll.lost,
             errors=tuple(self.collector.errors),
             labels=self.inputs.labels,

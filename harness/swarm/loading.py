@@ -60,10 +60,13 @@ class Loader:
         """Whether a run goes on."""
         return self._session is not None
 
-    def start(self, inputs: Inputs, run_id: str, worker: int, workers: int, shares: Mapping[str, Share]) -> Session:
+    def start(
+        self, inputs: Inputs, run_id: str, worker: int, workers: int, shares: Mapping[str, Share | None]
+    ) -> Session:
         """Open the session that users of this run join, and return it.
 
-        ``shares`` says which arrivals of each schedule are this worker's.
+        ``shares`` says which arrivals of each schedule are this worker's: where it has none (None), its users of the
+        class wait until they are stopped.
         """
         self._loop.start()
         # A full collection of the start-up heap stalls the loop for 20 to 30 ms, in the middle of a measurement.

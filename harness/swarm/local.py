@@ -29,6 +29,7 @@ class Local(KeepingRole):
         keeper.begin()
         shares = share_out(self.open_loop_classes(), [0], 0)
         session = self._loader.start(keeper.inputs, keeper.run.run_id, worker=0, workers=1, shares=shares)
+        keeper.roll.expect([0])
         keeper.introduce(about_this_process(0, "local", self._loader.noise_floor))
         waiting: Outbox[None] = Outbox(session.gate.set)
         keeper.collector.on_settled = lambda delta, kept: waiting.acknowledge(delta["seq"], kept=kept)
