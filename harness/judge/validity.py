@@ -269,14 +269,21 @@ def processor(vitals: Sequence[Vitals]) -> Entry:
     return Entry(name, _judged(shares[worst] > NO_PROCESSOR_SHARE), f"{shares[worst]:.1%}", target, detail)
 
 
-def delivered_load(due: int, not_delivered: int) -> Entry:
-    """INVALID if over ``NOT_DELIVERED_SHARE`` of the operations that were due could not be started, and not a few."""
+def delivered_load(due: int, not_delivered: int, *, begun: bool = True, joined_late: Sequence[str] = ()) -> Entry:
+    """INVALID if over ``NOT_DELIVERED_SHARE`` of the operations that were due could not be started, and not a few.
+
+    UNKNOWN, and required, where nothing was due: the load that was asked for never came. ``begun`` says whether the
+    schedule began at all; users of the workers that ``joined_late`` were sent no arrivals.
+    """
     name, target = "delivered load", f"<= {NOT_DELIVERED_SHARE:.1%} not delivered"
     if not due:
-        return _unknown(name, target, "nothing was due")
+        why = "nothing was due" if begun else "the schedule never began: not all users had been started"
+        return Entry(name, Status.UNKNOWN, None, target, why)
     share = not_delivered / due
     broken = share > NOT_DELIVERED_SHARE and not_delivered > FEW_NOT_DELIVERED
     detail = f"{not_delivered:,} of {due:,} operations that were due were not started"
+    if joined_late:
+        detail += f"; joined after the schedule was shared out, and got no arrivals: {', '.join(joined_late)}"
     return Entry(name, _judged(broken), f"{share:.2%} not delivered", target, detail)
 
 

@@ -32,11 +32,9 @@ class Share:
         return max(0, -(-(arrivals - self.number) // self.of))
 
 
-def share_out(user_classes: Sequence[str], workers: Sequence[int], worker: int) -> dict[str, Share]:
-    """Return a worker's share of the schedule of each class; none for one that joined after they were shared out."""
-    if worker not in workers:
-        return {}
-    share = Share(workers.index(worker), len(workers))
+def share_out(user_classes: Sequence[str], workers: Sequence[int], worker: int) -> dict[str, Share | None]:
+    """Return a worker's share of the schedule of each class; None for one that joined after they were shared out."""
+    share = Share(workers.index(worker), len(workers)) if worker in workers else None
     return dict.fromkeys(user_classes, share)
 
 
@@ -49,9 +47,15 @@ class Arrivals:
 
     An arrival is taken, or was *not delivered*: due while nobody was free to take it, or not taken when the run
     stopped. It is counted in the second in which it was due. All times are nanoseconds of the monotonic clock.
+
+    Args:
+        schedule: of all workers together.
+        share: of it; None for a worker without one, where nothing is ever due.
+        epoch: of this process.
+
     """
 
-    def __init__(self, schedule: Schedule, share: Share, epoch: Epoch) -> None:
+    def __init__(self, schedule: Schedule, share: Share | None, epoch: Epoch) -> None:
         self._schedule = schedule
         self._share = share
         self._epoch = epoch
@@ -73,8 +77,8 @@ class Arrivals:
         return self._next_due_ns
 
     def begin(self, zero_ns: int) -> None:
-        """Set time zero of the schedule, once."""
-        if self._zero_ns is None and self._end_ns is None:
+        """Set time zero of the schedule, once; never without a share of it."""
+        if self._share is not None and self._zero_ns is None and self._end_ns is None:
             self._zero_ns = zero_ns
             self._next_due_ns = self._due_ns(0)
 
@@ -133,6 +137,7 @@ class Arrivals:
         By bisection: at a rate that no machine delivers millions are skipped at a time.
         """
         assert self._zero_ns is not None
+        assert self._share is not None
         if most is None:
             # One more microsecond than asked for, against the rounding of seconds to doubles.
             elapsed_s = (moment_ns - self._zero_ns + 1000) / 1e9
@@ -145,5 +150,6 @@ class Arrivals:
 
     def _due_ns(self, ordinal: int) -> int | None:
         assert self._zero_ns is not None
+        assert self._share is not None
         offset_s = self._schedule.offset_s(self._share.arrival(ordinal))
         return None if offset_s == NEVER else self._zero_ns + round(offset_s * 1e9)

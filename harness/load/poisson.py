@@ -40,6 +40,11 @@ class Poisson(Schedule):
         object.__setattr__(self, "_unit", _UnitProcess(str(self.seed)))
         object.__setattr__(self, "_rate", self.rate if isinstance(self.rate, Rate) else Constant(self.rate))
 
+    @property
+    def steady(self) -> bool:
+        """Whether the rate around which arrivals come at random is the same throughout."""
+        return self._rate.steady
+
     def offset_s(self, k: int) -> float:
         """Return when arrival ``k`` is due, in seconds after time zero."""
         return self._rate.reached_s(self._unit.at(k))

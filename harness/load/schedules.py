@@ -37,6 +37,11 @@ class Schedule(ABC):
         """Return the seconds after time zero at which arrival ``k``, counted from 0, is due; ``inf`` for never."""
 
     @property
+    @abstractmethod
+    def steady(self) -> bool:
+        """Whether the rate that is asked for is the same throughout."""
+
+    @property
     def digest(self) -> str:
         """SHA-256 of what the schedule is made of."""
         return hashlib.sha256(repr(self).encode()).hexdigest()
@@ -91,6 +96,11 @@ class Constant(Rate):
 
     rate_rps: float
 
+    @property
+    def steady(self) -> bool:
+        """It is."""
+        return True
+
     def expected(self, elapsed_s: float) -> float:
         """Return rate x time."""
         return self.rate_rps * elapsed_s
@@ -112,6 +122,11 @@ class Ramp(Rate):
     from_rps: float
     to_rps: float
     over_s: float
+
+    @property
+    def steady(self) -> bool:
+        """It is not."""
+        return False
 
     def expected(self, elapsed_s: float) -> float:
         """Return the area under the line up to ``elapsed_s``."""

@@ -28,6 +28,11 @@ class Trace(Schedule):
     source: str | os.PathLike[str] | Sequence[float]
     _offsets: array[float] | None = field(default=None, repr=False, compare=False)
 
+    @property
+    def steady(self) -> bool:
+        """It is not: nobody says what was recorded."""
+        return False
+
     def offset_s(self, k: int) -> float:
         """Return when arrival ``k`` is due, in seconds after time zero; ``inf`` beyond the last one."""
         offsets = self._read()

@@ -12,7 +12,7 @@ HEADER = ("second", "due", "not_delivered")
 class ArrivalsLog:
     """Adds up the counts of all workers, and writes a second down when no worker can report it any more.
 
-    No file is made where there is no schedule.
+    No file is made where nothing was due.
     """
 
     def __init__(self, path: Path) -> None:
@@ -22,14 +22,14 @@ class ArrivalsLog:
         self._late = False
 
     @property
-    def due(self) -> int | None:
-        """Arrivals that were due in the whole run; None where there was no schedule."""
-        return sum(due for due, _ in self._seconds.values()) if self._seconds else None
+    def due(self) -> int:
+        """Arrivals that were due in the whole run."""
+        return sum(due for due, _ in self._seconds.values())
 
     @property
-    def not_delivered(self) -> int | None:
-        """Those of them that were not delivered; None where there was no schedule."""
-        return sum(not_delivered for _, not_delivered in self._seconds.values()) if self._seconds else None
+    def not_delivered(self) -> int:
+        """Those of them that were not delivered."""
+        return sum(not_delivered for _, not_delivered in self._seconds.values())
 
     def add(self, counts: Mapping[int, Sequence[int]]) -> None:
         """Add what a worker counted: Unix second -> [due, not delivered]."""

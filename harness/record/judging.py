@@ -39,8 +39,11 @@ class Facts:
     deadline_ms: float | None
     arrivals: int | None  # operations started, None where a worker's count was lost
     locust_requests: int | None  # requests in Locust's own statistics, None where they were reset
+    scheduled: bool = False  # whether a user class of the run is open-loop
+    begun: bool = True  # whether all users were started, which is when schedules begin
     due: int | None = None  # arrivals of schedules; None without a schedule, or where a worker's count was lost
     not_delivered: int | None = None  # those of them that nobody was free to send
+    joined_late: tuple[str, ...] = ()  # workers that came after schedules were shared out
     lost_workers: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()  # data that could not be written down
     labels: Mapping[str, str] = field(default_factory=dict)  # scenario id -> human label
@@ -105,7 +108,7 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
     content["log_records"] = dict(facts.log_records)
     content |= cases.totals()
     counts = {"history": totals.count, "series": in_series}
-    rows = _validity(facts, counts, vitals, lag, cycles, scheduled=run.arrivals.exists())
+    rows = _validity(facts, counts, vitals, lag, cycles)
     return conclude(decided, checks, rows, content, _concerns(totals, facts), cases.hypotheses(found))
 
 
@@ -140,8 +143,6 @@ def _validity(
     vitals: Sequence[Vitals],
     lag: HarnessLag,
     cycles: Cycles,
-    *,
-    scheduled: bool,
 ) -> list[Entry]:
     if facts.locust_requests is not None:
         counts["Locust"] = facts.locust_requests
@@ -153,10 +154,12 @@ def _validity(
         validity.event_loop_lag(vitals, p95_ms),
         validity.processor(vitals),
         validity.garbage_collection(vitals, p95_ms),
-        cycles.close(_users(vitals), scheduled=scheduled),
+        cycles.close(_users(vitals), scheduled=facts.scheduled),
     ]
     if facts.due is not None and facts.not_delivered is not None:
-        rows.append(validity.delivered_load(facts.due, facts.not_delivered))
+        rows.append(
+            validity.delivered_load(facts.due, facts.not_delivered, begun=facts.begun, joined_late=facts.joined_late)
+        )
     if facts.held_back_s:
         rows.append(validity.held_back(facts.held_back_s, vitals))
     if facts.workers is not None:

@@ -30,7 +30,7 @@ class RunDirectory:
         self.history = path / "history"
         self.manifest = path / "manifest.json"
         self.series = path / "series.csv"
-        self.arrivals = path / "arrivals.csv"  # only where there is a schedule
+        self.arrivals = path / "arrivals.csv"  # only where a schedule had something due
         self.vitals = path / "vitals.csv"
         self.faults = path / "faults.csv"  # only where there was a fault plan
         self.verdict = path / "verdict.json"

@@ -11,7 +11,7 @@ from pathlib import Path
 import gevent
 import gevent.subprocess
 from locust.env import Environment
-from locust.runners import MasterRunner
+from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner
 
 from harness.judge.noise_floor import NoiseFloor, highest
 from harness.judge.verdict import Verdict
@@ -26,6 +26,7 @@ from harness.record.run_directory import Json, create_run_directory
 from harness.swarm.collector import Collector
 from harness.swarm.inputs import Inputs, load_runner
 from harness.swarm.manifest import agreed_on, first_manifest, stamp, versions
+from harness.swarm.open_loop import declared_schedules
 from harness.swarm.roll import Roll
 from harness.swarm.session import Delta
 from harness.swarm.shaping import connect, disconnect, is_trimmed, shape_of
@@ -79,6 +80,7 @@ class Keeper:
         self._csv: RunCsvWriter | None = None
         self.roll = Roll(self.collector.workers, {**versions(), **agreed_on(inputs)})
         self._stats_reset = False
+        self._all_started = False
         self._shape = shape_of(environment)
         self.doing = ""  # in words, for the web UI
         self.began_ns = time.time_ns()
@@ -122,6 +124,7 @@ class Keeper:
         options.update(_load_options(self._environment))  # the web UI's form has been read only now
         self._csv = RunCsvWriter(self._environment, self.run.locust_prefix)
         self._environment.events.reset_stats.add_listener(self._on_reset)
+        self._environment.events.spawning_complete.add_listener(self._on_all_started)
         self._stats_reset = bool(self._environment.reset_stats)
         if self._shape is not None:
             options["load_shape"] = self._shape.description
@@ -134,8 +137,12 @@ class Keeper:
 
     def introduce(self, worker: dict[str, Json]) -> None:
         """Take what a worker says of itself."""
+        before = self.roll.joined_late
         for difference in self.roll.introduce(worker):
             self._say(difference)
+        for name in self.roll.joined_late if self._scheduled else ():
+            if name not in before:
+                self._say(f"{name} joined after the schedule was shared out: its users get no arrivals")
 
     def receive(self, delta: Delta) -> None:
         """Take what a worker hands over."""
@@ -152,6 +159,7 @@ class Keeper:
         if self._csv is not None:
             self._csv.finish()
             self._environment.events.reset_stats.remove_listener(self._on_reset)
+            self._environment.events.spawning_complete.remove_listener(self._on_all_started)
             if self._shape is not None:
                 disconnect(self._shape, self._environment)
         self._manifest["t1"] = stamp()
@@ -172,6 +180,11 @@ class Keeper:
     def _on_reset(self, **_: object) -> None:
         self._stats_reset = True
 
+    def _on_all_started(self, **_: object) -> None:
+        # Locust goes on to start users, and says so, in a master that is stopping.
+        runner = self._environment.runner
+        self._all_started |= runner is not None and runner.state in {STATE_SPAWNING, STATE_RUNNING}
+
     def _put_together(self) -> None:
         """Make few files of the history's many; a native thread does it, so that the web UI stays alive meanwhile."""
         compacting = gevent.get_hub().threadpool.spawn(_compact, self.run.history)
@@ -181,19 +194,29 @@ class Keeper:
         if error is not None:
             self._say(f"the history stays in many parts: {error}")
 
+    @property
+    def _scheduled(self) -> bool:
+        """Whether a user class of the run is open-loop."""
+        return bool(declared_schedules(self._environment.user_classes))
+
     def _facts(self) -> Facts:
         workers = self.collector.workers.values()
         levels: dict[str, int] = {}
         for worker in workers:
             for level, count in worker.log_records.items():
                 levels[level] = levels.get(level, 0) + count
+        scheduled = self._scheduled
+        counted = scheduled and not self.roll.lost
         return Facts(
             golden=self.inputs.golden,
             deadline_ms=self.inputs.options.deadline_ms,
             arrivals=None if self.roll.lost else sum(worker.arrivals for worker in workers),
             locust_requests=None if self._stats_reset else self._environment.stats.total.num_requests,
-            due=None if self.roll.lost else self.collector.arrivals.due,
-            not_delivered=None if self.roll.lost else self.collector.arrivals.not_delivered,
+            scheduled=scheduled,
+            begun=self._all_started,
+            due=self.collector.arrivals.due if counted else None,
+            not_delivered=self.collector.arrivals.not_delivered if counted else None,
+            joined_late=self.roll.joined_late,
             lost_workers=self.roll.lost,
             errors=tuple(self.collector.errors),
             labels=self.inputs.labels,

@@ -73,14 +73,15 @@ class Loader:
         run_id: str,
         worker: int,
         workers: int,
-        shares: Mapping[str, Share],
+        shares: Mapping[str, Share | None],
         elapsed_s: Callable[[], float],
         users: Callable[[], int] | None = None,
     ) -> Session:
         """Open the session that users of this run join, and return it.
 
-        ``shares`` says which arrivals of each schedule are this worker's; ``elapsed_s`` gives the seconds of the run on
-        the master's clock, and ``users`` those of the whole run (None: this process has them all).
+        ``shares`` says which arrivals of each schedule are this worker's: where it has none (None), its users of the
+        class wait until they are stopped. ``elapsed_s`` gives the seconds of the run on the master's clock, and
+        ``users`` those of the whole run (None: this process has them all).
         """
         self._loop.start()
         # A full collection of the start-up heap stalls the loop for 20 to 30 ms, in the middle of a measurement.

@@ -38,6 +38,7 @@ class Local(KeepingRole):
             shares=shares,
             elapsed_s=lambda: (now_ns() - began_ns) / 1e9,
         )
+        keeper.roll.expect([0])
         keeper.introduce(about_this_process(0, "local", self._loader.noise_floor))
         waiting: Outbox[None] = Outbox(session.gate.set)
         keeper.collector.on_settled = lambda delta, kept: waiting.acknowledge(delta["seq"], kept=kept)

@@ -66,6 +66,11 @@ class Roll:
         return len(self._introduced)
 
     @property
+    def joined_late(self) -> tuple[str, ...]:
+        """The workers that were not there yet when the run began."""
+        return tuple(_name(index) for index in sorted(self._introduced) if index not in self._expected)
+
+    @property
     def noise_floors(self) -> list[Json]:
         """The noise floors of those that measured one."""
         return [about["noise_floor"] for about in self._introduced.values() if about.get("noise_floor") is not None]

@@ -17,6 +17,7 @@ from harness.judge.criteria import Criterion
 from harness.judge.noise_floor import NoiseFloor
 from harness.swarm.collector import Collector
 from harness.swarm.failure_search import RampToFailureShape
+from harness.swarm.open_loop import declared_schedules
 from harness.swarm.shapes import Asked, RouteShape
 
 REPORT_PATIENCE_S = 5.0
@@ -32,7 +33,9 @@ def shape_of(environment: Environment) -> RouteShape | None:
 def is_trimmed(environment: Environment) -> bool:
     """Whether the run has one load throughout, so that the warm-up of the whole can be found and left out."""
     shape = environment.shape_class
-    return shape is None or (isinstance(shape, RouteShape) and shape.trimmed)
+    shaped = shape is not None and not (isinstance(shape, RouteShape) and shape.trimmed)
+    schedules = declared_schedules(environment.user_classes).values()
+    return not shaped and all(schedule.steady for schedule in schedules)
 
 
 def settle_options(environment: Environment) -> None:

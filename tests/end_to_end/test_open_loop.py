@@ -85,6 +85,7 @@ def test_a_constant_rate_at_half_the_capacity_is_delivered_within_half_a_percent
     )
     assert process.wait() == 0, process.last_words
     due, not_delivered = assert_counted(folder.run)
+    assert any("too short a run" in row["detail"] for row in folder.run.verdict["criteria"])  # a warm-up was looked for
     assert due > 200  # a master may take a second of the four until all are spawned
     assert not_delivered <= 0.005 * due
     workers = len(folder.run.manifest["workers"])
@@ -116,7 +117,18 @@ def test_a_trace_is_sent_as_recorded_and_what_lies_beyond_the_slots_is_not(folde
     assert assert_counted(folder.run) == (5, 1)
     intended = [row["intended_ns"] for row in folder.run.operations]
     assert [moment - intended[0] for moment in sorted(intended)] == [0, 0, 250_000_000, 1_000_000_000]
+    assert not any("too short a run" in row["detail"] for row in folder.run.verdict["criteria"])
     assert set(folder.run.manifest["digests"]) == {"corpus", "criteria", "schedule of Caller"}
+
+
+def test_a_schedule_that_never_began_is_said(folder, spread) -> None:
+    write(folder, "Constant(50)")
+    process = folder.headless("-u", 50, "-r", 1, "-t", "2s", *spread, target="server:pipeline", locustfile="calls.py")
+    assert process.wait() == 12, process.last_words
+    (row,) = (row for row in folder.run.verdict["validity"] if row["name"] == "delivered load")
+    assert (row["status"], row["required"]) == ("UNKNOWN", True)
+    assert row["detail"] == "the schedule never began: not all users had been started"
+    assert (folder.run.totals["arrivals_due"], folder.run.totals["arrivals"]) == (0, 0)
 
 
 def test_the_shipped_locustfile(folder: Folder) -> None:

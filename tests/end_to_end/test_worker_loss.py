@@ -76,14 +76,33 @@ def wait(**_):
 from busy import *
 """
 
+OPEN_LOOP = """
+from locust import task
+from harness.swarm import ArrivalRateUser, Constant
 
-def test_a_worker_that_joins_late_takes_part_and_is_counted_from_then(folder: Folder) -> None:
+
+class Caller(ArrivalRateUser):
+    schedule = Constant(40)
+
+    @task
+    def anything(self):
+        self.route()
+"""
+
+
+def start_with_one_worker(folder: Folder) -> tuple[LocustProcess, tuple[str | int, ...]]:
+    """Start a run by hand; return its master, and the arguments with which further workers join."""
     port = free_port()
     master = folder.headless(
         "--master", "--expect-workers", 1, "--master-bind-host", "127.0.0.1", "--master-bind-port", port, *LOAD
     )
     worker = ("--worker", "--master-host", "127.0.0.1", "--master-port", port)
     folder.start(*worker)
+    return master, worker
+
+
+def test_a_worker_that_joins_late_takes_part_and_is_counted_from_then(folder: Folder) -> None:
+    master, worker = start_with_one_worker(folder)
     folder.wait_for_history(parts=2)
     (folder.path / "slow_to_start.py").write_text(SLOW_TO_START)
     folder.start(*worker, locustfile="slow_to_start.py")
@@ -98,3 +117,24 @@ def test_a_worker_that_joins_late_takes_part_and_is_counted_from_then(folder: Fo
     assert joined[0] < joined[1]
     assert min(row["start_ns"] for row in run.operations if row["worker"] == 1) / 1e9 >= joined[1] - 0.1
     assert [worker["fate"] for worker in (first, second)] == ["finished", "finished"]
+
+
+def test_a_worker_that_joins_an_open_loop_late_gets_no_arrivals_and_that_is_said(folder: Folder) -> None:
+    (folder.path / "busy.py").write_text(OPEN_LOOP)
+    master, worker = start_with_one_worker(folder)
+    folder.wait_for_history(parts=1)
+    late = folder.start(*worker)
+    master.wait_for("worker 1 joined after the schedule was shared out: its users get no arrivals")
+    master.wait_for("All users spawned|Spawning is complete", times=2)
+    folder.wait_for_history(len(folder.run.parts("operations")) + 1)
+    master.interrupt()
+    assert master.wait() == 0, master.last_words
+    assert late.wait() == 0, late.last_words
+    assert "Traceback" not in late.said
+    run = folder.run
+    run.assert_conserved(least=40)
+    assert {row["worker"] for row in run.operations} == {0}
+    assert [row["fate"] for row in run.manifest["workers"]] == ["finished", "finished"]
+    (row,) = (row for row in run.verdict["validity"] if row["name"] == "delivered load")
+    assert row["status"] == "VALID"
+    assert row["detail"].endswith("; joined after the schedule was shared out, and got no arrivals: worker 1")

@@ -196,6 +196,19 @@ def test_delivered_load_is_within_half_a_percent(due, missed, status):
     assert validity.delivered_load(due, missed).status is status
 
 
+def test_workers_without_arrivals_are_named():
+    assert validity.delivered_load(100, 0, joined_late=["worker 1", "worker 2"]).detail.endswith(
+        "; joined after the schedule was shared out, and got no arrivals: worker 1, worker 2"
+    )
+
+
+@pytest.mark.parametrize(("begun", "why"), [(True, "nothing was due"), (False, "the schedule never began: not all")])
+def test_a_load_of_which_nothing_was_due_is_required_to_be_known(begun, why):
+    row = validity.delivered_load(0, 0, begun=begun)
+    assert (row.status, row.required) == (Status.UNKNOWN, True)
+    assert row.detail.startswith(why)
+
+
 @pytest.mark.parametrize(
     ("waited_ms", "status"),
     [(0.0, Status.VALID), (480.0, Status.VALID), (510.0, Status.INVALID), (None, Status.UNKNOWN)],

@@ -135,8 +135,19 @@ def test_what_was_taken_and_could_not_be_sent_is_not_delivered() -> None:
 
 def test_workers_that_join_late_have_no_share() -> None:
     assert share_out(["A", "B"], [2, 5], 5) == {"A": Share(1, 2), "B": Share(1, 2)}
-    assert share_out(["A"], [2, 5], 6) == {}
+    assert share_out(["A"], [2, 5], 6) == {"A": None}
     assert share_out([], [0], 0) == {}
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_without_a_share_nothing_is_ever_due(schedule: Schedule) -> None:
+    none = Arrivals(schedule, None, EPOCH)
+    none.begin(0)
+    assert none.next_due_ns is None
+    none.skip(5 * S)
+    assert none.counts(5 * S) == {}
+    none.end(9 * S)
+    assert none.counts(9 * S) == {}
 
 
 @pytest.mark.parametrize(("number", "of"), [(-1, 2), (2, 2), (0, 0)])

@@ -23,6 +23,21 @@ poissons = st.builds(Poisson, rates | constants | ramps, st.integers(0, 1000))
 schedules = st.one_of(constants, ramps, traces, poissons)
 
 
+@pytest.mark.parametrize(
+    ("schedule", "steady"),
+    [
+        (Constant(5), True),
+        (Poisson(5, 1), True),
+        (Poisson(Constant(5), 1), True),
+        (Ramp(1, 5, 10), False),
+        (Poisson(Ramp(1, 5, 10), 1), False),
+        (Trace((0.0, 1.0)), False),
+    ],
+)
+def test_only_a_rate_that_does_not_change_is_steady(schedule: Schedule, steady: bool) -> None:
+    assert schedule.steady is steady
+
+
 @given(schedule=schedules, k=st.integers(0, 3000), more=st.floats(0, 1))
 def test_count_and_offset_agree_to_the_last_bit(schedule: Schedule, k: int, more: float) -> None:
     offset_s = schedule.offset_s(k)

@@ -40,10 +40,10 @@ def test_what_is_known_late_is_in_the_file_at_the_end(path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_without_a_schedule_there_is_no_file_and_no_count(path: Path) -> None:
+def test_where_nothing_was_due_there_is_no_file(path: Path) -> None:
     log = ArrivalsLog(path)
     log.add({})
     log.write_before(99)
     log.close()
     assert not path.exists()
-    assert (log.due, log.not_delivered) == (None, None)
+    assert (log.due, log.not_delivered) == (0, 0)

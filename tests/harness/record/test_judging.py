@@ -223,6 +223,17 @@ class TestDoubt:
     def test_statistics_that_were_reset_in_locust_are_not_compared(self, run):
         assert judge_run(run(), CRITERIA, facts(locust_requests=None)).exit_code is ExitCode.PASS
 
+    def test_a_schedule_that_never_began_is_inconclusive_and_no_closed_loop(self, run):
+        verdict = judge_run(run(), CRITERIA, facts(scheduled=True, begun=False, due=0, not_delivered=0))
+        assert (verdict.exit_code, verdict.reason) == (ExitCode.INCONCLUSIVE, "not measured: delivered load")
+        rows = {entry.name: entry for entry in verdict.validity}
+        assert rows["delivered load"].detail == "the schedule never began: not all users had been started"
+        assert rows["Little's law"].detail.startswith("operations were started on a schedule")
+        assert verdict.totals["arrivals_due"] == 0
+
+    def test_a_run_without_a_schedule_has_no_row_of_its_load(self, run):
+        assert "delivered load" not in statuses(judge_run(run(), CRITERIA, facts()).validity)
+
     def test_data_that_could_not_be_written_is_inconclusive_and_the_reason_is_told(self, run):
         verdict = judge_run(run(), CRITERIA, facts(errors=("history: disk full",)))
         assert verdict.exit_code is ExitCode.INCONCLUSIVE
