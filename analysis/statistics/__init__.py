@@ -24,7 +24,7 @@ from analysis.statistics.latency import (
     wind_down,
 )
 from analysis.statistics.levels import goodput, latency_by_throughput, littles_law, load_levels, with_flow
-from analysis.statistics.routing import confusion_matrix, route_shares, shares_over_time
+from analysis.statistics.routing import confusion_matrix, route_shares, served_over_time, shares_over_time
 from analysis.statistics.tails import split_tail, tail_attribution
 from analysis.statistics.windows import breaker_states, fault_windows, worst_states
 
@@ -33,6 +33,6 @@ __all__ = [
     "ended_ok", "fairness", "fallback_activation", "fault_windows", "goodput", "jain_index", "latency_by_throughput",
     "latency_by_users", "latency_density", "latency_heat", "latency_over_time", "littles_law", "load_levels", "nines",
     "outcomes", "percentile_column", "percentile_curve", "percentiles", "priority_classes", "priority_inversions",
-    "route_shares", "shares_over_time", "split_tail", "switch_delays", "tail_attribution", "throughput", "wind_down",
-    "with_flow", "worst_states", "wrong_fallbacks",
+    "route_shares", "served_over_time", "shares_over_time", "split_tail", "switch_delays", "tail_attribution",
+    "throughput", "wind_down", "with_flow", "worst_states", "wrong_fallbacks",
 ]  # fmt: skip

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from analysis.statistics.models import LINEAR, MMC, MODELS, Floats, Model
 
@@ -26,6 +26,8 @@ SATURATED = 0.9
 """Share of the highest throughput from which a system counts as saturated."""
 NO_THINKING = 0.02
 """Share of the response time below which measured think time is taken for 0: measuring errors are of that size."""
+VAGUE = 2.0
+"""Standard error of a parameter's logarithm from which it counts as unknown: it may be seven times as large."""
 _GRID = 400
 
 
@@ -114,7 +116,7 @@ class Fit:
 
     def _t(self, together: int) -> float:
         freedom = len(self.users) - len(self.model.parameters)
-        return float(stats.t.ppf(1 - (1 - CONFIDENCE) / 2 / together, freedom))
+        return float(special.stdtrit(freedom, 1 - (1 - CONFIDENCE) / 2 / together))
 
 
 def fit_models(
@@ -154,10 +156,11 @@ def _fit(model: Model, users: Floats, measured: Floats, think_ms: float, seed: i
     found = min((_least_squares(fit, start) for start in _starts(fit)), key=lambda result: float(result.cost))
     slopes, freedom = found.jac, len(users) - len(found.x)
     variance = 2 * float(found.cost) / freedom
-    if np.linalg.matrix_rank(slopes) < len(found.x):
+    told = np.linalg.matrix_rank(slopes) == len(found.x)
+    covariance = variance * np.linalg.pinv(slopes.T @ slopes)
+    if not told or (model.logarithmic and np.sqrt(np.diag(covariance)).max() > VAGUE):
         fixed = Fit(model, users, measured, think_ms, "", found.x)
         return _without(fixed, "the levels measured do not tell all parameters of the model")
-    covariance = variance * np.linalg.inv(slopes.T @ slopes)
     whole = Fit(model, users, measured, think_ms, "", found.x, covariance)
     return _located(whole, _draws(whole, np.random.default_rng(seed)))
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis.statistics.latency import ended_ok, every_second
+from harness.words.operation import Outcome
 
+NOT_OK = "not ok"
 NO_ROUTE = "(no route)"
 """Stands for the empty route of operations that took none."""
 
@@ -25,7 +27,7 @@ def route_shares(series: pd.DataFrame) -> pd.DataFrame:
 
 
 def shares_over_time(series: pd.DataFrame, by: str = "tier") -> pd.DataFrame:
-    """Return one row per second and value of ``by`` (``tier``, ``route`` or ``outcome``), seconds without gaps.
+    """Return one row per second and value of ``by`` (a column of labels), seconds without gaps.
 
     Columns: ``second`` (Unix), ``elapsed_s``, ``by``, ``count``, ``share_pct`` of the operations of that second (NaN
     where there was none). All outcomes count.
@@ -40,6 +42,25 @@ def shares_over_time(series: pd.DataFrame, by: str = "tier") -> pd.DataFrame:
     frame["share_pct"] = shares.stack(future_stack=True).to_numpy()
     frame.insert(1, "elapsed_s", frame["second"] - (int(seconds.index[0]) if len(seconds) else 0))
     return frame.astype({by: series[by].dtype})
+
+
+def served_over_time(series: pd.DataFrame, by: str = "tier") -> pd.DataFrame:
+    """Return who served, one row per second and value, seconds without gaps.
+
+    Columns: ``second, elapsed_s``, ``served`` (ordered categorical: 'primary', 'tier 1', ..., or routes from the most
+    used; last, what was not served: 'not ok'), ``count``, ``share_pct`` as in ``shares_over_time``.
+    """
+    good = series["outcome"] == Outcome.OK.value
+    if by == "tier":
+        names = series["tier"].map(lambda tier: f"tier {tier}" if tier else "primary")
+        order = [f"tier {tier}" if tier else "primary" for tier in sorted(series.loc[good, "tier"].unique())]
+    else:
+        names = series["route"].where(series["route"] != "", NO_ROUTE)
+        order = list(dict.fromkeys(route_shares(series[good])["route"]))
+    rows = series.assign(served=names.where(good, NOT_OK).astype("str"))
+    frame = shares_over_time(rows, "served")
+    order += [NOT_OK] if not good.all() else []
+    return frame.astype({"served": pd.CategoricalDtype(order, ordered=True)})
 
 
 def confusion_matrix(series: pd.DataFrame) -> pd.DataFrame:
