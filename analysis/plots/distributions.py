@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.colors import ListedColormap, LogNorm
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from analysis.plots.style import (
     BLUE,
@@ -63,7 +63,7 @@ def percentile_curve(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         ax.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
         ax.plot(x, y, color=colour, linewidth=1.8, marker="o", markersize=3.5, label=str(name))
         if name:
-            ends.append(End(shorten(str(name), 18), float(x[-1]), float(y[-1]), colour))
+            ends.append(End(shorten(str(name), 18), ax.get_xlim()[1], float(y[-1]), colour))
     note(ax, _of_curves(pd.concat([part for _, part in shown]), len(curves) - len(shown)))
     label_ends(ax, ends)
     return ax
@@ -121,6 +121,7 @@ def latency_heat(frame: pd.DataFrame, windows: pd.DataFrame | None = None, ax: A
         rasterized=True,
     )
     ax.set_xlim(0, float(times[-1]))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, steps=[1, 2, 5, 10]))
     many = levels[-1] / levels[0] >= 1000
     ax.yaxis.set_major_locator(LogLocator(base=10, subs=(1.0,) if many else (1.0, 2.0, 5.0)))
     ax.yaxis.set_minor_locator(NullLocator())

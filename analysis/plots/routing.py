@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from analysis.plots.style import (
@@ -60,6 +61,7 @@ def fallback_activation(
     first, seconds = int(served["second"].min()), np.sort(served["elapsed_s"].unique())
     length = int(seconds[-1]) + 1
     ax.set_xlim(0, length)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, steps=[1, 2, 5, 10]))
     ends = _stack(ax, served, seconds)
     rows = list(breakers.groupby("breaker", sort=True)) if breakers is not None else []
     names = [shorten(str(name), 14) for name, _ in rows[:MOST_BREAKERS]]
@@ -147,12 +149,12 @@ def _says(window: pd.Series) -> str:
 
 def _said(windows: pd.DataFrame, names: Sequence[str], breakers: int, ends: Sequence[End]) -> list[str]:
     """Return how to read the plot, and what was not there."""
-    said = ["▼ first fallback, ▲ recovered." if len(windows) else "No fault was injected."]
+    said = ["▼ first fallback, ▲ recovered." if len(windows) else "No fault window was recorded."]
     if names:
         more = f" Not shown: {breakers - len(names)} more." if breakers > len(names) else ""
         said.append(f"Breakers: thin closed, half height half open, full height open.{more}")
     else:
-        said.append("No breaker changed its state.")
+        said.append("No breaker told of a change.")
     labels = [end.label for end in ends]
     if labels == [NOT_OK]:
         said.append("No operation ended ok.")

@@ -114,7 +114,7 @@ def ridge(series, edges, ax):
 PLOTS = (
     activation, by_route, over_time, heat, curve, before_after, latency_model, throughput_model, confusion, ridge,
 )  # fmt: skip
-HARD = ("outage", "nothing but failures", "one second", "four decades", "many routes", "200 users", "zero latency")
+HARD = ("outage", "nothing but failures", "one second", "many routes", "200 users")
 
 
 @pytest.mark.slow
@@ -214,8 +214,8 @@ def test_what_was_not_there_is_said(series_of, row, edges) -> None:
     calm = plots.fallback_activation(statistics.served_over_time(series_of([row(0, [900] * 20)])))
     failing = plots.fallback_activation(statistics.served_over_time(series_of([row(0, [900] * 20, outcome="shed")])))
 
-    assert "No fault was injected." in calm.get_xlabel()
-    assert "No breaker changed its state." in calm.get_xlabel().replace("\n", " ")
+    assert "No fault window was recorded." in calm.get_xlabel()
+    assert "No breaker told of a change." in calm.get_xlabel().replace("\n", " ")
     assert "No fallback served." in calm.get_xlabel().replace("\n", " ")
     assert "No operation ended ok." in failing.get_xlabel().replace("\n", " ")
 
