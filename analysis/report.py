@@ -68,6 +68,10 @@ THEME = {
     plots.BLUE: "var(--blue)",
     plots.VERMILLION: "var(--vermillion)",
     plots.PURPLE: "var(--purple)",
+    plots.GREEN: "var(--green)",
+    plots.ORANGE: "var(--orange)",
+    plots.SKY: "var(--sky)",
+    plots.YELLOW: "var(--yellow)",
 }
 """Colours of a plot that follow the page from light to dark."""
 

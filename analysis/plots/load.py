@@ -1,0 +1,137 @@
+"""Latency and throughput against concurrent users, with the models fitted to them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from analysis.plots.style import (
+    BLUE,
+    INK,
+    MUTED,
+    PURPLE,
+    SHADE,
+    VERMILLION,
+    End,
+    label_ends,
+    no_data,
+    note,
+    retitle,
+    scale_steps,
+    scale_values,
+    styled,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from analysis.statistics.fits import Estimate, Fit
+
+STYLES = {"linear": (PURPLE, (0, (1, 1.2))), "mmc": (BLUE, (0, (6, 2))), "usl": (VERMILLION, (0, (4, 1.5, 1, 1.5)))}
+"""Colour and dashes of each model."""
+SHORT = {"linear": "linear", "mmc": "M/M/c", "usl": "USL"}
+
+
+def latency_against_users(levels: pd.DataFrame, fits: Sequence[Fit], ax: Axes | None = None) -> Axes:
+    """Draw the mean response time of each level, the fitted models, and the knee of the best one with its interval.
+
+    ``levels`` as from ``statistics.load_levels``, ``fits`` as from ``fits.fit_models``. What is not known is said under
+    the axis.
+    """
+    ax = styled(ax, "Latency against users, and what models say", "concurrent users", "mean latency (ms)")
+    return _against_users(
+        ax, levels, fits, "mean_ms", lambda fit, users: fit.response_ms(users), "knee", lambda fit: fit.knee
+    )
+
+
+def throughput_against_users(levels: pd.DataFrame, fits: Sequence[Fit], ax: Axes | None = None) -> Axes:
+    """Draw the throughput of each level, what the fitted models make of it, and the saturation point with its interval.
+
+    As ``latency_against_users``; the models were fitted to the response time.
+    """
+    ax = styled(ax, "Throughput against users", "concurrent users", "ended ok per second")
+    return _against_users(
+        ax, levels, fits, "throughput_rps", lambda fit, users: fit.throughput_rps(users), "saturation point",
+        lambda fit: fit.saturation,
+    )  # fmt: skip
+
+
+def _against_users(
+    ax: Axes,
+    levels: pd.DataFrame,
+    fits: Sequence[Fit],
+    column: str,
+    modelled: Callable[[Fit, np.ndarray], np.ndarray],
+    name: str,
+    found: Callable[[Fit], Estimate],
+) -> Axes:
+    if levels.empty or not levels[column].notna().any():
+        return no_data(
+            ax, "no number of users had 20 operations that ended ok, outside the run's first and last second"
+        )
+    users, values = levels["users"].to_numpy(dtype=np.float64), levels[column].to_numpy(dtype=np.float64)
+    from analysis.statistics.fits import best_fit  # whoever has fits has waited for SciPy already
+
+    grid = np.linspace(users.min(), users.max(), 200)
+    best = best_fit(fits)
+    curves = [(fit, modelled(fit, grid)) for fit in fits if fit.theta is not None]
+    scale_values(ax, np.concatenate([values, *(curve for _, curve in curves)]))
+    scale_steps(ax, float(users.min()), float(users.max()))
+    ends = []
+    for fit, curve in curves:
+        colour, dashes = STYLES[fit.model.name]
+        chosen = fit is best
+        ax.plot(
+            grid, curve, color=colour, linestyle="-" if chosen else dashes, linewidth=2.2 if chosen else 1.1,
+            label=fit.model.name, zorder=3 if chosen else 2,
+        )  # fmt: skip
+        ends.append(End(f"{SHORT[fit.model.name]}{' (best)' if chosen else ''}", float(grid[-1]), curve[-1], colour))
+    ax.plot(users, values, linestyle="", marker="o", markersize=4.5, color=INK, label="measured", zorder=4)
+    if best is not None:
+        _locate(ax, name, found(best))
+    note(ax, _said(levels, fits, best, name))
+    label_ends(ax, ends or [End("measured", float(users[-1]), float(values[-1]))])
+    return ax
+
+
+def _locate(ax: Axes, name: str, at: Estimate) -> None:
+    """Draw a line at a number of users, its interval shaded, its name over the axes."""
+    if math.isnan(at.value):
+        return
+    low, high = ax.get_xlim()
+    ax.axvspan(max(at.low, low), min(at.high, high), color=SHADE, linewidth=0, zorder=0.4)
+    ax.axvline(at.value, color=MUTED, linewidth=1.2, zorder=1)
+    middle = (at.value - low) / (high - low)
+    upper = _users(at.high) if math.isfinite(at.high) else "…"
+    ax.annotate(
+        f"{name} at {_users(at.value)} users [{_users(at.low)}, {upper}]",
+        xy=(at.value, 1),
+        xycoords=ax.get_xaxis_transform(),
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha="left" if middle < 0.33 else "right" if middle > 0.67 else "center",
+        va="bottom",
+        fontsize=9,
+        color=INK,
+        annotation_clip=False,
+    )
+    retitle(ax, ax.get_title(loc="left"), 14)
+
+
+def _users(value: float) -> str:
+    return f"{value:,.1f}" if value < 20 else f"{value:,.0f}"
+
+
+def _said(levels: pd.DataFrame, fits: Sequence[Fit], best: Fit | None, name: str) -> str:
+    """Return what the points are, which model is the best, and what is not known."""
+    if best is None:
+        reasons = [fit.missing for fit in fits if fit.missing]
+        return f"No model: {reasons[0]}." if reasons else "No model was fitted."
+    error = 100 * math.sqrt(best.rss / len(best.users))
+    said = f"{len(levels):,} levels. Lowest AICc: {best.model.label}, typically {error:.2g} % off."
+    missing = [reason for reason in best.missing.split("; ") if name in reason]
+    return f"{said} {missing[0][0].upper()}{missing[0][1:]}." if missing else said

@@ -1,0 +1,142 @@
+"""Latency per second and by users, as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.plots.style import (
+    BLUE,
+    INK,
+    MUTED,
+    PURPLE,
+    SHADE,
+    VERMILLION,
+    End,
+    Line,
+    has_values,
+    label_ends,
+    no_data,
+    scale_steps,
+    scale_values,
+    styled,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+MARKERS_UP_TO = 40
+"""Points up to which each is marked: beyond, markers cover the line."""
+
+LINES = (
+    Line("p99_ms", "p99", PURPLE, 1.2),
+    Line("p95_ms", "p95", VERMILLION, 2.2),
+    Line("p50_ms", "p50", BLUE, 1.6),
+)
+CLOCK_LINES = (
+    Line("response_ms", "response", INK, 3.0),
+    Line("service_ms", "service", BLUE, 1.6),
+    Line("queue_ms", "queue", VERMILLION, 1.6),
+    Line("lag_ms", "lag", PURPLE, 1.6),
+)
+"""From the longest to the shortest, as a rule; the response time lies under the service time it mostly consists of."""
+
+
+def latency_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw p50, p95 and p99 per second; ``frame`` as from ``statistics.latency_over_time``.
+
+    Shaded are the seconds before the highest number of users was reached and those in which users left.
+    Says 'no data' for an empty frame.
+    """
+    ax = styled(ax, "Latency over time", "time since the first operation (s)", "latency of ok operations (ms)")
+    return _over_time(ax, frame, LINES)
+
+
+def clocks_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw the p95 of the four clocks per second; ``frame`` as from ``statistics.clocks_over_time``.
+
+    Shaded as in ``latency_over_time``. Says 'no data' for an empty frame.
+    """
+    ax = styled(ax, "The four clocks over time", "time since the first operation (s)", "p95 of ok operations (ms)")
+    return _over_time(ax, frame, CLOCK_LINES)
+
+
+def _over_time(ax: Axes, frame: pd.DataFrame, lines: Sequence[Line]) -> Axes:
+    """Draw columns of a frame with a row per second."""
+    if not has_values(frame, [line.column for line in lines]):
+        return no_data(ax, "no operation ended ok")
+    elapsed = frame["elapsed_s"].to_numpy(dtype=np.float64)
+    _scale(ax, frame, elapsed, lines)
+    _shade_edges(ax, frame)
+    _draw_lines(ax, frame, elapsed, lines)
+    return ax
+
+
+def latency_by_users(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw p50, p95 and p99 against users; ``frame`` as from ``statistics.latency_by_users``.
+
+    Says 'no data' for an empty frame.
+    """
+    ax = styled(ax, "Latency against users", "concurrent users", "latency of ok operations (ms)")
+    if not has_values(frame, [line.column for line in LINES]):
+        return no_data(ax, "no number of users had 20 operations that ended ok")
+    users = frame["users"].to_numpy(dtype=np.float64)
+    _scale(ax, frame, users, LINES)
+    _draw_lines(ax, frame, users, LINES)
+    return ax
+
+
+def _scale(ax: Axes, frame: pd.DataFrame, x: NDArray[np.float64], lines: Sequence[Line]) -> None:
+    """Set both axes' limits."""
+    scale_values(ax, frame[[line.column for line in lines]].to_numpy(dtype=np.float64))
+    scale_steps(ax, float(x[0]), float(x[-1]))
+
+
+def _shade_edges(ax: Axes, frame: pd.DataFrame) -> None:
+    """Shade the seconds before the highest number of users was reached and those in which they left; name both."""
+    elapsed = frame["elapsed_s"].to_numpy(dtype=np.float64)
+    users = frame["users"].to_numpy(dtype=np.float64)
+    low, high = ax.get_xlim()
+    reached = low
+    if np.isfinite(users).any() and (top := int(np.nanargmax(users))) > 0:
+        reached = float(elapsed[top])
+        ax.axvspan(low, reached, color=SHADE, linewidth=0, zorder=0)
+        _name_shade(
+            ax, reached, f"users rising to {int(users[top]):,}", inside_left=(reached - low) > 0.3 * (high - low)
+        )
+    leaving = np.flatnonzero(frame["winding_down"].to_numpy(dtype=np.bool_))
+    if len(leaving):
+        begin = float(elapsed[max(leaving[0] - 1, 0)])
+        ax.axvspan(begin, high, color=SHADE, linewidth=0, zorder=0)
+        if begin - reached > 0.55 * (high - low):  # room for both names
+            _name_shade(ax, begin, "users leaving ▸", inside_left=True)
+
+
+def _name_shade(ax: Axes, x: float, name: str, *, inside_left: bool) -> None:
+    """Write ``name`` at the top of the axes, left of ``x`` or, with an arrow to it, right of it."""
+    text, side = (f"{name} ", "right") if inside_left else (f" ◂ {name}", "left")
+    ax.text(x, 0.985, text, ha=side, va="top", fontsize=9, color=MUTED, transform=ax.get_xaxis_transform())
+
+
+def _draw_lines(ax: Axes, frame: pd.DataFrame, x: NDArray[np.float64], lines: Sequence[Line]) -> None:
+    """Draw each column and write its name at its last point."""
+    ends: list[End] = []
+    for line in lines:
+        y = frame[line.column].to_numpy(dtype=np.float64)
+        drawn = np.isfinite(y)
+        marker = "o" if len(x) <= MARKERS_UP_TO or _has_islands(drawn) else ""
+        ax.plot(x, y, color=line.colour, linewidth=line.width, marker=marker, markersize=3.5, label=line.label)
+        if drawn.any():
+            end = int(np.flatnonzero(drawn)[-1])
+            ends.append(End(line.label, float(x[end]), float(y[end]), line.colour))
+    label_ends(ax, ends)
+
+
+def _has_islands(drawn: NDArray[np.bool_]) -> bool:
+    """Return whether a point has no neighbour to draw a line to: without a marker it would be invisible."""
+    padded = np.concatenate(([False], drawn, [False]))
+    return bool((padded[1:-1] & ~padded[:-2] & ~padded[2:]).any())

@@ -1,0 +1,325 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from readable import RUNS, assert_readable
+
+from analysis import load_run, plots, statistics
+from analysis.statistics import fits
+
+SIZES = {"notebook": (6.4, 3.52), "wide": (16.0, 6.7)}
+"""640 and 1,600 px at 100 dots per inch."""
+
+
+def axes_of(size: str):
+    figure = Figure(figsize=SIZES[size], dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure.subplots()
+
+
+@pytest.fixture(name="series_of")
+def series_of_fixture(make_run):
+    return lambda rows: load_run(make_run(rows)).series
+
+
+@pytest.fixture(name="edges", scope="module")
+def edges_fixture(table, at):
+    """Three windows, two of them at once, one with a long name; two breakers."""
+    return table(
+        "edges",
+        [
+            (at(5.2), "fault", "premium outage", "closed", "open", "", 0),
+            (at(9.8), "fault", "premium outage", "open", "closed", "", 0),
+            (at(9), "fault", "latency of $all$ the standard pool's models", "closed", "open", "", 0),
+            (at(15), "fault", "latency of $all$ the standard pool's models", "open", "closed", "", 0),
+            (at(14), "fault", "cpu", "closed", "open", "", 0),
+            (at(5.5), "breaker", "premium-gpu", "closed", "open", "", 0),
+            (at(8), "breaker", "premium-gpu", "open", "half_open", "", 0),
+            (at(9), "breaker", "premium-gpu", "half_open", "closed", "", 0),
+            (at(10), "breaker", "standard-pool-of-models", "closed", "open", "", 1),
+        ],
+    )
+
+
+def outage(row):
+    rows = [row(s, [9_000, 70_000] * 10, users=min(100, 20 * s + 5), priority=9) for s in range(20)]
+    rows += [row(s, [9_000, 90_000] * 5, tier=1, route="backup", priority=2) for s in range(6, 10)]
+    rows += [row(s, [9_000] * 4, tier=2, route="default answer of last resort") for s in (10, 11)]
+    return [*rows, row(12, [9_000] * 4, outcome="failed", route="")]
+
+
+FAULTY = RUNS | {
+    "outage": lambda row, ramp: outage(row),
+    "nothing but failures": lambda row, ramp: [row(s, [900] * 20, outcome="failed", route="") for s in range(20)],
+    "many routes": lambda row, ramp: [row(s, [900] * 20, route=f"a rather long route {s}") for s in range(20)],
+}
+
+
+def activation(series, edges, ax):
+    windows = statistics.fault_windows(edges)
+    return plots.fallback_activation(
+        statistics.served_over_time(series),
+        statistics.fallback_activation(series, windows),
+        statistics.worst_states(statistics.breaker_states(edges)),
+        ax,
+    )
+
+
+def by_route(series, edges, ax):
+    return plots.fallback_activation(statistics.served_over_time(series, "route"), ax=ax)
+
+
+def over_time(series, edges, ax):
+    found = statistics.fallback_activation(series, statistics.fault_windows(edges))
+    return plots.shade_windows(plots.latency_over_time(statistics.latency_over_time(series), ax), found)
+
+
+def heat(series, edges, ax):
+    found = statistics.fallback_activation(series, statistics.fault_windows(edges))
+    return plots.latency_heat(statistics.latency_heat(series), found, ax)
+
+
+def curve(series, edges, ax):
+    return plots.percentile_curve(statistics.percentile_curve(series, resamples=50), ax)
+
+
+def before_after(series, edges, ax):
+    half = series["second"].median()
+    parts = (series[series["second"] < half], series[series["second"] >= half])
+    return plots.before_after(*(statistics.percentile_curve(part, resamples=50) for part in parts), ax)
+
+
+def latency_model(series, edges, ax):
+    levels = statistics.load_levels(series)
+    return plots.latency_against_users(levels, fits.fit_models(levels), ax)
+
+
+def throughput_model(series, edges, ax):
+    levels = statistics.load_levels(series)
+    return plots.throughput_against_users(levels, fits.fit_models(levels), ax)
+
+
+def confusion(series, edges, ax):
+    return plots.confusion_matrix(statistics.confusion_matrix(series), ax)
+
+
+def ridge(series, edges, ax):
+    return plots.priority_ridge(statistics.latency_density(series), statistics.priority_classes(series), ax)
+
+
+PLOTS = (
+    activation, by_route, over_time, heat, curve, before_after, latency_model, throughput_model, confusion, ridge,
+)  # fmt: skip
+HARD = ("outage", "nothing but failures", "one second", "many routes", "200 users")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", HARD)
+@pytest.mark.parametrize("plot", PLOTS)
+def test_every_text_can_be_read_at_notebook_width(series_of, row, ramp, edges, plot, name: str) -> None:
+    assert_readable(plot(series_of(FAULTY[name](row, ramp)), edges, axes_of("notebook")))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plot", PLOTS)
+def test_every_text_can_be_read_on_a_wide_screen(series_of, row, ramp, edges, plot) -> None:
+    assert_readable(plot(series_of(outage(row)), edges, axes_of("wide")))
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_an_empty_run_says_in_words_that_there_is_nothing(series_of, edges, plot) -> None:
+    ax = plot(series_of([]), edges, None)
+
+    assert [text.get_text().replace("\n", " ")[:9] for text in ax.texts] == ["no data: "]
+    assert not [*ax.lines, *ax.collections, *ax.patches]
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_an_axes_given_is_the_axes_returned_and_axes_have_units(series_of, row, edges, plot) -> None:
+    mine = axes_of("wide")
+    ax = plot(series_of(outage(row)), edges, mine)
+
+    assert ax is mine
+    assert ax.get_xlabel()
+    assert ax.get_ylabel()
+    assert ax.get_legend() is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plot", PLOTS)
+def test_the_same_run_gives_the_same_bytes(series_of, row, edges, plot) -> None:
+    series = series_of(outage(row))
+    first, second = (plots.save(plot(series, edges, None), "svg", "salt") for _ in range(2))
+
+    assert first == second
+
+
+@pytest.mark.parametrize("plot", PLOTS)
+def test_on_dark_paper_nothing_stays_dark(series_of, row, edges, plot) -> None:
+    ax = plots.dark(plot(series_of(outage(row)), edges, None))
+
+    assert to_hex(ax.get_facecolor()) == plots.DARK[plots.PAPER]
+    assert to_hex(ax.figure.get_facecolor()) == plots.DARK[plots.PAPER]
+    light = {plots.INK, plots.MUTED, plots.BLUE}
+    assert not light & {to_hex(text.get_color()) for text in (*ax.texts, ax._left_title, ax.xaxis.label)}
+    assert not light & {to_hex(line.get_color()) for line in ax.lines}
+
+
+def test_shares_are_stacked_to_a_hundred_and_named(series_of, row, edges) -> None:
+    ax = activation(series_of(outage(row)), edges, None)
+    areas = {area.get_label(): area for area in ax.collections}
+
+    assert list(areas) == ["primary", "tier 1", "tier 2", "not ok"]
+    heights = {name: area.get_paths()[0].get_extents().y1 for name, area in areas.items()}
+    assert heights["not ok"] == pytest.approx(100)
+    assert {"primary", "tier 1", "tier 2", "not ok"} <= {text.get_text() for text in ax.texts}
+
+
+def test_first_fallbacks_and_recoveries_are_marked_where_they_happened(series_of, row, edges) -> None:
+    series = series_of(outage(row))
+    found = statistics.fallback_activation(series, statistics.fault_windows(edges))
+    marks = {line.get_label(): line.get_xdata() for line in activation(series, edges, None).lines}
+
+    assert marks["first_fallback_s"].tolist() == found["first_fallback_s"].dropna().tolist()
+    assert marks["recovered_s"].tolist() == found["recovered_s"].dropna().tolist()
+    assert len(marks["first_fallback_s"]) == 2
+
+
+def test_windows_are_shaded_from_their_begin_to_their_end_and_named(series_of, row, edges) -> None:
+    ax = over_time(series_of(outage(row)), edges, axes_of("wide"))
+    end = ax.get_xlim()[1]
+    bars = [line.get_xdata() for line in ax.lines if line.get_label() == "window"]
+    names = [text.get_text() for text in ax.texts]
+
+    assert [list(bar) for bar in bars] == [[5.2, 9.8], [9.0, 15.0], [14.0, end]]
+    assert "premium outage" in names
+    assert r"latency of \$all\$ the stan…" in names
+
+
+def test_breakers_have_a_band_each_whose_height_is_their_state(series_of, row, edges) -> None:
+    ax = activation(series_of(outage(row)), edges, None)
+    bands = [patch for patch in ax.patches if patch.get_y() < 0 and patch.get_height() < 50]
+    tallest = max(band.get_height() for band in bands)
+    drawn = [(round(band.get_x(), 6), round(band.get_height() / tallest, 2)) for band in bands]
+
+    assert drawn == [(0, 0.12), (5.5, 1), (8, 0.5), (9, 0.12), (0, 0.12), (10, 1)]
+    assert [label.get_text() for label in ax.get_yticklabels()][:2] == ["standard-pool…", "premium-gpu"]
+
+
+def test_what_was_not_there_is_said(series_of, row, edges) -> None:
+    calm = plots.fallback_activation(statistics.served_over_time(series_of([row(0, [900] * 20)])))
+    failing = plots.fallback_activation(statistics.served_over_time(series_of([row(0, [900] * 20, outcome="shed")])))
+
+    assert "No fault window was recorded." in calm.get_xlabel()
+    assert "No breaker told of a change." in calm.get_xlabel().replace("\n", " ")
+    assert "No fallback served." in calm.get_xlabel().replace("\n", " ")
+    assert "No operation ended ok." in failing.get_xlabel().replace("\n", " ")
+
+
+def usl_levels() -> pd.DataFrame:
+    users = np.array([1, 2, 4, 8, 16, 32, 64, 128, 200], dtype=float)
+    mean_ms = 8 * (1 + 0.05 * (users - 1) + 0.0004 * users * (users - 1))
+    levels = pd.DataFrame({"users": users, "mean_ms": mean_ms, "throughput_rps": 1000 * users / mean_ms})
+    return statistics.with_flow(levels)
+
+
+@pytest.mark.parametrize(
+    ("plot", "name", "values"),
+    [
+        (plots.latency_against_users, "knee", "mean_ms"),
+        (plots.throughput_against_users, "saturation point", "throughput_rps"),
+    ],
+)
+def test_models_stand_beside_what_was_measured_and_the_best_is_named(plot, name: str, values: str) -> None:
+    levels = usl_levels()
+    found = fits.fit_models(levels)
+    ax = plot(levels, found)
+    drawn = {line.get_label(): line for line in ax.lines}
+    texts = [text.get_text() for text in ax.texts]
+
+    assert drawn["measured"].get_ydata().tolist() == levels[values].tolist()
+    assert {"linear", "mmc", "usl"} <= set(drawn)
+    assert "USL (best)" in texts
+    assert any(text.startswith(f"{name} at ") for text in texts)
+    assert "Universal Scalability Law" in ax.get_xlabel().replace("\n", " ")
+
+
+def test_without_a_model_the_reason_is_said(series_of, row) -> None:
+    levels = statistics.load_levels(series_of([row(s, [1_000] * 30, users=10) for s in range(5)]))
+    ax = plots.latency_against_users(levels, fits.fit_models(levels))
+
+    assert "No model: linear needs 4 levels of users, there are 1." in ax.get_xlabel().replace("\n", " ")
+
+
+def tail(names, median, extra) -> pd.DataFrame:
+    frame = pd.DataFrame({"component": names, "kind": "transform", "median_ms": median})
+    frame["tail_ms"], frame["extra_ms"] = frame["median_ms"] + extra, extra
+    return frame.assign(extra_pct=100 * frame["extra_ms"] / frame["extra_ms"].sum(), dominates_pct=0.0)
+
+
+def test_tail_bars_show_the_median_and_what_the_tail_adds() -> None:
+    ax = plots.tail_attribution(tail(["model", "guard"], [10.0, 5.0], [30.0, -2.0]))
+    widths = [round(patch.get_width(), 6) for patch in ax.patches]
+
+    assert widths == [10, 3, 30, 0]
+    assert [text.get_text() for text in ax.texts] == ["+30 ms (107 %)", "-2 ms (-7 %)"]
+    assert_readable(ax)
+
+
+def test_many_stages_are_put_together() -> None:
+    names = [f"stage with a name too long to be shown {k}" for k in range(30)]
+    ax = plots.tail_attribution(tail(names, np.full(30, 1.0), np.arange(30, 0, -1.0)), axes_of("wide"))
+
+    assert len(ax.get_yticks()) == 12
+    assert ax.get_yticklabels()[-1].get_text() == "19 others"
+    assert_readable(ax)
+
+
+def test_a_run_without_history_has_no_tail_and_says_so() -> None:
+    ax = plots.tail_attribution(pd.DataFrame())
+
+    assert "no history was kept" in ax.texts[0].get_text().replace("\n", " ")
+
+
+def test_the_confusion_matrix_writes_every_count(series_of, row) -> None:
+    rows = [
+        row(0, [1] * 5),
+        row(0, [1] * 2, route="premium"),
+        row(1, [1] * 4, expected_route="premium", route="premium"),
+    ]
+    ax = plots.confusion_matrix(statistics.confusion_matrix(series_of(rows)))
+
+    assert [text.get_text() for text in ax.texts] == ["5", "2", "0", "4"]
+    assert ax.get_xlabel().replace("\n", " ").endswith("11 operations that ended ok, 2 on another route than expected.")
+
+
+def test_curves_have_intervals_and_labels(series_of, row) -> None:
+    rows = [row(s, [1_000 + 100 * s, 5_000] * 20, priority=p) for s in range(20) for p in (1, 9)]
+    frame = statistics.percentile_curve(series_of(rows), ["priority"], resamples=50)
+    ax = plots.percentile_curve(frame.rename(columns={"priority": "label"}))
+
+    assert len(ax.collections) == 2
+    assert {text.get_text() for text in ax.texts} == {"1", "9"}
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0", "50", "90", "99"]
+
+
+def test_ridges_count_inversions_where_they_are_known(series_of, row) -> None:
+    series = series_of([row(0, [1_000] * 20, priority=9), row(0, [4_000] * 20, priority=1)])
+    inversions = pd.DataFrame({"priority": [9, 1], "inverted": [7, 0], "inverted_ms": [3.0, 0.0]})
+    density = statistics.latency_density(series)
+    known = plots.priority_ridge(density, statistics.priority_classes(series, inversions))
+    unknown = plots.priority_ridge(density, statistics.priority_classes(series))
+
+    assert [text.get_text() for text in known.texts] == ["7 inverted", "0 inverted"]
+    assert "Inversions are unknown" in unknown.get_xlabel().replace("\n", " ")
+    assert [tick.get_text() for tick in known.get_yticklabels()] == ["1", "9"]
+
+
+def test_every_colour_of_a_plot_follows_the_page() -> None:
+    from analysis.report import THEME
+
+    assert set(plots.DARK) == set(THEME)
