@@ -3,6 +3,6 @@
 Needs neither Locust, gevent nor Stageflow, so that a notebook is not monkey-patched.
 """
 
-from analysis.run import Run, load_run
+from analysis.run import Run, columns_of, load_run, load_runs
 
-__all__ = ["Run", "load_run"]
+__all__ = ["Run", "columns_of", "load_run", "load_runs"]

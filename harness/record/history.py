@@ -234,7 +234,7 @@ class Parts(NamedTuple):
 def parts_of(folder: Path, table: str) -> Parts:
     """Return the files of a table in ``folder`` that hold each row once, in order of worker and time.
 
-    Not among them: parts that a crash left unfinished, and those that another file replaces (``measure.history_parts``).
+    Not among them: parts that a crash left unfinished, and those that another file replaces.
     """
     return Parts(table, kept_parts(folder.glob(f"{table}-w*.parquet"), table))
 
