@@ -119,6 +119,9 @@ HISTORY = {
 }
 """Tables of ``history/``. ``baseline`` are the operations sent one after the other, before the load."""
 
+OF_PROCESS = ("calls", "edges")
+"""Tables whose rows do not name their worker: read, they get a column ``worker``, from the names of their parts."""
+
 _PERCENTILES = tuple(
     Column(f"p{name}_ms", "number", "ms", f"{percent}th percentile of the response time, rounded by Locust")
     for name, percent in (

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from analysis.columns import DTYPES, HISTORY, Column
-from harness.measure.history_parts import kept_parts
+from analysis.columns import DTYPES, HISTORY, OF_PROCESS, OPERATIONS, Column
+from harness.measure.history_parts import Part, kept_parts
 from harness.words.errors import RunError
 
 Filters = list[tuple[str, str, object]]
@@ -20,35 +21,59 @@ Filters = list[tuple[str, str, object]]
 
 
 def read_table(
-    folder: Path, table: str, names: Sequence[str] | None = None, filters: Filters | None = None
+    folder: Path,
+    table: str,
+    columns: Sequence[str] | None = None,
+    ids: Collection[int] | None = None,
+    filters: Filters | None = None,
 ) -> pd.DataFrame:
     """Return a table of the history in ``folder``, in order of worker and time; empty where there is none.
 
-    ``names`` are the columns wanted (all), ``filters`` the conditions on rows (none). Parts that cannot be read are
-    left out: ``damaged`` names them. Types as in ``analysis.columns``, but whole numbers are as wide as in the file.
+    ``columns`` are those wanted (all), ``ids`` the operations (all), ``filters`` the conditions on rows (none): what is
+    not wanted takes no memory. ``calls`` and ``edges`` get a column ``worker``. Parts that cannot be read are left out:
+    ``damaged`` names them. Types as in ``analysis.columns``, but whole numbers are as wide as in the file.
     Raises ``RunError`` where a file has other columns.
     """
-    wanted = [column for column in HISTORY[table] if names is None or column.name in names]
-    paths = [path for path in _paths(folder, table) if _damage(path) is None]
-    if not paths:
+    wanted = [column for column in HISTORY[table] if columns is None or column.name in columns]
+    parts = [part for part in _parts(folder, table) if _damage(part.path) is None]
+    if not parts:
         return empty(wanted)
-    for path in paths:
-        _refuse_foreign(path, HISTORY[table])
+    for part in parts:
+        _refuse_foreign(part.path, HISTORY[table])
+    if table not in OF_PROCESS:
+        return _frame(_read([part.path for part in parts], table, wanted, _condition(table, ids, filters)), wanted)
+    found = [_read([part.path], table, wanted, _condition(table, ids, filters)) for part in parts]
+    frame = _frame(pa.concat_tables(found), wanted)
+    workers = [part.worker for part in parts]
+    return frame.assign(worker=np.repeat(np.array(workers, dtype=np.int32), [each.num_rows for each in found]))
+
+
+def _read(paths: Sequence[Path], table: str, wanted: Sequence[Column], condition: pc.Expression | None) -> pa.Table:
     labels = [column.name for column in HISTORY[table] if column.kind == "label"]
-    found = pq.read_table(
-        paths, columns=[column.name for column in wanted], filters=filters, read_dictionary=labels, partitioning=None
-    )
-    return _frame(found, wanted)
+    names = [column.name for column in wanted]
+    return pq.read_table(list(paths), columns=names, filters=condition, read_dictionary=labels, partitioning=None)
+
+
+def _condition(table: str, ids: Collection[int] | None, filters: Filters | None) -> pc.Expression | None:
+    """Return both conditions as one."""
+    chosen = pq.filters_to_expression(filters) if filters else None
+    if ids is None:
+        return chosen
+    key = "id" if HISTORY[table] is OPERATIONS else "operation"
+    of_ids = pc.field(key).isin(pa.array(sorted(ids), pa.int64()))
+    return of_ids if chosen is None else chosen & of_ids
 
 
 def damaged(folder: Path, table: str) -> list[str]:
     """Return what is wrong with parts that cannot be read, one sentence each."""
-    return [f"history/{path.name} cannot be read: {why}" for path in _paths(folder, table) if (why := _damage(path))]
+    paths = [part.path for part in _parts(folder, table)]
+    return [f"history/{path.name} cannot be read: {why}" for path in paths if (why := _damage(path))]
 
 
 def rows_of(folder: Path, table: str) -> int:
     """Return the number of rows of a table, from the files' footers."""
-    return sum(pq.read_metadata(path).num_rows for path in _paths(folder, table) if _damage(path) is None)
+    paths = [part.path for part in _parts(folder, table)]
+    return sum(pq.read_metadata(path).num_rows for path in paths if _damage(path) is None)
 
 
 def empty(columns: Sequence[Column]) -> pd.DataFrame:
@@ -56,8 +81,8 @@ def empty(columns: Sequence[Column]) -> pd.DataFrame:
     return pd.DataFrame({column.name: pd.Series(dtype=DTYPES[column.kind]) for column in columns})
 
 
-def _paths(folder: Path, table: str) -> list[Path]:
-    return [part.path for part in kept_parts(folder.glob(f"{table}-w*.parquet"), table)]
+def _parts(folder: Path, table: str) -> tuple[Part, ...]:
+    return kept_parts(folder.glob(f"{table}-w*.parquet"), table)
 
 
 def _damage(path: Path) -> str | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
-from analysis import columns, history, html, locust_files
+from analysis import history, html, locust_files
+from analysis.columns import ARRIVALS, DTYPES, EVERY_TABLE, HISTORY
 from analysis.csv_rows import read_any, read_rows
 from analysis.documents import Manifest, Verdict, read_document
 from analysis.series_file import read_series, read_vitals
@@ -75,7 +76,7 @@ class Run:
     @cached_property
     def arrivals(self) -> pd.DataFrame:
         """One row per second of a schedule: ``second, due, not_delivered``; empty where there was none."""
-        return read_rows(self.path / "arrivals.csv", columns.ARRIVALS)[0]
+        return read_rows(self.path / "arrivals.csv", ARRIVALS)[0]
 
     @cached_property
     def faults(self) -> pd.DataFrame:
@@ -138,16 +139,20 @@ class Run:
         return self._locust("exceptions")
 
     def read(
-        self, table: str, names: Sequence[str] | None = None, filters: history.Filters | None = None
+        self,
+        table: str,
+        columns: Sequence[str] | None = None,
+        ids: Collection[int] | None = None,
+        filters: history.Filters | None = None,
     ) -> pd.DataFrame:
-        """Return a table of the history anew, with some columns or some rows only.
+        """Return a table of the history anew, with some columns, or the rows of some operations, only.
 
-        ``run.read("operations", ["end_ns", "route"], [("outcome", "=", "ok")])`` needs a tenth of the memory of
-        ``run.operations``. Raises ``RunError`` for a table that is none, and where its files hold something else.
+        ``run.read("operations", ["end_ns", "route"], filters=[("outcome", "=", "ok")])`` needs a tenth of the memory
+        of ``run.operations``. Raises ``RunError`` for a table that is none, and where its files hold something else.
         """
-        if table not in columns.HISTORY:
-            raise RunError(f"no table {table} in a history; expected one of {', '.join(columns.HISTORY)}")
-        return history.read_table(self._history, table, names, filters)
+        if table not in HISTORY:
+            raise RunError(f"no table {table} in a history; expected one of {', '.join(HISTORY)}")
+        return history.read_table(self._history, table, columns, ids, filters)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -169,7 +174,7 @@ class Run:
         if not any(self._history.glob("*.parquet")):
             return ("history/ has no tables: there are no single operations.",)
         absent = [table for table in _TABLES_OF_ALL if not any(self._history.glob(f"{table}-w*.parquet"))]
-        broken = [fault for table in columns.HISTORY for fault in history.damaged(self._history, table)]
+        broken = [fault for table in HISTORY for fault in history.damaged(self._history, table)]
         return (*(f"history/ has no {table}." for table in absent), *broken)
 
     @cached_property
@@ -263,10 +268,10 @@ def columns_of(table: str) -> pd.DataFrame:
     For the tables of the history, for ``arrivals``, and for Locust's ``stats``, ``stats_history``, ``failures`` and
     ``exceptions``. Raises ``RunError`` for another name.
     """
-    known = columns.EVERY_TABLE
+    known = EVERY_TABLE
     if table not in known:
         raise RunError(f"no table {table}; expected one of {', '.join(known)}")
-    rows = [(each.name, columns.DTYPES[each.kind], each.unit, each.meaning) for each in known[table]]
+    rows = [(each.name, DTYPES[each.kind], each.unit, each.meaning) for each in known[table]]
     return pd.DataFrame(rows, columns=["column", "type", "unit", "meaning"])
 
 

@@ -98,9 +98,12 @@ def test_some_columns_and_some_rows_can_be_read_alone(make_run, write_part) -> N
     rows = [operation(1), operation(2, outcome="failed", error="ValueError: no"), operation(3)]
     write_part(folder / "history", "operations", rows)
 
-    frame = load_run(folder).read("operations", ["id", "error"], [("outcome", "=", "failed")])
+    frame = load_run(folder).read("operations", ["id", "error"], filters=[("outcome", "=", "failed")])
 
     assert frame.to_dict("list") == {"id": [2], "error": ["ValueError: no"]}
+    assert load_run(folder).read("operations", ["id"], ids=[3, 1, 9])["id"].tolist() == [1, 3]
+    both = load_run(folder).read("operations", ["id"], ids=[3, 2], filters=[("outcome", "=", "ok")])
+    assert both["id"].tolist() == [3]
 
 
 def test_a_part_that_was_cut_off_is_left_out_and_named(make_run, write_part, manifest, verdict, row) -> None:
