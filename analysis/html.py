@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from analysis import wording
 
 if TYPE_CHECKING:
+    from analysis.comparison.result import Comparison
     from analysis.documents import Entry, Verdict
     from analysis.run import Run
 
@@ -45,6 +46,32 @@ def verdict(shown: Verdict) -> str:
     rows = "".join(_entry(name, entry) for name, entries in groups.items() for entry in entries)
     head = "".join(f"<th style='text-align:left'>{name}</th>" for name in ("", "", "status", "measured", "evidence"))
     return f"<div><p>{_badge(shown.verdict)}{reason}</p><table><tr>{head}</tr>{rows}</table></div>"
+
+
+def comparison(shown: Comparison) -> str:
+    """Return a comparison as a table: the answer, then a row per route and percentile."""
+    from analysis.comparison.result import names, signed
+
+    head = ("route", "", "baseline", "candidate", "difference", "interval", "answer")
+    rows = [
+        (
+            row.route,
+            f"p{row.percent:g}",
+            wording.milliseconds(row.baseline_ms),
+            wording.milliseconds(row.candidate_ms),
+            signed(row.difference_pct),
+            f"{signed(row.low_pct)} to {signed(row.high_pct)}",
+            row.answer,
+        )
+        for row in shown.rows
+    ]
+    table = "".join(f"<th style='text-align:left'>{name}</th>" for name in head)
+    body = "".join(
+        "<tr>" + "".join(f"<td style='text-align:left'>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    said = "".join(f"<li>{_text(sentence)}</li>" for sentence in (*shown.reasons, *shown.notes))
+    sides = f"{_text(names(shown.candidate))} against {_text(names(shown.baseline))}"
+    return f"<div><p>{_badge(shown.answer)} {sides}</p><table><tr>{table}</tr>{body}</table><ul>{said}</ul></div>"
 
 
 def _entry(group: str, entry: Entry) -> str:
