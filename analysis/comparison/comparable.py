@@ -66,7 +66,7 @@ def _not_ok(runs: Sequence[Run]) -> Iterator[str]:
     for run in runs:
         share = _ok_share(run)
         if share is not None and share < 1:
-            yield f"{run.name}: {number(100 * (1 - share))} % did not end ok; latency is of those that did"
+            yield f"{run.name}: {number(round(100 * (1 - share), 6))} % did not end ok; latency is of those that did"
 
 
 def _ok_share(run: Run) -> float | None:
