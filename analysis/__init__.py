@@ -1,9 +1,50 @@
-"""A run directory as frames, statistics, plots and report.
+"""A run directory as frames, statistics, plots, report and comparison.
 
-Needs neither Locust, gevent nor Stageflow, so that a notebook is not monkey-patched.
+Needs neither Locust, gevent nor Stageflow, so that a notebook is not monkey-patched. What is named here is imported
+when it is first used: pandas and matplotlib take a second between them.
 """
 
-from analysis.comparison import Comparison, compare
-from analysis.run import Run, columns_of, load_run, load_runs
+from __future__ import annotations
 
-__all__ = ["Comparison", "Run", "columns_of", "compare", "load_run", "load_runs"]
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from analysis import plots, statistics
+    from analysis.comparison import Comparison, compare
+    from analysis.history import read_table
+    from analysis.run import Run, columns_of, load_run, load_runs
+
+__all__ = [
+    "Comparison",
+    "Run",
+    "columns_of",
+    "compare",
+    "load_run",
+    "load_runs",
+    "plots",
+    "read_table",
+    "statistics",
+]
+
+_HOME = {
+    "Comparison": "analysis.comparison",
+    "Run": "analysis.run",
+    "columns_of": "analysis.run",
+    "compare": "analysis.comparison",
+    "load_run": "analysis.run",
+    "load_runs": "analysis.run",
+    "read_table": "analysis.history",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    if name in __all__:
+        return import_module(f"analysis.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,65 +1,56 @@
 """The columns of a run's frames: what each means, its unit, and its type in pandas.
 
-Kinds: ``integer`` is int64; ``optional`` is Int64, ``<NA>`` where there is no value; ``number`` is float64 (float32
-for a confidence), NaN where there is no value; ``label`` is a categorical with sorted categories, missing where there
-is no value; ``text`` is text, empty where there is no value. All ``_ns`` are nanoseconds since the Unix epoch.
+``int..`` have a value in every row; ``Int64`` is ``<NA>`` and ``float..`` NaN where there is no value. ``category`` is
+text with sorted categories, missing where there is no value. All ``_ns`` are nanoseconds since the Unix epoch.
 """
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-Kind = Literal["integer", "optional", "number", "label", "text"]
-
-DTYPES: dict[Kind, str] = {
-    "integer": "int64",
-    "optional": "Int64",
-    "number": "float64",
-    "label": "category",
-    "text": "str",
-}
+Type = Literal["int8", "int16", "int32", "int64", "Int64", "float32", "float64", "category"]
 
 
 class Column(NamedTuple):
     """One column of a frame."""
 
     name: str
-    kind: Kind
+    type: Type
     unit: str
     meaning: str
 
 
-def _ns(name: str, meaning: str, kind: Kind = "integer") -> Column:
+def _ns(name: str, meaning: str, kind: Type = "int64") -> Column:
     return Column(name, kind, "ns", meaning)
 
 
 def _label(name: str, meaning: str) -> Column:
-    return Column(name, "label", "", meaning)
+    return Column(name, "category", "", meaning)
 
 
-def _count(name: str, meaning: str, kind: Kind = "integer") -> Column:
+def _count(name: str, meaning: str, kind: Type = "int64") -> Column:
     return Column(name, kind, "", meaning)
 
 
 OPERATIONS = (
     _count("id", "the worker in the highest bits, then an ordinal of 40 bits; shown to people as worker-ordinal"),
-    _count("worker", "worker that sent it"),
-    _count("user", "ordinal of the user within its worker"),
+    _count("worker", "worker that sent it", "int32"),
+    _count("user", "ordinal of the user within its worker", "int32"),
     _label("user_class", "class of the user"),
     _label("scenario", "what was sent: an id of the corpus"),
-    _count("priority", "0 to 9, 9 most urgent"),
+    _count("priority", "0 to 9, 9 most urgent", "int8"),
     _label("expected_route", "golden route of the corpus"),
     _ns("intended_ns", "when it should have started"),
     _ns("start_ns", "when it was handed to the loop"),
-    _ns("entered_ns", "when its first stage was entered", "optional"),
+    _ns("entered_ns", "when its first stage was entered", "Int64"),
     _ns("end_ns", "when its outcome was known"),
     _ns("resumed_ns", "when its user ran again"),
     _label("outcome", "ok, failed, cancelled, timeout or shed"),
     _label("route", "the decided route"),
     _label("asked_route", "the route first tried"),
-    Column("confidence", "number", "", "as the target gave it"),
-    _count("tier", "0 is the primary route, 1, 2, ... are fallbacks"),
-    _count("attempts", "attempts, 1 unless the target reports more"),
+    Column("confidence", "float32", "", "as the target gave it"),
+    _count("tier", "0 is the primary route, 1, 2, ... are fallbacks", "int16"),
+    _count("attempts", "attempts, 1 unless the target reports more", "int32"),
     _label("flag", "what is odd about it: no_route, malformed, oversized or stopped"),
     _label("error", "Type: message, at most 300 characters"),
 )
@@ -73,9 +64,9 @@ SPANS = (
 )
 ATTEMPTS = (
     _count("operation", "id of the operation"),
-    _count("ordinal", "place within the operation, from 0"),
+    _count("ordinal", "place within the operation, from 0", "int16"),
     _label("route", "the route tried"),
-    _count("tier", "its tier"),
+    _count("tier", "its tier", "int16"),
     _ns("start_ns", "when it began"),
     _ns("end_ns", "when it was over"),
     _label("outcome", "what came of it"),
@@ -88,14 +79,14 @@ INJECTIONS = (
     _label("kind", "kind of the fault"),
     _label("place", "where it hit: a stage, a route with its tier, a backend"),
     _ns("start_ns", "when it hit"),
-    _ns("end_ns", "when the call it hit was over", "optional"),
+    _ns("end_ns", "when the call it hit was over", "Int64"),
 )
 CALLS = (
-    _count("operation", "id of the operation", "optional"),
+    _count("operation", "id of the operation", "Int64"),
     _label("backend", "name of the simulated backend"),
-    _count("priority", "0 to 9, 9 most urgent"),
+    _count("priority", "0 to 9, 9 most urgent", "int8"),
     _ns("arrived_ns", "when the call came"),
-    _ns("started_ns", "when it got its slot", "optional"),
+    _ns("started_ns", "when it got its slot", "Int64"),
     _ns("ended_ns", "when it was over"),
     _label("outcome", "served, refused, failed or cancelled"),
     _label("error", "what it failed with"),
@@ -123,7 +114,7 @@ OF_PROCESS = ("calls", "edges")
 """Tables whose rows do not name their worker: read, they get a column ``worker``, from the names of their parts."""
 
 _PERCENTILES = tuple(
-    Column(f"p{name}_ms", "number", "ms", f"{percent}th percentile of the response time, rounded by Locust")
+    Column(f"p{name}_ms", "float64", "ms", f"{percent}th percentile of the response time, rounded by Locust")
     for name, percent in (
         ("50", "50"), ("66", "66"), ("75", "75"), ("80", "80"), ("90", "90"), ("95", "95"),
         ("98", "98"), ("99", "99"), ("999", "99.9"), ("9999", "99.99"), ("100", "100"),
@@ -134,13 +125,13 @@ STATS = (
     _label("name", "the route, or Locust's name of the request; Aggregated for the sum"),
     _count("count", "requests"),
     _count("failed", "failed requests"),
-    Column("median_ms", "number", "ms", "median response time"),
-    Column("mean_ms", "number", "ms", "mean response time"),
-    Column("min_ms", "number", "ms", "shortest response time"),
-    Column("max_ms", "number", "ms", "longest response time"),
-    Column("content_bytes", "number", "bytes", "mean size of the answer; 0 for operations"),
-    Column("throughput_rps", "number", "1/s", "requests per second"),
-    Column("failed_rps", "number", "1/s", "failed requests per second"),
+    Column("median_ms", "float64", "ms", "median response time"),
+    Column("mean_ms", "float64", "ms", "mean response time"),
+    Column("min_ms", "float64", "ms", "shortest response time"),
+    Column("max_ms", "float64", "ms", "longest response time"),
+    Column("content_bytes", "float64", "bytes", "mean size of the answer; 0 for operations"),
+    Column("throughput_rps", "float64", "1/s", "requests per second"),
+    Column("failed_rps", "float64", "1/s", "failed requests per second"),
     *_PERCENTILES,
 )
 STATS_HISTORY = (
@@ -148,16 +139,16 @@ STATS_HISTORY = (
     _count("users", "users running"),
     _label("method", "as in stats"),
     _label("name", "as in stats; Aggregated for the sum"),
-    Column("throughput_rps", "number", "1/s", "requests per second, over the seconds before"),
-    Column("failed_rps", "number", "1/s", "failed requests per second, over the seconds before"),
+    Column("throughput_rps", "float64", "1/s", "requests per second, over the seconds before"),
+    Column("failed_rps", "float64", "1/s", "failed requests per second, over the seconds before"),
     *_PERCENTILES,
     _count("count", "requests since the begin"),
     _count("failed", "failed requests since the begin"),
-    Column("median_ms", "number", "ms", "median response time since the begin"),
-    Column("mean_ms", "number", "ms", "mean response time since the begin"),
-    Column("min_ms", "number", "ms", "shortest response time since the begin"),
-    Column("max_ms", "number", "ms", "longest response time since the begin"),
-    Column("content_bytes", "number", "bytes", "mean size of the answer since the begin"),
+    Column("median_ms", "float64", "ms", "median response time since the begin"),
+    Column("mean_ms", "float64", "ms", "mean response time since the begin"),
+    Column("min_ms", "float64", "ms", "shortest response time since the begin"),
+    Column("max_ms", "float64", "ms", "longest response time since the begin"),
+    Column("content_bytes", "float64", "bytes", "mean size of the answer since the begin"),
 )
 FAILURES = (
     _label("method", "as in stats"),

@@ -16,8 +16,8 @@ from analysis import export as exporting
 from analysis import wording
 from analysis.comparison import Comparison
 from analysis.comparison import compare as compare_sides
-from analysis.comparison.compare import LEVEL
 from analysis.comparison.result import Answer, names, signed
+from analysis.comparison.sides import LEVEL
 from analysis.progress import Step, progress
 from analysis.run import Run, load_run
 from analysis.views import VIEWS

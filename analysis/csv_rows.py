@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.columns import DTYPES, Column
+from analysis.columns import Column
 from analysis.history import empty
 from harness.words.errors import RunError
 
@@ -67,11 +67,11 @@ def read_any(path: Path) -> pd.DataFrame:
 
 
 def _typed(found: pd.DataFrame, column: Column) -> pd.Series:
-    kind = pd.api.types.pandas_dtype(DTYPES[column.kind])
+    kind = pd.api.types.pandas_dtype(column.type)
     if column.name not in found.columns:
         return pd.Series([None] * len(found), dtype=kind)
     values: pd.Series = found[column.name]
-    if column.kind in ("integer", "optional", "number"):
+    if column.type != "category":
         values = pd.to_numeric(values)
     return values.astype(kind)
 

@@ -12,9 +12,24 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from analysis.columns import DTYPES, HISTORY, OF_PROCESS, OPERATIONS, Column
+from analysis.columns import HISTORY, OF_PROCESS, OPERATIONS, Column, Type
 from harness.measure.history_parts import Part, kept_parts
 from harness.words.errors import RunError
+
+_ARROW: dict[Type, pa.DataType] = {
+    "int8": pa.int8(),
+    "int16": pa.int16(),
+    "int32": pa.int32(),
+    "int64": pa.int64(),
+    "Int64": pa.int64(),
+    "float32": pa.float32(),
+    "float64": pa.float64(),
+    "category": pa.string(),
+}
+SCHEMAS = {
+    table: pa.schema([(column.name, _ARROW[column.type]) for column in columns]) for table, columns in HISTORY.items()
+}
+"""Columns of each table as the run's writer has them; a test compares the two."""
 
 Filters = list[tuple[str, str, object]]
 """Conditions that all must hold, as in ``pyarrow.parquet.read_table``: ``[("outcome", "=", "ok")]``."""
@@ -26,30 +41,34 @@ def read_table(
     columns: Sequence[str] | None = None,
     ids: Collection[int] | None = None,
     filters: Filters | None = None,
+    *,
+    leave_out_damaged: bool = False,
 ) -> pd.DataFrame:
     """Return a table of the history in ``folder``, in order of worker and time; empty where there is none.
 
-    ``columns`` are those wanted (all), ``ids`` the operations (all), ``filters`` the conditions on rows (none): what is
-    not wanted takes no memory. ``calls`` and ``edges`` get a column ``worker``. Parts that cannot be read are left out:
-    ``damaged`` names them. Types as in ``analysis.columns``, but whole numbers are as wide as in the file.
-    Raises ``RunError`` where a file has other columns.
+    ``columns`` are those wanted, in their order (all), ``ids`` the operations (all), ``filters`` the conditions on rows
+    (none): what is not wanted takes no memory. ``calls`` and ``edges`` get a column ``worker``. Types as in
+    ``analysis.columns``. Raises ``RunError`` where a file has other columns, or is damaged; with ``leave_out_damaged``
+    such files are passed over: ``damaged`` names them.
     """
-    wanted = [column for column in HISTORY[table] if columns is None or column.name in columns]
-    parts = [part for part in _parts(folder, table) if _damage(part.path) is None]
-    if not parts:
-        return empty(wanted)
-    for part in parts:
-        _refuse_foreign(part.path, HISTORY[table])
+    of_table = {column.name: column for column in HISTORY[table]}
+    wanted = [of_table[name] for name in (columns if columns is not None else of_table)]
+    parts = [part for part in _parts(folder, table) if not leave_out_damaged or _damage(part.path) is None]
+    condition = _condition(table, ids, filters)
     if table not in OF_PROCESS:
-        return _frame(_read([part.path for part in parts], table, wanted, _condition(table, ids, filters)), wanted)
-    found = [_read([part.path], table, wanted, _condition(table, ids, filters)) for part in parts]
-    frame = _frame(pa.concat_tables(found), wanted)
+        return (
+            _frame(_read([part.path for part in parts], table, wanted, condition), wanted) if parts else empty(wanted)
+        )
+    found = [_read([part.path], table, wanted, condition) for part in parts]
+    frame = _frame(pa.concat_tables(found), wanted) if found else empty(wanted)
     workers = [part.worker for part in parts]
     return frame.assign(worker=np.repeat(np.array(workers, dtype=np.int32), [each.num_rows for each in found]))
 
 
 def _read(paths: Sequence[Path], table: str, wanted: Sequence[Column], condition: pc.Expression | None) -> pa.Table:
-    labels = [column.name for column in HISTORY[table] if column.kind == "label"]
+    labels = [column.name for column in HISTORY[table] if column.type == "category"]
+    for path in paths:
+        _refuse_foreign(path, table)
     names = [column.name for column in wanted]
     return pq.read_table(list(paths), columns=names, filters=condition, read_dictionary=labels, partitioning=None)
 
@@ -78,7 +97,7 @@ def rows_of(folder: Path, table: str) -> int:
 
 def empty(columns: Sequence[Column]) -> pd.DataFrame:
     """Return a frame of these columns and types without rows."""
-    return pd.DataFrame({column.name: pd.Series(dtype=DTYPES[column.kind]) for column in columns})
+    return pd.DataFrame({column.name: pd.Series(dtype=column.type) for column in columns})
 
 
 def _parts(folder: Path, table: str) -> tuple[Part, ...]:
@@ -94,10 +113,12 @@ def _damage(path: Path) -> str | None:
     return None
 
 
-def _refuse_foreign(path: Path, columns: Sequence[Column]) -> None:
-    absent = [column.name for column in columns if column.name not in pq.read_schema(path).names]
+def _refuse_foreign(path: Path, table: str) -> None:
+    if (why := _damage(path)) is not None:
+        raise RunError(f"{path}: no part of the table {table}: {why}")
+    absent = [column.name for column in HISTORY[table] if column.name not in pq.read_schema(path).names]
     if absent:
-        raise RunError(f"{path}: no column {', '.join(absent)}; expected a part of a RouteSwarm history")
+        raise RunError(f"{path}: no part of the table {table}: no column {', '.join(absent)}")
 
 
 def _frame(table: pa.Table, columns: Sequence[Column]) -> pd.DataFrame:
@@ -110,15 +131,15 @@ def _frame(table: pa.Table, columns: Sequence[Column]) -> pd.DataFrame:
 
 
 def _array(values: pa.ChunkedArray, column: Column) -> object:
-    if column.kind == "label":
+    if column.type == "category":
         return _categorical(values)
-    if column.kind == "optional":
+    if column.type == "Int64":
         return pd.arrays.IntegerArray(
             values.fill_null(0).to_numpy().astype(np.int64), values.is_null().to_numpy().astype(np.bool_)
         )
-    if column.kind == "integer" and values.null_count:
+    if column.type.startswith("int") and values.null_count:
         raise RunError(f"column {column.name} has {values.null_count:,} rows without a value, expected none")
-    return values.to_numpy()
+    return values.to_numpy().astype(column.type, copy=False)
 
 
 def _categorical(values: pa.ChunkedArray) -> pd.Categorical:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis import history, html, locust_files
-from analysis.columns import ARRIVALS, DTYPES, EVERY_TABLE, HISTORY
+from analysis.columns import ARRIVALS, EVERY_TABLE, HISTORY
 from analysis.csv_rows import read_any, read_rows
 from analysis.documents import Manifest, Verdict, read_document
 from analysis.series_file import read_series, read_vitals
@@ -152,7 +152,7 @@ class Run:
         """
         if table not in HISTORY:
             raise RunError(f"no table {table} in a history; expected one of {', '.join(HISTORY)}")
-        return history.read_table(self._history, table, columns, ids, filters)
+        return history.read_table(self._history, table, columns, ids, filters, leave_out_damaged=True)
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -271,7 +271,7 @@ def columns_of(table: str) -> pd.DataFrame:
     known = EVERY_TABLE
     if table not in known:
         raise RunError(f"no table {table}; expected one of {', '.join(known)}")
-    rows = [(each.name, DTYPES[each.kind], each.unit, each.meaning) for each in known[table]]
+    rows = [(each.name, each.type, each.unit, each.meaning) for each in known[table]]
     return pd.DataFrame(rows, columns=["column", "type", "unit", "meaning"])
 
 

@@ -9,12 +9,14 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from harness.record.history import TABLES
+from analysis.columns import HISTORY
+from analysis.history import OF_PROCESS, SCHEMAS
 
 COLUMNS = [
     "second", "user_class", "priority", "expected_route", "route", "tier", "outcome", "count", "sum_ms", "min_ms",
@@ -163,7 +165,7 @@ def write_locust_fixture() -> Callable[..., Path]:
 def write_part(folder: Path, table: str, rows: Sequence[dict[str, object]], name: str = "w000-000000") -> Path:
     """Write a part of the history with the schema of the recorder; columns a row lacks are null."""
     path = folder / f"{table}-{name}.parquet"
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=TABLES[table]), path)
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=SCHEMAS[table]), path)
     return path
 
 
@@ -226,3 +228,48 @@ def ramp(seconds: int = 60, users_max: int = 100, label_sets: int = 3, seed: int
 @pytest.fixture(name="ramp", scope="session")
 def ramp_fixture() -> Callable[..., list[Row]]:
     return ramp
+
+
+def nanoseconds(seconds: float) -> int:
+    """Return the Unix nanoseconds of ``seconds`` after the start of the runs made here."""
+    return START * 1_000_000_000 + round(seconds * 1e9)
+
+
+@pytest.fixture(name="at", scope="session")
+def at_fixture() -> Callable[[float], int]:
+    return nanoseconds
+
+
+def table_of(table: str, rows: Iterable[Sequence[object]]) -> pd.DataFrame:
+    """Return a table of the history as ``analysis.read_table`` gives it, from tuples in the order of its columns.
+
+    Rows of a table of processes end with their worker.
+    """
+    names = [*SCHEMAS[table].names, *(["worker"] if table in OF_PROCESS else [])]
+    frame = pd.DataFrame(list(rows), columns=names, dtype=object)  # floats would round nanoseconds
+    kinds = {column.name: column.type for column in HISTORY[table]} | {
+        name: "int32" for name in names[-1:] if name == "worker"
+    }
+    return frame.astype(kinds)
+
+
+@pytest.fixture(name="table", scope="session")
+def table_fixture() -> Callable[[str, Iterable[Sequence[object]]], pd.DataFrame]:
+    return table_of
+
+
+def operation_of(identifier: int, begin_s: float, end_s: float, **fields: object) -> tuple[object, ...]:
+    """Return one row of the operations: no lag, entered 1 ms after its begin."""
+    begin, end = nanoseconds(begin_s), nanoseconds(end_s)
+    values: dict[str, object] = {
+        "id": identifier, "worker": 0, "user": identifier % 4, "user_class": "NormalUser", "scenario": "chat-1",
+        "priority": 4, "expected_route": "fast", "intended_ns": begin, "start_ns": begin,
+        "entered_ns": min(begin + 1_000_000, end), "end_ns": end, "resumed_ns": end, "outcome": "ok", "route": "fast",
+        "asked_route": "fast", "confidence": 0.9, "tier": 0, "attempts": 1, "flag": None, "error": None,
+    } | fields  # fmt: skip
+    return tuple(values.values())
+
+
+@pytest.fixture(name="operation", scope="session")
+def operation_fixture() -> Callable[..., tuple[object, ...]]:
+    return operation_of

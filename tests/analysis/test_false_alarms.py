@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from synthetic import bucket_of, sample
 
-from analysis.comparison.compare import rows_of
 from analysis.comparison.result import Answer, Row
+from analysis.comparison.sides import rows_of
 from harness.measure import histogram
 
 PAIRS = 100

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import analysis
 from analysis import load_run
 from harness.words.errors import RunError
 
@@ -166,12 +167,22 @@ def test_loading_reads_no_series(make_run) -> None:
 
 
 @pytest.mark.slow
-def test_importing_analysis_pulls_in_no_load_generator_and_no_plots() -> None:
+def test_importing_analysis_waits_for_nothing_it_may_not_need() -> None:
     script = "import analysis, sys; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
 
+    assert not {"pandas", "numpy", "matplotlib", "scipy", "pyarrow"} & set(modules)
+    assert {"Run", "load_run", "plots", "statistics"} <= set(dir(analysis))
+
+
+@pytest.mark.slow
+def test_loading_and_statistics_pull_in_no_load_generator_and_no_plots() -> None:
+    script = "import analysis, sys; analysis.load_run, analysis.statistics; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+
     assert "analysis.run" in modules
-    found = {name for name in modules if name.split(".")[0] in ("locust", "gevent", "stageflow", "flask", "matplotlib")}
+    unwanted = ("locust", "gevent", "stageflow", "flask", "matplotlib", "scipy")
+    found = {name for name in modules if name.split(".")[0] in unwanted}
     assert not found
 
 

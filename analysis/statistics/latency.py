@@ -73,7 +73,7 @@ def latency_over_time(series: pd.DataFrame, percents: Sequence[float] = PERCENTS
     A second without such an operation has count 0 and NaN latencies, so that a stall shows.
     """
     found = percentiles(ended_ok(series), ["second"], percents).set_index("second")
-    frame = _every_second(series).join(found, how="left")
+    frame = every_second(series).join(found, how="left")
     frame["count"] = frame["count"].fillna(0).astype("int64")
     frame["winding_down"] = frame.index.to_numpy() >= wind_down(series)
     return frame.reset_index()
@@ -94,7 +94,7 @@ def clocks(series: pd.DataFrame, percents: Sequence[float] = (50, 95, 99)) -> pd
     frame = pd.DataFrame(found).rename(columns={percentile_column(100): "max_ms"}).reset_index(drop=True)
     frame = frame.astype({"count": "int64"})
     frame.insert(0, "clock", CLOCKS)
-    frame["sum_ms"] = [rows[_column(clock, "sum_ms")].sum(min_count=1) for clock in CLOCKS]
+    frame["sum_ms"] = [rows[clock_column(clock, "sum_ms")].sum(min_count=1) for clock in CLOCKS]
     response_ms = float(frame["sum_ms"].iloc[0])
     frame["share_pct"] = 100 * frame["sum_ms"] / response_ms if response_ms > 0 else np.nan
     return frame
@@ -107,7 +107,7 @@ def clocks_over_time(series: pd.DataFrame, percent: float = 95) -> pd.DataFrame:
     NaN where none was measured.
     """
     rows = ended_ok(series)
-    frame = _every_second(series)
+    frame = every_second(series)
     groups = (rows["second"].to_numpy() - frame.index.min()).astype(np.int64) if len(rows) else np.empty(0, np.int64)
     for clock in CLOCKS:
         found = _of_clock(rows, clock, groups, len(frame), (percent,))
@@ -123,13 +123,13 @@ def _of_clock(
     columns = [percentile_column(percent) for percent in percents]
     if clock == CLOCKS[0]:  # of which alone the lowest and highest value are known
         return _summary(rows, groups, size, percents)[["count", *columns]]
-    merged = decode(rows[_column(clock, "hdr")]).merge(groups, size)
+    merged = decode(rows[clock_column(clock, "hdr")]).merge(groups, size)
     found = pd.DataFrame(merged.percentiles(percents) / 1000, columns=columns)
     found.insert(0, "count", merged.totals())
     return found
 
 
-def _column(clock: str, kind: str) -> str:
+def clock_column(clock: str, kind: str) -> str:
     """Return the column of a clock; those of the response time have no prefix."""
     return kind if clock == CLOCKS[0] else f"{clock}_{kind}"
 
@@ -141,13 +141,13 @@ def throughput(series: pd.DataFrame) -> pd.DataFrame:
     """
     counts = series.pivot_table(index="second", columns="outcome", values="count", aggfunc="sum", fill_value=0)
     names = [outcome.value for outcome in Outcome]
-    frame = _every_second(series).join(counts.reindex(columns=names), how="left")
+    frame = every_second(series).join(counts.reindex(columns=names), how="left")
     frame[names] = frame[names].fillna(0).astype("int64")
     frame.insert(2, "count", frame[names].sum(axis=1))
     return frame.reset_index()
 
 
-def _every_second(series: pd.DataFrame) -> pd.DataFrame:
+def every_second(series: pd.DataFrame) -> pd.DataFrame:
     """Return ``elapsed_s`` and ``users`` by second, without gaps; an absent second has the last users."""
     seen = series.groupby("second", sort=True)["users"].max()
     first, last = (int(series["second"].min()), int(series["second"].max())) if len(series) else (0, -1)
@@ -173,7 +173,7 @@ def latency_by_users(
     """
     rows = ended_ok(series)
     rows = rows[(rows["users"] > 0) & (rows["second"] < wind_down(series))]
-    rows = rows.assign(bin=_bins(rows["users"].to_numpy(dtype=np.int64), max_points))
+    rows = rows.assign(bin=user_bins(rows["users"].to_numpy(dtype=np.int64), max_points))
     rows = rows.assign(weighted=rows["users"] * rows["count"])
     grouped = rows.groupby("bin", sort=True)
     levels = pd.DataFrame(
@@ -206,7 +206,7 @@ def wind_down(series: pd.DataFrame) -> float:
     return float("inf")
 
 
-def _bins(users: NDArray[np.int64], max_points: int) -> NDArray[np.int64]:
+def user_bins(users: NDArray[np.int64], max_points: int) -> NDArray[np.int64]:
     """Return the bin of each number of users: the number itself, or one of ``max_points`` equal ranges."""
     distinct = np.unique(users)
     if len(distinct) <= max_points:

@@ -1,0 +1,38 @@
+"""Statistics: a frame of a run in, a frame out, with documented columns and units.
+
+The series goes into ``latency``, ``curves``, ``levels``, ``routing`` and ``classes``, the tables of the history into
+``windows``, ``fallbacks``, ``tails`` and ``classes``. ``fits`` fits models to levels; it is imported by its own name,
+as it takes SciPy half a second to come. What was not measured is NaN, and a column ``missing`` says why. Whatever
+draws random numbers takes a ``seed``: the same frame always gives the same result.
+"""
+
+from analysis.statistics.classes import fairness, jain_index, priority_classes, priority_inversions
+from analysis.statistics.curves import latency_density, latency_heat, nines, percentile_curve
+from analysis.statistics.fallbacks import RecoveryRule, fallback_activation, switch_delays, wrong_fallbacks
+from analysis.statistics.latency import (
+    MAX_POINTS,
+    MIN_COUNT,
+    clocks,
+    clocks_over_time,
+    ended_ok,
+    latency_by_users,
+    latency_over_time,
+    outcomes,
+    percentile_column,
+    percentiles,
+    throughput,
+    wind_down,
+)
+from analysis.statistics.levels import goodput, latency_by_throughput, littles_law, load_levels, with_flow
+from analysis.statistics.routing import confusion_matrix, route_shares, shares_over_time
+from analysis.statistics.tails import split_tail, tail_attribution
+from analysis.statistics.windows import breaker_states, fault_windows, worst_states
+
+__all__ = [
+    "MAX_POINTS", "MIN_COUNT", "RecoveryRule", "breaker_states", "clocks", "clocks_over_time", "confusion_matrix",
+    "ended_ok", "fairness", "fallback_activation", "fault_windows", "goodput", "jain_index", "latency_by_throughput",
+    "latency_by_users", "latency_density", "latency_heat", "latency_over_time", "littles_law", "load_levels", "nines",
+    "outcomes", "percentile_column", "percentile_curve", "percentiles", "priority_classes", "priority_inversions",
+    "route_shares", "shares_over_time", "split_tail", "switch_delays", "tail_attribution", "throughput", "wind_down",
+    "with_flow", "worst_states", "wrong_fallbacks",
+]  # fmt: skip

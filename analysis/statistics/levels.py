@@ -1,0 +1,147 @@
+"""Latency and throughput against load: levels of concurrency, bins of throughput, Little's law, goodput."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from analysis.histograms import highest_value
+from analysis.statistics.curves import per_second
+from analysis.statistics.latency import (
+    MAX_POINTS,
+    MIN_COUNT,
+    ended_ok,
+    latency_by_users,
+    percentiles,
+    throughput,
+    user_bins,
+    wind_down,
+)
+
+LEVELS = ("users", "users_min", "users_max", "seconds", "count", "throughput_rps", "mean_ms")
+SECONDS_OF_PEAK = 0.05
+"""Share of the seconds that is left out at both ends when bins of throughput are laid: a stall is no level of load."""
+
+
+def load_levels(series: pd.DataFrame, max_points: int = MAX_POINTS, min_count: int = MIN_COUNT) -> pd.DataFrame:
+    """Return one row per number of users: what they got through, and how long it took.
+
+    Columns: those of ``latency_by_users``, ``throughput_rps`` (operations that ended ok per second), ``mean_ms`` (their
+    response time), ``in_flight`` (their product: mean operations under way, by Little's law) and ``think_ms`` (users
+    / throughput - response: what users did between operations; below 0 where in-flight operations outnumber the
+    users, as with open-loop arrivals). The run's first and last second are cut off by its begin and end: left out.
+    """
+    inner = series[series["second"].between(series["second"].min() + 1, series["second"].max() - 1)]
+    frame = latency_by_users(inner, max_points=max_points, min_count=min_count)
+    rows = ended_ok(inner)
+    rows = rows[(rows["users"] > 0) & (rows["second"] < wind_down(inner))]
+    bins = user_bins(rows["users"].to_numpy(dtype=np.int64), max_points)
+    grouped = rows.groupby(bins)[["count", "sum_ms"]].sum()
+    grouped = grouped[grouped["count"] >= min_count].reset_index(drop=True)
+    frame["throughput_rps"] = grouped["count"] / frame["seconds"]
+    frame["mean_ms"] = grouped["sum_ms"] / grouped["count"]
+    return with_flow(frame)
+
+
+def with_flow(levels: pd.DataFrame) -> pd.DataFrame:
+    """Return ``levels`` with ``in_flight`` and ``think_ms`` from ``users``, ``throughput_rps`` and ``mean_ms``."""
+    in_flight = levels["throughput_rps"] * levels["mean_ms"] / 1000
+    think_ms = 1000 * levels["users"] / levels["throughput_rps"] - levels["mean_ms"]
+    return levels.assign(in_flight=in_flight, think_ms=think_ms)
+
+
+def latency_by_throughput(
+    series: pd.DataFrame, bins: int = MAX_POINTS, min_count: int = MIN_COUNT, seconds_min: int = 2
+) -> pd.DataFrame:
+    """Return latency against throughput: seconds are put into ``bins`` of equal width by what ended ok in them.
+
+    Columns: ``throughput_rps`` (mean), ``seconds``, ``users`` (mean), ``count``, ``mean_ms``, ``min_ms``, percentiles,
+    ``max_ms``. Bins of fewer than ``min_count`` operations or ``seconds_min`` seconds are left out; so are the run's
+    first and last second and the wind-down. Under a closed loop it bends back where throughput falls with load.
+    """
+    inner = series[series["second"].between(series["second"].min() + 1, series["second"].max() - 1)]
+    seconds = throughput(inner)
+    seconds = seconds[(seconds["ok"] > 0) & (seconds["second"] < wind_down(inner))]
+    edges = np.linspace(seconds["ok"].min() - 0.5, seconds["ok"].max() + 0.5, bins + 1) if len(seconds) else [0.0, 1.0]
+    seconds = seconds.assign(bin=np.digitize(seconds["ok"], edges) - 1)
+    rows = ended_ok(inner).merge(seconds[["second", "bin"]], on="second")
+    grouped = seconds.groupby("bin", sort=True)
+    frame = pd.DataFrame(
+        {
+            "throughput_rps": grouped["ok"].mean(),
+            "seconds": grouped["second"].size(),
+            "users": grouped["users"].mean(),
+        }
+    )
+    frame["mean_ms"] = rows.groupby("bin")["sum_ms"].sum() / rows.groupby("bin")["count"].sum()
+    frame = frame.join(percentiles(rows, ["bin"]).set_index("bin"))
+    return frame[(frame["count"] >= min_count) & (frame["seconds"] >= seconds_min)].reset_index(drop=True)
+
+
+def littles_law(series: pd.DataFrame, operations: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return both sides of Little's law, L = λW, per level of users.
+
+    ``operations`` need ``intended_ns`` and ``end_ns``. What began or ended outside a level makes the two
+    differ, the more the shorter it is. Columns: ``users, seconds``, ``rate_rps`` (all outcomes) and
+    ``response_ms`` (their mean) from the series, ``in_flight`` (λW), ``measured`` (mean operations under way, summed up
+    from the begin and end of each in the history; NaN without it), ``difference_pct`` of the two, ``busy_pct`` (λW per
+    user; above 100 a closed loop is impossible). Source: Little, Operations Research 9 (1961).
+    """
+    seconds = throughput(series)
+    seconds = seconds[(seconds["users"] > 0) & (seconds["second"] < wind_down(series))].iloc[1:-1]
+    sums = series.groupby("second")["sum_ms"].sum()
+    seconds = seconds.assign(
+        sum_ms=seconds["second"].map(sums).fillna(0.0),
+        level=user_bins(seconds["users"].to_numpy(dtype=np.int64), MAX_POINTS) if len(seconds) else [],
+        measured=_under_way(seconds["second"], operations),
+    )
+    grouped = seconds.groupby("level", sort=True)
+    frame = pd.DataFrame({"users": grouped["users"].mean(), "seconds": grouped["second"].size()})
+    frame["rate_rps"] = grouped["count"].sum() / frame["seconds"]
+    frame["response_ms"] = grouped["sum_ms"].sum() / grouped["count"].sum()
+    frame["in_flight"] = grouped["sum_ms"].sum() / 1000 / frame["seconds"]
+    frame["measured"] = grouped["measured"].mean()
+    frame["difference_pct"] = 100 * (frame["in_flight"] / frame["measured"] - 1)
+    frame["busy_pct"] = 100 * frame["in_flight"] / frame["users"]
+    return frame.reset_index(drop=True)
+
+
+def _under_way(seconds: pd.Series, operations: pd.DataFrame | None) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Return the mean number of operations under way in each Unix second; NaN without a history.
+
+    The integral of the number under way up to t is the sum of t - begin over what began before t, minus the same of
+    what ended: prefix sums over sorted times.
+    """
+    if operations is None or operations.empty or not len(seconds):
+        return np.full(len(seconds), np.nan)
+    zero = int(seconds.iloc[0])
+
+    def integral(times_ns: pd.Series, at: np.ndarray[tuple[int], np.dtype[np.float64]]) -> object:
+        relative = np.sort((times_ns.to_numpy(dtype=np.int64) - zero * 1_000_000_000) / 1e9)
+        sums = np.concatenate(([0.0], np.cumsum(relative)))
+        before = np.searchsorted(relative, at)
+        return at * before - sums[before]
+
+    begin = (seconds.to_numpy(dtype=np.int64) - zero).astype(np.float64)
+    edges = np.concatenate((begin, begin + 1))
+    area = np.asarray(integral(operations["intended_ns"], edges)) - np.asarray(integral(operations["end_ns"], edges))
+    return np.asarray(area[len(begin) :] - area[: len(begin)], dtype=np.float64)
+
+
+def goodput(series: pd.DataFrame, within_ms: float) -> pd.DataFrame:
+    """Return per second what ended ok within ``within_ms``: one row per second, without gaps.
+
+    Columns: ``second, elapsed_s, users, count`` (all outcomes), ``ok``, ``good`` (ok and within the bound, decided by
+    the highest value of a histogram's bucket: at most 0.1 % below the bound), ``good_pct`` of ``count`` (NaN where
+    there was none).
+    """
+    frame = throughput(series)[["second", "elapsed_s", "users", "count", "ok"]]
+    seconds, histograms = per_second(ended_ok(series))
+    bound = math.floor(within_ms * 1000 + 1e-6)
+    kept = histograms.count * (highest_value(histograms.bucket) <= bound)
+    good = pd.Series(np.bincount(histograms.row, weights=kept, minlength=len(seconds)), index=seconds)
+    frame["good"] = frame["second"].map(good).fillna(0).astype("int64")
+    frame["good_pct"] = 100 * frame["good"] / frame["count"].where(frame["count"] > 0)
+    return frame
