@@ -47,11 +47,17 @@ On a machine that other processes kept busy (load 8 on two processors) it was 0.
 four times what it is otherwise.
 """
 
+PROCESSOR_WATCHED_MS = 10_000
+"""Time a process must have been watched: in a run of seconds its own start is what the processors are busy with."""
+
 GC_SHARE = 0.05
 """Largest share of the time in pauses of the garbage collector outside target steps."""
 
 NOT_DELIVERED_SHARE = 0.005
 """Largest share of due operations that were not started: half a percent, as for a constant rate that is kept."""
+
+FEW_NOT_DELIVERED = 2
+"""Operations that may be cut off with the end of a run, however short it is."""
 
 HELD_BACK_SHARE = 0.05
 """Largest share of the time in which users may be held back because the keeping side is slow."""
@@ -202,10 +208,10 @@ def processor(vitals: Sequence[Vitals]) -> Entry:
     for worker in {row.worker for row in vitals}:
         rows = [row for row in vitals if row.worker == worker and row.waited_ms is not None]
         wall_ms = sum(row.wall_ms for row in rows)
-        if wall_ms:
+        if wall_ms >= PROCESSOR_WATCHED_MS:
             shares[worker] = sum(row.waited_ms or 0.0 for row in rows) / wall_ms
     if not shares:
-        return _unknown(name, target, "the system does not say how long a process waited for a processor")
+        return _unknown(name, target, f"no process was watched for {PROCESSOR_WATCHED_MS / 1000:g} s, or by no Linux")
     worst = max(shares, key=lambda worker: shares[worker])
     which = "" if len(shares) == 1 else f"worker {worst}: "
     detail = f"{which}ready to run and waiting for a processor for {shares[worst]:.1%} of the time"
@@ -213,13 +219,14 @@ def processor(vitals: Sequence[Vitals]) -> Entry:
 
 
 def delivered_load(due: int, not_delivered: int) -> Entry:
-    """INVALID if over ``NOT_DELIVERED_SHARE`` of the operations that were due could not be started."""
+    """INVALID if over ``NOT_DELIVERED_SHARE`` of the operations that were due could not be started, and not a few."""
     name, target = "delivered load", f"<= {NOT_DELIVERED_SHARE:.1%} not delivered"
     if not due:
         return _unknown(name, target, "nothing was due")
     share = not_delivered / due
+    broken = share > NOT_DELIVERED_SHARE and not_delivered > FEW_NOT_DELIVERED
     detail = f"{not_delivered:,} of {due:,} operations that were due were not started"
-    return Entry(name, _judged(share > NOT_DELIVERED_SHARE), f"{share:.2%} not delivered", target, detail)
+    return Entry(name, _judged(broken), f"{share:.2%} not delivered", target, detail)
 
 
 def held_back(held_s: Mapping[str, float], vitals: Sequence[Vitals]) -> Entry:

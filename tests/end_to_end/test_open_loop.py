@@ -127,7 +127,7 @@ def test_the_shipped_locustfile(folder: Folder) -> None:
     process.wait()
     due, not_delivered = assert_counted(folder.run)
     assert 100 < due < 300
-    assert not_delivered <= 0.005 * due
+    assert not_delivered <= 0.005 * due + 1  # the one that is being handed out when the run stops
 
 
 def test_closed_loops_hide_a_stall_that_arrivals_show(folder: Folder) -> None:

@@ -147,7 +147,14 @@ class TestGarbageCollection:
 
 @pytest.mark.parametrize(
     ("due", "missed", "status"),
-    [(1000, 0, Status.VALID), (1000, 5, Status.VALID), (1000, 6, Status.INVALID), (0, 0, Status.UNKNOWN)],
+    [
+        (1000, 0, Status.VALID),
+        (1000, 5, Status.VALID),
+        (1000, 6, Status.INVALID),
+        (50, 2, Status.VALID),  # cut off with the run
+        (50, 3, Status.INVALID),
+        (0, 0, Status.UNKNOWN),
+    ],
 )
 def test_delivered_load_is_within_half_a_percent(due, missed, status):
     assert validity.delivered_load(due, missed).status is status
@@ -158,14 +165,18 @@ def test_delivered_load_is_within_half_a_percent(due, missed, status):
     [(0.0, Status.VALID), (480.0, Status.VALID), (510.0, Status.INVALID), (None, Status.UNKNOWN)],
 )
 def test_a_machine_that_others_keep_busy_is_not_believed(waited_ms, status):
-    assert validity.processor(vitals(waited_ms=waited_ms)).status is status
+    assert validity.processor(vitals(waited_ms=waited_ms, seconds=20)).status is status
+
+
+def test_a_run_of_seconds_says_nothing_about_other_processes():
+    assert validity.processor(vitals(waited_ms=900.0, seconds=5)).status is Status.UNKNOWN
 
 
 def test_one_worker_without_a_processor_is_enough_and_named():
-    starved = vitals(waited_ms=700.0)
+    starved = vitals(waited_ms=700.0, seconds=20)
     for row in starved:
         row.worker = 3
-    row = validity.processor([*vitals(waited_ms=0.0), *starved])
+    row = validity.processor([*vitals(waited_ms=0.0, seconds=20), *starved])
     assert row.status is Status.INVALID
     assert "worker 3" in row.detail
 
