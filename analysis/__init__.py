@@ -1,4 +1,4 @@
-"""A run directory as frames, statistics, plots and report.
+"""A run directory as frames, statistics, plots, report and comparison.
 
 Needs neither Locust, gevent nor Stageflow, so that a notebook is not monkey-patched. What is named here is imported
 when it is first used: pandas and matplotlib take a second between them.
@@ -11,12 +11,31 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from analysis import plots, statistics
+    from analysis.comparison import Comparison, compare
     from analysis.history import read_table
-    from analysis.run import Run, load_run
+    from analysis.run import Run, columns_of, load_run, load_runs
 
-__all__ = ["Run", "load_run", "plots", "read_table", "statistics"]
+__all__ = [
+    "Comparison",
+    "Run",
+    "columns_of",
+    "compare",
+    "load_run",
+    "load_runs",
+    "plots",
+    "read_table",
+    "statistics",
+]
 
-_HOME = {"Run": "analysis.run", "load_run": "analysis.run", "read_table": "analysis.history"}
+_HOME = {
+    "Comparison": "analysis.comparison",
+    "Run": "analysis.run",
+    "columns_of": "analysis.run",
+    "compare": "analysis.comparison",
+    "load_run": "analysis.run",
+    "load_runs": "analysis.run",
+    "read_table": "analysis.history",
+}
 
 
 def __getattr__(name: str) -> object:

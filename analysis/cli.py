@@ -1,4 +1,4 @@
-"""The command line: ``python -m analysis COMMAND``."""
+"""The command line: ``python -m analysis COMMAND``. What the commands do is in ``analysis.commands``."""
 
 from __future__ import annotations
 
@@ -11,9 +11,21 @@ from pathlib import Path
 from harness.words.errors import ExitCode, RunError, UsageError
 
 DESCRIPTION = """\
-Read a run directory of RouteSwarm and show it to people.
+Read run directories of RouteSwarm, or the CSV files of any `locust --csv PREFIX`, and show them to people.
 
-A run directory is what a load test leaves under results/; results/latest is the newest.
+A run directory is what a load test leaves under results/; results/latest is the newest. No command needs Locust.
+"""
+
+EXAMPLES = """\
+examples:
+  python -m analysis report results/latest
+  python -m analysis curve results/latest
+  python -m analysis curve results/latest -o curve.svg
+  python -m analysis compare results/before results/after --max-regression 5%
+  python -m analysis export results/latest operations -o operations.parquet
+
+exit codes: 0 done; 2 no run, or a mistake in the command; compare has 10 and 12, too.
+`python -m analysis COMMAND --help` says more about each.
 """
 
 REPORT = """\
@@ -21,11 +33,10 @@ Write RUN_DIR/report.html and RUN_DIR/plots/*.svg and *.png.
 
 The report is one file that opens from disk without network: the verdict and what it means, criteria, checks with
 their evidence, validity, latency over time and against users, configuration, how to reproduce the run, and what
-was not tested. A run that was cut off gets a report, too; it says what is missing.
-Writing it again gives the same bytes.
+was not tested. A run that was cut off gets a report, too; it says what is missing. Writing it again gives the same
+bytes.
 """
-
-EXAMPLES = """\
+REPORT_EXAMPLES = """\
 examples:
   python -m analysis report results/latest
   python -m analysis report results/20250301T101500Z-route-1f3a
@@ -34,42 +45,160 @@ exit codes: 0 the report was written; 2 RUN_DIR is no run directory or cannot be
 The verdict does not change the exit code: that is the run's own.
 """
 
+CURVE = """\
+Show how latency grows with the number of users: p50, p95 and p99 at each number that the run had, and one sentence.
+
+A run with steps (staircase, ramp to failure) has a row per step, without its warm-up; others a row per number of users.
+With -o the curve goes into a file: a table (.csv, .json, .parquet) or a drawing (.png, .svg).
+"""
+CURVE_EXAMPLES = """\
+examples:
+  python -m analysis curve results/latest
+  python -m analysis curve results/latest -o curve.svg
+  python -m analysis curve some/prefix                      files of locust --csv some/prefix --csv-full-history
+  python -m analysis curve results/latest --format json | jq '.[-1].p95_ms'
+
+exit codes: 0 shown or written; 2 no run, or a mistake in the command.
+"""
+
+COMPARE = """\
+Say whether runs are faster or slower than a baseline, route by route, at the 50th, 95th and 99th percentile.
+
+The first run is the baseline; each further one is compared with it. With several runs of each side name them by
+--baseline and --candidate: then how much runs differ from one to the next counts as well, and one lucky run decides
+nothing. Each answer is one of
+
+  faster, slower        the interval of the difference leaves out zero
+  no difference shown   it does not; read the interval to see how large a difference may have gone unseen
+  too few operations    fewer than 10 beyond the percentile, or fewer than 20 seconds to compare
+  not comparable        another target, corpus, seed, load or fault plan, or a run that cannot be trusted
+
+All answers together are wrong about equal runs with a probability of at most 5 %, however many routes there are.
+Warm-up and wind-down are left out; latency is that of operations that ended ok.
+"""
+COMPARE_EXAMPLES = """\
+examples:
+  python -m analysis compare results/before results/after
+  python -m analysis compare results/main results/branch-a results/branch-b
+  python -m analysis compare --baseline results/main-* --candidate results/branch-*
+  python -m analysis compare results/before results/after --max-regression 5% --format json
+  python -m analysis compare results/old-router results/new-router --accept target
+
+in CI, with three runs of each side:
+  python -m analysis compare --baseline main/* --candidate branch/* --max-regression 5%
+
+exit codes:
+  0   compared; no regression shown beyond --max-regression (without it: whatever the difference)
+  10  a regression beyond --max-regression is shown: the whole interval of some row lies above it
+  12  not comparable, or too few operations to compare anything
+  2   no run, or a mistake in the command
+With several candidates 10 wins over 12.
+"""
+
+EXPORT = """\
+Write one table, statistic or plot of a run.
+
+Tables come as the run has them, every column with its unit in its name; `--list` shows what there is.
+The format is that of the file's name, or --format; without -o it goes to stdout, as CSV. The same run always gives the
+same bytes.
+"""
+EXPORT_EXAMPLES = """\
+examples:
+  python -m analysis export --list
+  python -m analysis export results/latest operations -o operations.parquet
+  python -m analysis export results/latest latency-over-time --format json
+  python -m analysis export results/latest latency-over-time -o latency.svg
+  python -m analysis export results/latest stats_history | head
+
+exit codes: 0 written; 2 no run, no such table, or a mistake in the command.
+"""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; a user's mistake is one line on stderr and 2."""
     options = _parser().parse_args(arguments)
     # matplotlib announces on stderr that it builds its font cache, once per machine: nothing to act on.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
+    # Imported here, so that --help does not wait for pandas.
+    from analysis import commands
+
+    run = {
+        "report": commands.report,
+        "curve": commands.curve,
+        "compare": commands.compare,
+        "export": commands.export,
+    }
     try:
-        return _report(options.run_dir)
+        return run[options.command](options)
     except (RunError, UsageError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return ExitCode.USAGE
 
 
-def _report(folder: Path) -> int:
-    # Imported here, so that --help and a mistyped folder do not wait for matplotlib.
-    from analysis.run import load_run
-
-    run = load_run(folder)
-    from analysis.report import write_report
-
-    print(write_report(run))
-    return ExitCode.PASS
-
-
 def _parser() -> argparse.ArgumentParser:
-    raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
-        prog="python -m analysis", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=raw
+        prog="python -m analysis", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=_RAW
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    report = commands.add_parser(
-        "report",
-        help="write report.html and plots/ into a run directory",
-        description=REPORT,
-        epilog=EXAMPLES,
-        formatter_class=raw,
-    )
-    report.add_argument("run_dir", metavar="RUN_DIR", type=Path, help="folder of one run, such as results/latest")
+    report = _command(commands, "report", "write report.html and plots/ into a run directory", REPORT, REPORT_EXAMPLES)
+    _run_dir(report)
+    curve = _command(commands, "curve", "show latency against users", CURVE, CURVE_EXAMPLES)
+    _run_dir(curve)
+    _output(curve, "csv", "json", "parquet", "png", "svg")
+    compare = _command(commands, "compare", "say whether runs are faster or slower", COMPARE, COMPARE_EXAMPLES)
+    _compare(compare)
+    export = _command(commands, "export", "write one table, statistic or plot", EXPORT, EXPORT_EXAMPLES)
+    export.add_argument("run_dir", metavar="RUN_DIR", nargs="?", type=Path, help="folder of one run, or a CSV prefix")
+    export.add_argument("table", metavar="TABLE", nargs="?", help="what to write: see --list")
+    export.add_argument("--list", action="store_true", help="show what can be written, and stop")
+    _output(export, "csv", "json", "parquet", "png", "svg")
     return parser
+
+
+_RAW = argparse.RawDescriptionHelpFormatter
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str, text: str, examples: str
+) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=summary, description=text, epilog=examples, formatter_class=_RAW)
+
+
+def _run_dir(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "run_dir", metavar="RUN_DIR", type=Path, help="folder of one run, such as results/latest, or a CSV prefix"
+    )
+
+
+def _output(parser: argparse.ArgumentParser, *forms: str) -> None:
+    parser.add_argument("-o", "--output", metavar="FILE", type=Path, help="where to write (default: stdout)")
+    parser.add_argument("--format", choices=forms, help="default: what the name of FILE ends in")
+
+
+def _compare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "runs", metavar="RUN_DIR", nargs="*", type=Path, help="the baseline, then what to compare with it"
+    )
+    parser.add_argument("--baseline", metavar="RUN_DIR", nargs="+", type=Path, help="several runs of the baseline")
+    parser.add_argument("--candidate", metavar="RUN_DIR", nargs="+", type=Path, help="several runs of the candidate")
+    parser.add_argument(
+        "--max-regression", metavar="PERCENT", type=_percent, help="exit 10 where more than this is shown, such as 5%%"
+    )
+    parser.add_argument(
+        "--accept",
+        metavar="REASON[,REASON]",
+        type=lambda text: text.split(","),
+        default=[],
+        help="compare although they differ in: target, corpus, seed, load, faults, validity",
+    )
+    _output(parser, "csv", "json")
+
+
+def _percent(text: str) -> float:
+    try:
+        found = float(text.removesuffix("%"))
+    except ValueError:
+        found = -1.0
+    if not 0 <= found < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a percentage from 0, such as 5%")
+    return found

@@ -150,6 +150,11 @@ class Verdict(msgspec.Struct, frozen=True):
     hypotheses: list[Entry] = []
     totals: Totals | None = None
 
+    def _repr_html_(self) -> str:
+        from analysis import html  # which needs the words for this
+
+        return html.verdict(self)
+
 
 Document = TypeVar("Document", Manifest, Verdict)
 

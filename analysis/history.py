@@ -1,13 +1,8 @@
-"""The tables of a run's history, read from Parquet: every operation, span, attempt, injection, call and edge.
-
-Times are nanoseconds since the Unix epoch. A table whose parts are absent is an empty frame with its columns: a run
-without faults has no injections, a target that tells no attempts has none.
-"""
+"""The Parquet tables of ``history/`` as frames."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,95 +10,148 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
+from analysis.columns import HISTORY, OF_PROCESS, OPERATIONS, Column, Type
+from harness.measure.history_parts import Part, kept_parts
 from harness.words.errors import RunError
 
-_TYPES = {
-    "id": pa.int64(), "operation": pa.int64(), "worker": pa.int32(), "user": pa.int32(), "priority": pa.int8(),
-    "confidence": pa.float32(), "tier": pa.int16(), "attempts": pa.int32(), "ordinal": pa.int16(),
-}  # fmt: skip
-"""Types of columns that hold neither times (``..._ns``, int64) nor text."""
-
-_COLUMNS = {
-    "operations": "id worker user user_class scenario priority expected_route intended_ns start_ns entered_ns end_ns "
-    "resumed_ns outcome route asked_route confidence tier attempts flag error",
-    "spans": "operation stage kind start_ns end_ns outcome",
-    "attempts": "operation ordinal route tier start_ns end_ns outcome breaker reason",
-    "injections": "operation fault kind place start_ns end_ns",
-    "calls": "operation backend priority arrived_ns started_ns ended_ns outcome error",
-    "edges": "at_ns what name before after cause",
+_ARROW: dict[Type, pa.DataType] = {
+    "int8": pa.int8(),
+    "int16": pa.int16(),
+    "int32": pa.int32(),
+    "int64": pa.int64(),
+    "Int64": pa.int64(),
+    "float32": pa.float32(),
+    "float64": pa.float64(),
+    "category": pa.string(),
 }
-
-
-def _field(name: str) -> tuple[str, pa.DataType]:
-    return name, _TYPES.get(name, pa.int64() if name.endswith("_ns") else pa.string())
-
-
-SCHEMAS: dict[str, pa.Schema] = {
-    table: pa.schema([_field(name) for name in names.split()]) for table, names in _COLUMNS.items()
+SCHEMAS = {
+    table: pa.schema([(column.name, _ARROW[column.type]) for column in columns]) for table, columns in HISTORY.items()
 }
-"""Columns of each table, as the run's writer has them; a test compares the two."""
+"""Columns of each table as the run's writer has them; a test compares the two."""
 
-NULLABLE = frozenset(
-    {("operations", "entered_ns"), ("injections", "end_ns"), ("calls", "operation"), ("calls", "started_ns")}
-)
-"""Integers that can be missing."""
-
-OF_PROCESS = ("calls", "edges")
-"""Tables whose rows are of one process, but do not name it: read, they get a column ``worker`` from the part's name."""
-
-_PART = re.compile(r"-w(\d+)-")
+Filters = list[tuple[str, str, object]]
+"""Conditions that all must hold, as in ``pyarrow.parquet.read_table``: ``[("outcome", "=", "ok")]``."""
 
 
 def read_table(
-    folder: Path, table: str, columns: Sequence[str] | None = None, ids: Collection[int] | None = None
+    folder: Path,
+    table: str,
+    columns: Sequence[str] | None = None,
+    ids: Collection[int] | None = None,
+    filters: Filters | None = None,
+    *,
+    leave_out_damaged: bool = False,
 ) -> pd.DataFrame:
-    """Return a table of the history in ``folder``, or ``columns`` of it, in the order of its parts.
+    """Return a table of the history in ``folder``, in order of worker and time; empty where there is none.
 
-    Text is categorical with missing values; integers that can be missing are ``Int64``. ``ids`` keeps the rows of
-    those operations only, part by part, so that a few of ten million cost no more memory than they are.
-    Raises ``RunError`` where a file is no part of that table.
+    ``columns`` are those wanted, in their order (all), ``ids`` the operations (all), ``filters`` the conditions on rows
+    (none): what is not wanted takes no memory. ``calls`` and ``edges`` get a column ``worker``. Types as in
+    ``analysis.columns``. Raises ``RunError`` where a file has other columns, or is damaged; with ``leave_out_damaged``
+    such files are passed over: ``damaged`` names them.
     """
-    schema = SCHEMAS[table]
-    names = list(columns) if columns is not None else schema.names
-    wanted = None if ids is None else pa.array(sorted(ids), pa.int64())
-    parts = list(_parts(folder, table, names, wanted))
-    found = pa.concat_tables([part for part, _ in parts]) if parts else _of(schema, names).empty_table()
-    frame = _frame(table, found)
-    if table in OF_PROCESS:
-        rows, workers = [part.num_rows for part, _ in parts], [worker for _, worker in parts]
-        frame["worker"] = np.repeat(np.array(workers, dtype=np.int32), rows)
-    return frame
+    of_table = {column.name: column for column in HISTORY[table]}
+    wanted = [of_table[name] for name in (columns if columns is not None else of_table)]
+    parts = [part for part in _parts(folder, table) if not leave_out_damaged or _damage(part.path) is None]
+    condition = _condition(table, ids, filters)
+    if table not in OF_PROCESS:
+        return (
+            _frame(_read([part.path for part in parts], table, wanted, condition), wanted) if parts else empty(wanted)
+        )
+    found = [_read([part.path], table, wanted, condition) for part in parts]
+    frame = _frame(pa.concat_tables(found), wanted) if found else empty(wanted)
+    workers = [part.worker for part in parts]
+    return frame.assign(worker=np.repeat(np.array(workers, dtype=np.int32), [each.num_rows for each in found]))
 
 
-def _parts(folder: Path, table: str, names: Sequence[str], wanted: pa.Array | None) -> Iterator[tuple[pa.Table, int]]:
-    """Yield each part with its worker."""
-    schema = _of(SCHEMAS[table], names)
-    key = "id" if table == "operations" else "operation"
-    for path in sorted(folder.glob(f"{table}-w*.parquet")):
-        found = _PART.search(path.name)
-        try:
-            filters = None if wanted is None else pc.field(key).isin(wanted)
-            part = pq.read_table(path, columns=list(names), filters=filters, partitioning=None)
-            part = part.select(list(names)).cast(schema)
-        except (OSError, pa.ArrowException, KeyError) as error:
-            raise RunError(f"{path}: no part of the table {table}: {' '.join(str(error).split())}") from error
-        yield part, int(found[1]) if found is not None else 0
+def _read(paths: Sequence[Path], table: str, wanted: Sequence[Column], condition: pc.Expression | None) -> pa.Table:
+    labels = [column.name for column in HISTORY[table] if column.type == "category"]
+    for path in paths:
+        _refuse_foreign(path, table)
+    names = [column.name for column in wanted]
+    return pq.read_table(list(paths), columns=names, filters=condition, read_dictionary=labels, partitioning=None)
 
 
-def _of(schema: pa.Schema, names: Sequence[str]) -> pa.Schema:
-    return pa.schema([schema.field(name) for name in names])
+def _condition(table: str, ids: Collection[int] | None, filters: Filters | None) -> pc.Expression | None:
+    """Return both conditions as one."""
+    chosen = pq.filters_to_expression(filters) if filters else None
+    if ids is None:
+        return chosen
+    key = "id" if HISTORY[table] is OPERATIONS else "operation"
+    of_ids = pc.field(key).isin(pa.array(sorted(ids), pa.int64()))
+    return of_ids if chosen is None else chosen & of_ids
 
 
-def _frame(table: str, found: pa.Table) -> pd.DataFrame:
-    """Return an Arrow table as a frame: text categorical, integers that can be missing nullable."""
-    columns = {}
-    for name in found.column_names:
-        column = found.column(name).combine_chunks()
-        if pa.types.is_string(column.type):
-            columns[name] = column.dictionary_encode().to_pandas()
-        elif (table, name) in NULLABLE:
-            columns[name] = column.to_pandas(types_mapper={column.type: pd.Int64Dtype()}.get)
-        else:
-            columns[name] = column.to_pandas()
-    return pd.DataFrame(columns)
+def damaged(folder: Path, table: str) -> list[str]:
+    """Return what is wrong with parts that cannot be read, one sentence each."""
+    paths = [part.path for part in _parts(folder, table)]
+    return [f"history/{path.name} cannot be read: {why}" for path in paths if (why := _damage(path))]
+
+
+def rows_of(folder: Path, table: str) -> int:
+    """Return the number of rows of a table, from the files' footers."""
+    paths = [part.path for part in _parts(folder, table)]
+    return sum(pq.read_metadata(path).num_rows for path in paths if _damage(path) is None)
+
+
+def empty(columns: Sequence[Column]) -> pd.DataFrame:
+    """Return a frame of these columns and types without rows."""
+    return pd.DataFrame({column.name: pd.Series(dtype=column.type) for column in columns})
+
+
+def _parts(folder: Path, table: str) -> tuple[Part, ...]:
+    return kept_parts(folder.glob(f"{table}-w*.parquet"), table)
+
+
+def _damage(path: Path) -> str | None:
+    """Return why a file is no Parquet at all, None where it is; its footer is at its end, so a cut shows."""
+    try:
+        pq.read_metadata(path)
+    except (OSError, pa.ArrowException) as error:
+        return " ".join(str(error).split())
+    return None
+
+
+def _refuse_foreign(path: Path, table: str) -> None:
+    if (why := _damage(path)) is not None:
+        raise RunError(f"{path}: no part of the table {table}: {why}")
+    absent = [column.name for column in HISTORY[table] if column.name not in pq.read_schema(path).names]
+    if absent:
+        raise RunError(f"{path}: no part of the table {table}: no column {', '.join(absent)}")
+
+
+def _frame(table: pa.Table, columns: Sequence[Column]) -> pd.DataFrame:
+    """Return an Arrow table as a frame; each column is let go as soon as it is converted, so that memory holds one."""
+    arrays: dict[str, object] = {}
+    for column in columns:
+        arrays[column.name] = _array(table.column(column.name), column)
+        table = table.drop_columns([column.name])
+    return pd.DataFrame(arrays, copy=False)
+
+
+def _array(values: pa.ChunkedArray, column: Column) -> object:
+    if column.type == "category":
+        return _categorical(values)
+    if column.type == "Int64":
+        return pd.arrays.IntegerArray(
+            values.fill_null(0).to_numpy().astype(np.int64), values.is_null().to_numpy().astype(np.bool_)
+        )
+    if column.type.startswith("int") and values.null_count:
+        raise RunError(f"column {column.name} has {values.null_count:,} rows without a value, expected none")
+    return values.to_numpy().astype(column.type, copy=False)
+
+
+def _categorical(values: pa.ChunkedArray) -> pd.Categorical:
+    """Return texts as a categorical whose categories are sorted, whatever order the parts had them in."""
+    if not pa.types.is_dictionary(values.type):
+        values = values.dictionary_encode()
+    values = values.unify_dictionaries()
+    names = values.chunk(0).dictionary.to_pylist() if values.num_chunks else []
+    order = sorted(range(len(names)), key=names.__getitem__)
+    place: NDArray[np.int32] = np.full(len(names) + 1, -1, dtype=np.int32)  # the last one is for no value
+    place[order] = np.arange(len(names), dtype=np.int32)
+    codes = [place[chunk.indices.fill_null(len(names)).to_numpy()] for chunk in values.chunks]
+    joined = np.concatenate(codes) if codes else np.empty(0, dtype=np.int32)
+    kind = pd.CategoricalDtype(pd.Index([names[k] for k in order], dtype="str"))
+    return pd.Categorical.from_codes(joined, dtype=kind)

@@ -6,8 +6,8 @@ The same run directory always gives the same bytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -16,18 +16,18 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 
 from analysis import page, plots, statistics, steps, wording
-from analysis.documents import Step
+from analysis.progress import Step, silent
 from analysis.reproduce import reproduction
 from analysis.run import Run
+from analysis.views import VIEWS
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One plot of the report: the statistic it shows, how it is drawn, and the sentence under it."""
+    """One plot of the report: the view of the run it shows, how it is drawn, and the sentence under it."""
 
-    name: str
+    name: str  # as in ``views.VIEWS``
     title: str
-    statistic: Callable[[pd.DataFrame], pd.DataFrame]
     plot: Callable[[pd.DataFrame], Axes]
     reading: Callable[[pd.DataFrame], str]
     section: str = "latency"
@@ -37,27 +37,26 @@ FIGURES = (
     Figure(
         "latency-over-time",
         "Latency over time",
-        statistics.latency_over_time,
         plots.latency_over_time,
         wording.reading_over_time,
     ),
     Figure(
         "latency-against-users",
         "Latency against users",
-        statistics.latency_by_users,
         plots.latency_by_users,
         wording.reading_by_users,
     ),
     Figure(
         "clocks-over-time",
         "The four clocks over time",
-        statistics.clocks_over_time,
         plots.clocks_over_time,
         wording.reading_clocks_over_time,
         section="clocks",
     ),
 )
 """The plots of a report, in their order."""
+STEPS = len(FIGURES) + 1
+"""What writing a report takes, for showing how far it is."""
 
 THEME = {
     plots.PAPER: "var(--paper)",
@@ -89,35 +88,31 @@ class Drawn:
     inline: Markup
 
 
-def write_report(run: Run) -> Path:
+def write_report(run: Run, step: Step = silent) -> Path:
     """Write ``report.html`` and ``plots/*.svg, *.png`` into the run's directory; return the report's path.
+
+    ``step`` is told what is begun, ``STEPS`` times.
 
     Raises ``RunError`` where the series is damaged, ``OSError`` where the directory cannot be written.
     """
-    totals = page.totals_of(run)
-    drawn = [draw(_of_steps(figure, totals.steps), run.series) for figure in FIGURES]
+    drawn = []
+    for figure in FIGURES:
+        step(figure.title)
+        drawn.append(draw(figure, VIEWS[figure.name](run)))
+    step("report.html")
     html = render(run, drawn)
     folder = run.path / "plots"
     folder.mkdir(exist_ok=True)
-    for figure in drawn:
-        (folder / f"{figure.name}.svg").write_bytes(figure.svg)
-        (folder / f"{figure.name}.png").write_bytes(figure.png)
+    for each in drawn:
+        (folder / f"{each.name}.svg").write_bytes(each.svg)
+        (folder / f"{each.name}.png").write_bytes(each.png)
     path = run.path / "report.html"
     path.write_text(html, encoding="utf-8")
     return path
 
 
-def _of_steps(figure: Figure, measured: Sequence[Step]) -> Figure:
-    """Return the figure with the run's steps as its points, where it shows users and there are steps to show."""
-    frame = steps.latency_by_step(measured)
-    return (
-        replace(figure, statistic=lambda _: frame) if figure.plot is plots.latency_by_users and len(frame) else figure
-    )
-
-
-def draw(figure: Figure, series: pd.DataFrame) -> Drawn:
-    """Return a figure drawn from a series."""
-    frame = figure.statistic(series)
+def draw(figure: Figure, frame: pd.DataFrame) -> Drawn:
+    """Return a figure drawn from a view of the run."""
     ax = figure.plot(frame)
     svg, png = plots.save(ax, "svg", salt=figure.name), plots.save(ax, "png", salt=figure.name)
     return Drawn(figure.name, figure.title, figure.section, figure.reading(frame), svg, png, inline(svg, figure.name))

@@ -1,45 +1,44 @@
-"""A run directory as typed frames, read when first asked for."""
+"""A run directory, or the files of ``locust --csv PREFIX``, as typed frames, read when first asked for."""
 
 from __future__ import annotations
 
-import io
+import glob
 import os
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
+from analysis import history, html, locust_files
+from analysis.columns import ARRIVALS, EVERY_TABLE, HISTORY
+from analysis.csv_rows import read_any, read_rows
 from analysis.documents import Manifest, Verdict, read_document
-from harness.measure import vitals
-from harness.measure.series import COLUMNS
+from analysis.series_file import read_series, read_vitals
 from harness.words.errors import RunError
 
-HISTOGRAMS = tuple(column for column in COLUMNS if column.endswith("hdr"))
-"""Histograms of the four clocks, as text; ``hdr`` and ``lag_hdr`` are never empty."""
-LABELS = ("user_class", "expected_route", "route", "outcome", *HISTOGRAMS)
-"""Text columns of the series; empty text where there is no value, never NaN."""
-INTEGERS = ("second", "priority", "tier", "count")
-NUMBERS = tuple(column for column in COLUMNS if column.endswith("_ms") or column == "users")
-"""Milliseconds, and users; NaN where there is no value."""
-
-MAX_DAYS = 31
-"""Longest run read: gaps between seconds are filled, so one wrong second would fill the memory."""
-
-_TEXT_TYPE = "str"
 _FILES = ("manifest.json", "series.csv", "verdict.json")
+_TABLES_OF_ALL = ("operations", "spans")
+"""Tables of the history that every run has; the others are there where the target or a fault plan gives them."""
 
 
 class Run:
-    """One run directory. Nothing is read before it is asked for; what is not there is in ``missing``."""
+    """One run. Nothing is read before it is asked for; what is not there is in ``missing``.
 
-    def __init__(self, path: Path) -> None:
-        """Use ``load_run``: it says in one line when ``path`` is no run directory."""
+    Columns, units and types of every frame are in ``analysis.columns``, and ``columns_of("operations")`` shows them.
+    Where a file is missing its frame is empty, with the same columns.
+    """
+
+    def __init__(self, path: Path, *, plain: bool = False) -> None:
+        """Use ``load_run``: it says in one line when ``path`` is no run. ``plain`` is for Locust's files alone."""
         self.path = path
+        self.plain = plain
+        """Whether there are Locust's CSV files alone; ``path`` then is their prefix."""
 
     @property
     def name(self) -> str:
-        """The run's id: as in its manifest, else the folder's name."""
-        return self.manifest.run_id or self.path.resolve().name
+        """The run's id: as in its manifest, else the name of its folder or prefix."""
+        return self.manifest.run_id or (self.path.name if self.plain else self.path.resolve().name)
 
     @property
     def manifest(self) -> Manifest:
@@ -74,14 +73,125 @@ class Run:
         """
         return read_vitals(self.path / "vitals.csv")
 
+    @cached_property
+    def arrivals(self) -> pd.DataFrame:
+        """One row per second of a schedule: ``second, due, not_delivered``; empty where there was none."""
+        return read_rows(self.path / "arrivals.csv", ARRIVALS)[0]
+
+    @cached_property
+    def faults(self) -> pd.DataFrame:
+        """One row per window of a fault, columns as in ``faults.csv``; empty, without columns, where there was none."""
+        return read_any(self.path / "faults.csv")
+
+    @cached_property
+    def operations(self) -> pd.DataFrame:
+        """One row per operation, in order of worker and time; see ``read`` for some columns or rows of it."""
+        return self.read("operations")
+
+    @cached_property
+    def baseline(self) -> pd.DataFrame:
+        """The operations that were sent one after the other, before the load; columns as ``operations``."""
+        return self.read("baseline")
+
+    @cached_property
+    def spans(self) -> pd.DataFrame:
+        """One row per execution of a stage."""
+        return self.read("spans")
+
+    @cached_property
+    def attempts(self) -> pd.DataFrame:
+        """One row per attempt, of operations whose target tells them."""
+        return self.read("attempts")
+
+    @cached_property
+    def injections(self) -> pd.DataFrame:
+        """One row per operation that a fault hit."""
+        return self.read("injections")
+
+    @cached_property
+    def calls(self) -> pd.DataFrame:
+        """One row per call of a simulated backend."""
+        return self.read("calls")
+
+    @cached_property
+    def edges(self) -> pd.DataFrame:
+        """One row per change of state, of a fault's window or of a circuit breaker."""
+        return self.read("edges")
+
+    @property
+    def stats(self) -> pd.DataFrame:
+        """Locust's statistics over the whole run: one row per route, and one named Aggregated."""
+        return self._locust("stats")
+
+    @property
+    def stats_history(self) -> pd.DataFrame:
+        """Locust's statistics as they went, one row per second (and route)."""
+        return self._locust("stats_history")
+
+    @property
+    def failures(self) -> pd.DataFrame:
+        """Locust's failed requests by error."""
+        return self._locust("failures")
+
+    @property
+    def exceptions(self) -> pd.DataFrame:
+        """Exceptions of user classes, as Locust counted them."""
+        return self._locust("exceptions")
+
+    def read(
+        self,
+        table: str,
+        columns: Sequence[str] | None = None,
+        ids: Collection[int] | None = None,
+        filters: history.Filters | None = None,
+    ) -> pd.DataFrame:
+        """Return a table of the history anew, with some columns, or the rows of some operations, only.
+
+        ``run.read("operations", ["end_ns", "route"], filters=[("outcome", "=", "ok")])`` needs a tenth of the memory
+        of ``run.operations``. Raises ``RunError`` for a table that is none, and where its files hold something else.
+        """
+        if table not in HISTORY:
+            raise RunError(f"no table {table} in a history; expected one of {', '.join(HISTORY)}")
+        return history.read_table(self._history, table, columns, ids, filters, leave_out_damaged=True)
+
     @property
     def missing(self) -> tuple[str, ...]:
         """What a whole run has and this one lacks, one sentence each; empty for a whole run."""
-        return (*self._document_faults, *self._series[1])
+        if self.plain:
+            return (locust_files.caution(self.stats_history), *self._locust_faults)
+        return (*self._document_faults, *self._series[1], *self._history_faults, *self._locust_faults)
 
     @cached_property
     def _series(self) -> tuple[pd.DataFrame, tuple[str, ...]]:
         return read_series(self.path / "series.csv")
+
+    @property
+    def _history(self) -> Path:
+        return self.path / "history"
+
+    @cached_property
+    def _history_faults(self) -> tuple[str, ...]:
+        if not any(self._history.glob("*.parquet")):
+            return ("history/ has no tables: there are no single operations.",)
+        absent = [table for table in _TABLES_OF_ALL if not any(self._history.glob(f"{table}-w*.parquet"))]
+        broken = [fault for table in HISTORY for fault in history.damaged(self._history, table)]
+        return (*(f"history/ has no {table}." for table in absent), *broken)
+
+    @cached_property
+    def _locust_tables(self) -> dict[str, tuple[pd.DataFrame, str | None]]:
+        return {}
+
+    def _locust(self, table: locust_files.Table) -> pd.DataFrame:
+        tables = self._locust_tables
+        if table not in tables:
+            tables[table] = locust_files.read(self.path if self.plain else self.path / "locust", table)
+        return tables[table][0]
+
+    @property
+    def _locust_faults(self) -> tuple[str, ...]:
+        for table in locust_files.TABLES:
+            self._locust(table)
+        return tuple(fault for _, fault in self._locust_tables.values() if fault is not None)
 
     @cached_property
     def _read(self) -> tuple[Manifest | None, Verdict | None, tuple[str, ...]]:
@@ -109,13 +219,20 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({os.fspath(self.path)!r})"
 
+    def _repr_html_(self) -> str:
+        return html.run(self)
+
 
 def load_run(path: str | os.PathLike[str]) -> Run:
-    """Return the run in the directory ``path``; its frames are read when first used.
+    """Return the run in the directory ``path``, or of the files that ``locust --csv path`` wrote.
 
-    A run that was cut off loads with what it has. Raises ``RunError`` where ``path`` is no run directory.
+    Its frames are read when first used. A run that was cut off loads with what it has. Of Locust's files a prefix, one
+    of the files, or a folder with those of one prefix will do.
+    Raises ``RunError`` where ``path`` is no run.
     """
     folder = Path(path)
+    if not any((folder / name).exists() for name in _FILES) and (prefix := locust_files.prefix_of(folder)) is not None:
+        return Run(prefix, plain=True)
     if not folder.is_dir():
         found = "is a file" if folder.exists() else "does not exist"
         raise RunError(f"{folder}: {found}; expected a run directory such as results/latest")
@@ -131,76 +248,31 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     return Run(folder)
 
 
-def read_series(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return the series frame (see ``Run.series``) and what it lacks, one sentence each.
+def load_runs(pattern: str) -> list[Run]:
+    """Return the runs whose paths match ``pattern``, such as ``results/2025*-route-*``, sorted by path.
 
-    An absent file gives an empty frame; a last row without its line end was cut off and is left out.
-    Raises ``RunError`` where the file has other columns or values that are no numbers.
+    A link to another of them, such as ``latest``, is left out. Raises ``RunError`` where nothing matches, and for a
+    path that is no run.
     """
-    if not path.is_file():
-        return _empty_series(), ("series.csv is missing: there are no numbers over time.",)
-    data = path.read_bytes()
-    whole = _whole_rows(data)
-    faults = ["series.csv ends in the middle of a row: that row is left out."] if whole != data else []
-    frame = _parse(whole, path) if whole else _empty_series()
-    if frame.empty:
-        recorded = any((path.parent / "history").glob("operations-*.parquet"))
-        faults.append(
-            "series.csv has no rows: the run was cut off in its first seconds; its operations are in history/."
-            if recorded
-            else "series.csv has no rows: no operation was recorded."
-        )
-    return frame, tuple(faults)
+    paths = [Path(path) for path in sorted(glob.glob(pattern))]  # noqa: PTH207  # of any folder, absolute ones too
+    real = {path.resolve() for path in paths if not path.is_symlink()}
+    chosen = [path for path in paths if not (path.is_symlink() and path.resolve() in real)]
+    if not chosen:
+        raise RunError(f"{pattern}: matches nothing; expected run directories such as 'results/2*'")
+    return [load_run(path) for path in chosen]
 
 
-def read_vitals(path: Path) -> pd.DataFrame:
-    """Return the vitals frame (see ``Run.vitals``); raises ``RunError`` where the file holds something else."""
-    data = _whole_rows(path.read_bytes()) if path.is_file() else b""
-    kinds = {name: _TEXT_TYPE if name.endswith("_hdr") else "float64" for name in vitals.COLUMNS}
-    kinds |= dict.fromkeys(("second", "worker", "gc_count"), "int64")
-    if not data:
-        return pd.DataFrame(columns=list(vitals.COLUMNS), dtype=_TEXT_TYPE).astype(kinds)
-    try:
-        frame = pd.read_csv(io.BytesIO(data), dtype=kinds, lineterminator="\n")
-    except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
-        raise RunError(f"{path}: {' '.join(str(error).split())}") from error
-    if tuple(frame.columns) != vitals.COLUMNS:
-        raise RunError(f"{path}: columns {list(frame.columns)}, expected {list(vitals.COLUMNS)}")
-    return frame
+def columns_of(table: str) -> pd.DataFrame:
+    """Return what the columns of a frame mean: one row per column with ``column, type, unit, meaning``.
 
-
-def _whole_rows(data: bytes) -> bytes:
-    """Return ``data`` up to its last row's end. A line end inside quotes is part of a value."""
-    end = data.rfind(b"\n") + 1
-    while end and data.count(b'"', 0, end) % 2:
-        end = data.rfind(b"\n", 0, end - 1) + 1
-    return data[:end]
-
-
-def _parse(data: bytes, path: Path) -> pd.DataFrame:
-    types = dict.fromkeys(LABELS, _TEXT_TYPE) | dict.fromkeys(NUMBERS, "float64")
-    empty = {column: [""] for column in (*INTEGERS, *NUMBERS)}
-    try:
-        frame = pd.read_csv(
-            io.BytesIO(data), dtype=types, keep_default_na=False, na_values=empty, low_memory=False, lineterminator="\n"
-        )
-        absent = [column for column in COLUMNS if column not in frame.columns]
-        if absent:
-            raise RunError(f"{path}: no column {', '.join(absent)}; expected a RouteSwarm series")
-        short = (frame[["hdr", COLUMNS[-1]]].fillna("") == "").any(axis=1)  # no row is without these
-        if short.any():
-            raise RunError(f"{path}: row {short.idxmax()} (0 is the first) has too few values")
-        frame = frame.astype(dict.fromkeys(INTEGERS, "int64"))
-    except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
-        raise RunError(f"{path}: {' '.join(str(error).split())}") from error
-    if len(frame) and (days := (frame["second"].max() - frame["second"].min()) / 86_400) > MAX_DAYS:
-        raise RunError(f"{path}: column second spans {days:.0f} days, expected at most {MAX_DAYS}")
-    return frame
-
-
-def _empty_series() -> pd.DataFrame:
-    kinds = dict.fromkeys(INTEGERS, "int64") | dict.fromkeys(NUMBERS, "float64")
-    return pd.DataFrame(columns=list(COLUMNS), dtype=_TEXT_TYPE).astype(kinds)
+    For the tables of the history, for ``arrivals``, and for Locust's ``stats``, ``stats_history``, ``failures`` and
+    ``exceptions``. Raises ``RunError`` for another name.
+    """
+    known = EVERY_TABLE
+    if table not in known:
+        raise RunError(f"no table {table}; expected one of {', '.join(known)}")
+    rows = [(each.name, each.type, each.unit, each.meaning) for each in known[table]]
+    return pd.DataFrame(rows, columns=["column", "type", "unit", "meaning"])
 
 
 def _reason(path: Path, error: RunError) -> str:

@@ -228,10 +228,10 @@ def wrong_fallbacks(operations: pd.DataFrame, attempts: pd.DataFrame) -> pd.Data
             "unanswered": grouped["unanswered"].last(),
         }
     )
-    depth = frame.groupby("first_route")["reached"].max()
+    depth = frame.groupby("first_route")["reached"].transform("max")
     outcome = operations.set_index("id")["outcome"].astype("str").reindex(frame.index)
     ended_badly = outcome.isin([Outcome.FAILED.value, Outcome.TIMEOUT.value])
-    frame["missed"] = ended_badly & frame["unanswered"] & (frame["reached"] < frame["first_route"].map(depth))
+    frame["missed"] = ended_badly & frame["unanswered"] & (frame["reached"] < depth)
     return frame.reset_index()[["operation", "false", "missed"]]
 
 

@@ -2,7 +2,7 @@
 
 A file that replaces parts carries their numbers, first and last, in its name: ``spans-w000-000000-000599.parquet``. It
 is renamed into place before they are removed, and a reader takes no part whose number lies in such a range
-(``history.parts_of``). So a process that is killed in between leaves a history that has every row once.
+(``measure.history_parts``). So a process that is killed in between leaves a history that has every row once.
 
 Of 1,000,000 operations in parts of 400 (a worker's second), 5,000 files become 4, and reading the operations takes
 1.0 s instead of 3.9 s; this takes 6 s of CPU, and 1.7 s where parts hold 5,000. An operation takes 24 bytes instead of
@@ -19,7 +19,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harness.record.history import TABLES, Part, encoding, parts_of
+from harness.measure.history_parts import Part
+from harness.record.history import TABLES, encoding, parts_of
 from harness.words.errors import RecordError
 
 ROWS_PER_FILE = 1_000_000

@@ -8,7 +8,6 @@ Unix epoch (``words.clock``) and writes it as one part.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from harness.measure.history_parts import Part, kept_parts
 from harness.words.clock import Epoch
 from harness.words.errors import RecordError, RunError
 from harness.words.operation import (
@@ -305,15 +305,6 @@ def warm_up() -> None:
     to_table([to_batch(SPANS, [(0, "", "", 0, 0, "")])], 0)
 
 
-class Part(NamedTuple):
-    """One file of a table: the parts ``first`` to ``last`` of a worker, most often one."""
-
-    worker: int
-    first: int
-    last: int
-    path: Path
-
-
 class Parts(NamedTuple):
     """The files of one table, in order of worker and time."""
 
@@ -329,20 +320,9 @@ class Parts(NamedTuple):
 def parts_of(folder: Path, table: str) -> Parts:
     """Return the files of a table in ``folder`` that hold each row once, in order of worker and time.
 
-    Not among them: parts that a crash left unfinished, and those that another file replaces (``record.compaction``).
+    Not among them: parts that a crash left unfinished, and those that another file replaces.
     """
-    name = re.compile(rf"{re.escape(table)}-w(\d+)-(\d+)(?:-(\d+))?\.parquet")
-    found: list[Part] = []
-    for path in folder.glob(f"{table}-w*.parquet"):
-        if match := name.fullmatch(path.name):
-            worker, first, last = match.groups()
-            found.append(Part(int(worker), int(first), int(last or first), path))
-    parts: list[Part] = []
-    for part in sorted(found, key=lambda part: (part.worker, part.first, -part.last)):
-        replaced = parts and parts[-1].worker == part.worker and part.last <= parts[-1].last
-        if not replaced:
-            parts.append(part)
-    return Parts(table, tuple(parts))
+    return Parts(table, kept_parts(folder.glob(f"{table}-w*.parquet"), table))
 
 
 ROWS_READ = 8192

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from analysis.history import NULLABLE, OF_PROCESS, SCHEMAS
+from analysis.columns import HISTORY
+from analysis.history import OF_PROCESS, SCHEMAS
 
 COLUMNS = [
     "second", "user_class", "priority", "expected_route", "route", "tier", "outcome", "count", "sum_ms", "min_ms",
@@ -134,19 +136,61 @@ def verdict_fixture() -> dict[str, object]:
     return verdict_of()
 
 
+LOCUST = {
+    "stats": "Type,Name,Request Count,Failure Count,Median Response Time,Average Response Time,Min Response Time,"
+    "Max Response Time,Average Content Size,Requests/s,Failures/s,50%,66%,75%,80%,90%,95%,98%,99%,99.9%,99.99%,100%",
+    "stats_history": "Timestamp,User Count,Type,Name,Requests/s,Failures/s,50%,66%,75%,80%,90%,95%,98%,99%,99.9%,"
+    "99.99%,100%,Total Request Count,Total Failure Count,Total Median Response Time,Total Average Response Time,"
+    "Total Min Response Time,Total Max Response Time,Total Average Content Size",
+    "failures": "Method,Name,Error,Occurrences,First Seen,Last Seen",
+    "exceptions": "Count,Message,Traceback,Nodes",
+}
+"""Headers of Locust's files, as Locust 2.47 writes them."""
+
+
+def write_locust(prefix: Path, **rows: Iterable[str]) -> Path:
+    """Write the files of ``locust --csv prefix``: headers, and lines by table."""
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    for table, header in LOCUST.items():
+        text = "".join(f"{line}\r\n" for line in (header, *rows.get(table, ())))
+        prefix.with_name(f"{prefix.name}_{table}.csv").write_bytes(text.encode())
+    return prefix
+
+
+@pytest.fixture(name="write_locust", scope="session")
+def write_locust_fixture() -> Callable[..., Path]:
+    return write_locust
+
+
+def write_part(folder: Path, table: str, rows: Sequence[dict[str, object]], name: str = "w000-000000") -> Path:
+    """Write a part of the history with the schema of the recorder; columns a row lacks are null."""
+    path = folder / f"{table}-{name}.parquet"
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=SCHEMAS[table]), path)
+    return path
+
+
+@pytest.fixture(name="write_part", scope="session")
+def write_part_fixture() -> Callable[..., Path]:
+    return write_part
+
+
 def write_run(
     folder: Path,
     rows: Iterable[Row] | None = (),
     manifest: object = None,
     verdict: object = None,
 ) -> Path:
-    """Write a run directory; a part that is None is left out."""
+    """Write a run directory; a part that is None is left out. Without a series there is no history either."""
     folder.mkdir(parents=True, exist_ok=True)
     if rows is not None:
         with (folder / "series.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
+        write_locust(folder / "locust")
+        (folder / "history").mkdir(exist_ok=True)
+        for table in ("operations", "spans"):
+            write_part(folder / "history", table, [])
     for name, document in (("manifest", manifest), ("verdict", verdict)):
         if document is not None:
             (folder / f"{name}.json").write_text(json.dumps(document), encoding="utf-8")
@@ -203,10 +247,9 @@ def table_of(table: str, rows: Iterable[Sequence[object]]) -> pd.DataFrame:
     """
     names = [*SCHEMAS[table].names, *(["worker"] if table in OF_PROCESS else [])]
     frame = pd.DataFrame(list(rows), columns=names, dtype=object)  # floats would round nanoseconds
-    kinds = {name: "Int64" for _, name in NULLABLE if (table, name) in NULLABLE}
-    kinds |= {name: "int64" for name in names if name.endswith("_ns") and name not in kinds}
-    kinds |= {field.name: "category" for field in SCHEMAS[table] if field.type == pa.string()}
-    kinds |= {name: "int64" for name in names if name not in kinds and name != "confidence"}
+    kinds = {column.name: column.type for column in HISTORY[table]} | {
+        name: "int32" for name in names[-1:] if name == "worker"
+    }
     return frame.astype(kinds)
 
 

@@ -57,7 +57,11 @@ def test_rows_of_a_process_say_of_which(tmp_path) -> None:
 
 
 def test_integers_that_can_be_missing_stay_integers(tmp_path) -> None:
-    call = dict.fromkeys(SCHEMAS["calls"].names) | {"arrived_ns": 1, "ended_ns": 1_740_000_000_123_456_789}
+    call = dict.fromkeys(SCHEMAS["calls"].names) | {
+        "priority": 4,
+        "arrived_ns": 1,
+        "ended_ns": 1_740_000_000_123_456_789,
+    }
     write(tmp_path, "calls", 0, 0, [call, call | {"started_ns": 1_740_000_000_123_456_789}])
     frame = read_table(tmp_path, "calls")
 

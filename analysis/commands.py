@@ -1,0 +1,202 @@
+"""What the commands of ``python -m analysis`` do."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from analysis import export as exporting
+from analysis import wording
+from analysis.comparison import Comparison
+from analysis.comparison import compare as compare_sides
+from analysis.comparison.result import Answer, names, signed
+from analysis.comparison.sides import LEVEL
+from analysis.progress import Step, progress
+from analysis.run import Run, load_run
+from analysis.views import VIEWS
+from harness.words.errors import ExitCode, UsageError
+
+PIPE_WIDTH = 140
+"""Columns where the output is no terminal, as in CI."""
+
+_STYLES = {Answer.SLOWER: "bold red", Answer.FASTER: "green", Answer.NOT_COMPARABLE: "yellow", Answer.TOO_FEW: "dim"}
+
+
+def report(options: argparse.Namespace) -> int:
+    """Write the report of a run."""
+    run = load_run(options.run_dir)
+    # Imported here, so that a mistyped folder does not wait for matplotlib.
+    from analysis.report import STEPS, write_report
+
+    with progress(STEPS) as step:
+        path = write_report(run, step)
+    print(path)
+    return ExitCode.PASS
+
+
+def curve(options: argparse.Namespace) -> int:
+    """Show or write latency against users."""
+    run = load_run(options.run_dir)
+    if options.output is not None or options.format is not None:
+        return _write(run, "latency-against-users", options)
+    with progress(1) as step:
+        step("latency against users")
+        frame = VIEWS["latency-against-users"](run)
+    _print_curve(frame)
+    for sentence in run.missing:
+        print(wording.visible(sentence))
+    return ExitCode.PASS
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Compare runs, and return the exit code for CI."""
+    pairs = _sides(options)
+    with progress(len(pairs)) as step:
+        found = [_compared(one, other, options.accept, len(pairs), step) for one, other in pairs]
+    if options.format is not None or options.output is not None:
+        _emit(_encoded(found, exporting.form_of(options.output, options.format)), options.output)
+    else:
+        for comparison in found:
+            _print_comparison(comparison, options.max_regression)
+    codes = {comparison.exit_code(options.max_regression) for comparison in found}
+    return next(code for code in (ExitCode.CRITERION, ExitCode.INCONCLUSIVE, ExitCode.PASS) if code in codes)
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write one table, statistic or plot."""
+    if options.list:
+        print("\n".join(exporting.names()))
+        return ExitCode.PASS
+    if options.run_dir is None or options.table is None:
+        raise UsageError("export: expected RUN_DIR and TABLE; `export --list` shows the tables")
+    return _write(load_run(options.run_dir), options.table, options)
+
+
+def _write(run: Run, name: str, options: argparse.Namespace) -> int:
+    form = exporting.form_of(options.output, options.format)
+    with progress(1) as step:
+        step(name)
+        if form == "png" or form == "svg":
+            data = exporting.picture(run, name, form)
+        else:
+            data = exporting.encode(exporting.frame_of(run, name), form)
+    _emit(data, options.output)
+    return ExitCode.PASS
+
+
+def _emit(data: bytes, path: Path | None) -> None:
+    if path is not None:
+        path.write_bytes(data)
+        return
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:  # the reader has seen enough, as in `| head`
+        sys.stderr.close()
+
+
+def _sides(options: argparse.Namespace) -> list[tuple[Sequence[Path], Sequence[Path]]]:
+    """Return pairs of baseline and candidate."""
+    if options.baseline or options.candidate:
+        if not (options.baseline and options.candidate) or options.runs:
+            raise UsageError("compare: expected both --baseline and --candidate, and no other runs")
+        return [(options.baseline, options.candidate)]
+    if len(options.runs) < 2:
+        raise UsageError("compare: expected at least two runs: the baseline, then what to compare with it")
+    return [(options.runs[:1], [run]) for run in options.runs[1:]]
+
+
+def _compared(
+    one: Sequence[Path], other: Sequence[Path], accept: Sequence[str], candidates: int, step: Step
+) -> Comparison:
+    step(" ".join(str(path) for path in other))
+    # Several candidates are several chances of a false alarm.
+    return compare_sides(one, other, level=LEVEL / candidates, accept=accept)
+
+
+def _encoded(found: Sequence[Comparison], form: exporting.Format) -> bytes:
+    if form == "json":
+        documents = [comparison.to_json() for comparison in found]
+        return (documents[0] if len(documents) == 1 else f"[{','.join(documents)}]\n").encode("utf-8")
+    if form != "csv":
+        raise UsageError(f"compare: cannot write {form}; expected csv or json")
+    frames = [comparison.frame for comparison in found]
+    for frame, comparison in zip(frames, found, strict=True):
+        frame.insert(0, "candidate", " ".join(comparison.candidate))
+    return exporting.encode(pd.concat(frames), "csv")
+
+
+def _console() -> Console:
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+
+
+def _print_curve(frame: pd.DataFrame) -> None:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name in ("users", "seconds", "operations", "p50", "p95", "p99"):
+        table.add_column(name, justify="right")
+    for _, row in frame.iterrows():
+        users = (float(row["users_min"]), float(row["users_max"]))
+        shown = wording.number(users[0]) if users[0] == users[1] else "–".join(map(wording.number, users))  # noqa: RUF001
+        counts = (wording.number(float(row[name])) for name in ("seconds", "count"))
+        table.add_row(shown, *counts, *(wording.milliseconds(row[name]) for name in ("p50_ms", "p95_ms", "p99_ms")))
+    console = _console()
+    if len(frame):
+        console.print(table)
+    console.print(wording.reading_by_users(frame), markup=False)
+
+
+def _print_comparison(comparison: Comparison, max_regression_pct: float | None) -> None:
+    console = _console()
+    sides = f"{names(comparison.candidate)} against {names(comparison.baseline)}"
+    console.print(Text.assemble((f"{comparison.answer}", _STYLES.get(comparison.answer, "")), f": {sides}"))
+    if comparison.rows:
+        console.print(_table(comparison))
+    for sentence in (*comparison.reasons, *comparison.notes, *_limit(comparison, max_regression_pct)):
+        console.print(Text(f"- {wording.visible(sentence)}"))
+
+
+def _table(comparison: Comparison) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("route")
+    for name in ("percentile", "baseline", "candidate", "difference", "interval", "slower operation"):
+        table.add_column(name, justify="right")
+    table.add_column("answer")
+    for row in comparison.rows:
+        interval = "—" if row.low_pct is None else f"[{signed(row.low_pct)}, {signed(row.high_pct)}]"
+        chance = "—" if row.superiority is None else f"{100 * row.superiority:.0f} %"
+        table.add_row(
+            Text(wording.visible(row.route)),
+            f"p{row.percent:g}",
+            wording.milliseconds(row.baseline_ms),
+            wording.milliseconds(row.candidate_ms),
+            signed(row.difference_pct),
+            Text(interval),
+            chance,
+            Text(str(row.answer), _STYLES.get(row.answer, "")),
+        )
+    return table
+
+
+def _limit(comparison: Comparison, max_regression_pct: float | None) -> list[str]:
+    """Say what came of the limit on regressions, and what this comparison is too coarse to rule out."""
+    if max_regression_pct is None or comparison.answer in (Answer.NOT_COMPARABLE, Answer.TOO_FEW):
+        return []
+    limit = f"{wording.number(max_regression_pct)} %"
+    shown, open_ = comparison.regressions(max_regression_pct), comparison.undecided(max_regression_pct)
+    said = [f"regression beyond {limit}: {row.sentence()}" for row in shown] or [
+        f"no regression beyond {limit} is shown"
+    ]
+    if open_:
+        worst = max(open_, key=lambda row: row.high_pct or 0.0)
+        said.append(
+            f"{len(open_)} of {len(comparison.rows)} rows cannot rule one out, up to {signed(worst.high_pct)} in "
+            f"{worst.route} p{worst.percent:g}: longer runs, or more of them, would tell"
+        )
+    return said

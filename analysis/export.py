@@ -1,0 +1,77 @@
+"""A run's frames as files: CSV, JSON and Parquet of every table and statistic, PNG and SVG of every plot.
+
+The same run directory always gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Literal, get_args
+
+import pandas as pd
+
+from analysis.columns import EVERY_TABLE
+from analysis.run import Run
+from analysis.views import VIEWS
+from harness.words.errors import UsageError
+
+Format = Literal["csv", "json", "parquet", "png", "svg"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+
+TABLES = (*EVERY_TABLE, "series", "vitals", "faults")
+"""Frames of a run, as it has them."""
+
+
+def names() -> tuple[str, ...]:
+    """Return what can be exported: tables of the run, and statistics, which are also plots."""
+    return (*TABLES, *VIEWS)
+
+
+def frame_of(run: Run, name: str) -> pd.DataFrame:
+    """Return a table or statistic of a run; raises ``UsageError`` for a name that is none."""
+    if name in TABLES:
+        found: pd.DataFrame = getattr(run, name)
+        return found
+    if name not in VIEWS:
+        raise UsageError(f"export: no table or statistic {name!r}; expected one of {', '.join(names())}")
+    return VIEWS[name](run)
+
+
+def encode(frame: pd.DataFrame, form: Format) -> bytes:
+    """Return a frame as the bytes of a file: times and ids as whole numbers, no value as nothing (JSON: null)."""
+    if form == "csv":
+        return frame.to_csv(index=False, lineterminator="\n").encode("utf-8")
+    if form == "json":
+        text = frame.to_json(orient="records", lines=False, force_ascii=False, double_precision=15)
+        return (text or "[]").encode("utf-8") + b"\n"
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False, compression="zstd")
+    return buffer.getvalue()
+
+
+def picture(run: Run, name: str, form: Literal["png", "svg"]) -> bytes:
+    """Return a plot of a run as a file; raises ``UsageError`` for a name that is no plot."""
+    # Imported here, so that a table does not wait for matplotlib.
+    from analysis import plots
+    from analysis.report import FIGURES
+
+    figures = {figure.name: figure for figure in FIGURES}
+    if name not in figures:
+        raise UsageError(f"export: {name!r} has no plot; expected one of {', '.join(figures)}")
+    return plots.save(figures[name].plot(VIEWS[name](run)), form, salt=name)
+
+
+def form_of(path: Path | None, form: Format | None) -> Format:
+    """Return the format that was asked for, or that a file's name ends in; CSV for stdout."""
+    if form is not None:
+        return form
+    if path is None:
+        return "csv"
+    ending = path.suffix.removeprefix(".").lower()
+    for known in FORMATS:
+        if ending == known:
+            return known
+    raise UsageError(
+        f"{path}: its name says no format; expected it to end in one of .{', .'.join(FORMATS)}, or --format"
+    )

@@ -1,0 +1,101 @@
+"""Many encoded HdrHistograms read at once: base64 of the compressed V2 encoding (``harness.measure.histogram``).
+
+The payloads are put one behind the other and their numbers read by arithmetic on whole arrays: 9 µs per histogram where
+``hdrh``, which decodes them one by one in C, took 30 (6 buckets in use, Python 3.11).
+"""
+
+from __future__ import annotations
+
+import binascii
+import struct
+import zlib
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.measure.histogram import HIGHEST_US, LOWEST_US, SIGNIFICANT_DIGITS
+from harness.words.errors import RunError
+
+Integers = NDArray[np.int64]
+
+_OUTER = struct.Struct(">II")  # cookie, length
+_INNER = struct.Struct(">IIIIQQd")  # cookie, length, normalizing offset, digits, lowest, highest, ratio
+_OUTER_COOKIE, _INNER_COOKIE = 0x1C849314, 0x1C849313
+_MOST_BYTES = 8
+"""Bytes of the longest number read; a count of 2 ** 55 is none that a run has."""
+
+
+def read_counts(texts: Iterable[tuple[object, str]], buckets: int) -> tuple[Integers, Integers, Integers]:
+    """Return ``row, bucket, count`` of every bucket in use, by row and bucket.
+
+    ``texts`` are pairs of a name and an encoding; ``row`` counts them from 0. Empty text is an empty histogram. Raises
+    ``RunError`` naming the row of a text that is no histogram of this layout with ``buckets`` counters.
+    """
+    names: list[object] = []
+    payloads: list[bytes] = []
+    rows: list[int] = []
+    for row, (name, text) in enumerate(texts):
+        if text:
+            names.append(name)
+            payloads.append(_payload(text, name))
+            rows.append(row)
+    # A row's own end, so that a number that is cut off cannot take bytes of the next row.
+    stream = np.frombuffer(b"".join(payloads), dtype=np.uint8)
+    ends_of_rows = np.cumsum([len(payload) for payload in payloads], dtype=np.int64)
+    filled = np.flatnonzero(np.diff(ends_of_rows, prepend=0))
+    for cut in filled[stream[ends_of_rows[filled] - 1] >= 0x80]:
+        raise _broken(names[cut], "its last number is cut off")
+    numbers, starts = _numbers(stream)
+    place = np.searchsorted(ends_of_rows, starts, side="right")
+    bucket = _buckets(numbers, place)
+    for wrong in np.flatnonzero((bucket >= buckets) | (bucket < 0)):
+        raise _broken(names[place[wrong]], f"it has a bucket {bucket[wrong]}, expected less than {buckets}")
+    used = np.flatnonzero(numbers > 0)
+    return np.array(rows, dtype=np.int64)[place[used]], bucket[used], numbers[used]
+
+
+def _payload(text: str, name: object) -> bytes:
+    """Return the numbers of one histogram as they were written."""
+    try:
+        raw = binascii.a2b_base64(text)
+        cookie, length = _OUTER.unpack_from(raw)
+        body = zlib.decompress(raw[_OUTER.size : _OUTER.size + length])
+        inner_cookie, size, _, digits, lowest, highest, _ = _INNER.unpack_from(body)
+    except (ValueError, struct.error, zlib.error) as error:  # binascii.Error is a ValueError
+        raise _broken(name, f"{type(error).__name__}: {error}") from error
+    if (cookie, inner_cookie) != (_OUTER_COOKIE, _INNER_COOKIE):
+        raise _broken(name, f"its cookies are {cookie:#x} and {inner_cookie:#x}")
+    if (lowest, highest, digits) != (LOWEST_US, HIGHEST_US, SIGNIFICANT_DIGITS):
+        wanted = LOWEST_US, HIGHEST_US, SIGNIFICANT_DIGITS
+        raise RunError(f"series row {name}: hdr covers {lowest, highest, digits}, expected {wanted}")
+    if len(body) < _INNER.size + size:
+        raise _broken(name, f"{size} bytes of counts announced, {len(body) - _INNER.size} there")
+    return body[_INNER.size : _INNER.size + size]
+
+
+def _numbers(stream: NDArray[np.uint8]) -> tuple[Integers, Integers]:
+    """Return the zigzag LEB128 numbers of a stream, and where each begins."""
+    ends = np.flatnonzero(stream < 0x80)
+    starts = np.concatenate((np.zeros(1, dtype=np.int64), ends[:-1] + 1)) if len(ends) else np.empty(0, dtype=np.int64)
+    length = ends - starts + 1
+    if len(length) and length.max() > _MOST_BYTES:
+        raise RunError(f"series: hdr has a number of {length.max()} bytes, expected at most {_MOST_BYTES}")
+    shift = 7 * (np.arange(len(stream), dtype=np.int64) - np.repeat(starts, length))
+    parts = (stream.astype(np.int64) & 0x7F) << shift
+    zigzag = np.add.reduceat(parts, starts) if len(starts) else parts
+    return (zigzag >> 1) ^ -(zigzag & 1), starts
+
+
+def _buckets(numbers: Integers, place: Integers) -> Integers:
+    """Return the bucket of each number: one further than the one before it, or as many as it leaves out."""
+    steps = np.where(numbers < 0, -numbers, 1)
+    before = np.cumsum(steps) - steps
+    first = np.flatnonzero(np.diff(place, prepend=-1))
+    base = np.repeat(before[first], np.diff(np.append(first, len(place))))
+    found: Integers = before - base
+    return np.where(numbers > 0, found, 0)
+
+
+def _broken(name: object, reason: str) -> RunError:
+    return RunError(f"series row {name}: hdr is no HdrHistogram ({reason})")

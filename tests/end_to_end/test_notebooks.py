@@ -1,0 +1,87 @@
+"""The notebooks run from top to bottom, on the example that is shipped and on a run that was just made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from user_folder import Folder
+
+from analysis import load_run
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = ROOT / "analysis" / "notebooks"
+EXAMPLES = (ROOT / "results" / "example", ROOT / "results" / "example-busy")
+
+
+def execute(name: str, monkeypatch: pytest.MonkeyPatch, **environment: Path) -> list[nbformat.NotebookNode]:
+    """Return the executed cells of a notebook; an error in one of them fails the test."""
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, str(value))
+    notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(NOTEBOOKS)}}).execute()
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def shown(cells: list[nbformat.NotebookNode], kind: str) -> list[str]:
+    """Return what cells show of a MIME type."""
+    outputs = [output for cell in cells for output in cell.outputs]
+    return [output.data[kind] for output in outputs if "data" in output and kind in output.data]
+
+
+def said(cells: list[nbformat.NotebookNode], stream: str) -> str:
+    outputs = [output for cell in cells for output in cell.outputs]
+    return "".join(output.text for output in outputs if output.output_type == "stream" and output.name == stream)
+
+
+def test_a_fresh_run_goes_through_both_notebooks(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.headless("-u", 4, "-r", 4, "-t", "3s").wait()
+    run = load_run(folder.run.path)
+    assert run.missing == ()
+
+    cells = execute("post_analysis.ipynb", monkeypatch, ROUTESWARM_RUN=run.path)
+    pages = "".join(shown(cells, "text/html"))
+    assert run.name in pages
+    assert "conservation" in pages
+    assert len(shown(cells, "image/png")) >= 1
+    assert "p95" in said(cells, "stdout")
+    assert said(cells, "stderr") == ""
+
+    paths = {"ROUTESWARM_BASELINE": run.path, "ROUTESWARM_CANDIDATE": run.path}
+    cells = execute("compare_runs.ipynb", monkeypatch, **paths)
+    assert "exit code:" in said(cells, "stdout")
+
+
+def test_without_a_run_of_ones_own_they_read_the_example(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("ROUTESWARM_RUN", "ROUTESWARM_BASELINE", "ROUTESWARM_CANDIDATE"):
+        monkeypatch.delenv(variable, raising=False)
+
+    cells = execute("post_analysis.ipynb", monkeypatch)
+    assert len(shown(cells, "image/png")) == 2
+    cells = execute("compare_runs.ipynb", monkeypatch)
+    pages = shown(cells, "text/html")
+    assert any("not comparable" in page and "num users" in page for page in pages)
+    assert any("no difference shown" in page for page in pages)
+
+
+@pytest.mark.parametrize("name", ["post_analysis.ipynb", "compare_runs.ipynb"])
+def test_notebooks_are_kept_without_output(name: str) -> None:
+    notebook = nbformat.read(NOTEBOOKS / name, as_version=4)
+
+    assert not [cell for cell in notebook.cells if cell.get("outputs") or cell.get("execution_count")]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_the_examples_are_whole_valid_and_small(path: Path) -> None:
+    run = load_run(path)
+
+    assert run.missing == ()
+    assert run.verdict is not None
+    assert run.verdict.verdict == "PASS"
+    assert run.verdict.totals is not None
+    assert len(run.operations) == run.verdict.totals.operations == int(run.series["count"].sum())
+    assert sum(file.stat().st_size for file in path.rglob("*")) < 2_000_000
