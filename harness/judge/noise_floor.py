@@ -13,8 +13,8 @@ from harness.judge.entry import Entry, Status
 class NoiseFloor:
     """Response times of operations through a null pipeline, in milliseconds.
 
-    The percentiles are those of the calmest batch: what the harness adds at its best. ``max_ms`` is the longest of all
-    batches; it says what else the machine did, and decides nothing.
+    The percentiles are those of the calmest batches: what the harness adds at its best. ``max_ms`` is the longest of
+    all batches; it says what else the machine did, and decides nothing.
     """
 
     p50_ms: float
@@ -50,7 +50,7 @@ _NUMBERS = tuple(field.name for field in fields(NoiseFloor))
 TIGHT_MS = 10.0
 """Latencies at or below which a criterion may ask for less than the harness can see, where no floor is known.
 
-A start in which no batch is done in time takes over 1.9 ms per operation.
+A start in which too few operations are done in time takes over 1.25 ms for each.
 """
 
 

@@ -26,8 +26,10 @@ FALLBACK = "FALLBACK"
 UNDECIDED = "(no decision)"
 _new_operation = tuple.__new__  # Operation(...) is a Python call with twenty arguments more
 _STOPPED = Decision(None, flag=Flag.STOPPED)
-_AFTER_OUTCOME = Operation._fields.index("outcome") + 1
-assert Operation._fields[_AFTER_OUTCOME:] == (*Decision._fields, "error")
+_OF_DECISION = Decision._fields.index("flag") + 1
+"""Fields of a decision that an operation has as well, in the same order, before its error."""
+
+assert Operation._fields[-_OF_DECISION - 1 :] == (*Decision._fields[:_OF_DECISION], "error")
 
 
 def _cut_short(thrown: BaseException) -> Reply:
@@ -107,13 +109,11 @@ class StageflowClient:
                 resumed_ns if trace.end_ns is None else trace.end_ns,
                 resumed_ns,
                 outcome,
-                *decision,
+                *decision[:_OF_DECISION],
                 error,
             ),
         )
-        tried = decision.tried
-        if trace.told is not None and not tried:
-            tried, _ = tried_in(trace.told)
+        tried = decision.tried or (() if trace.told is None else tried_in(trace.told)[0])
         session.record(operation, trace.spans, tried)
         if trace.hit is not None and trace.hit.injections:
             session.note("injections", trace.hit.injections)
