@@ -20,7 +20,7 @@ from harness.words.errors import RunError
 
 _TYPES = {
     "id": pa.int64(), "operation": pa.int64(), "worker": pa.int32(), "user": pa.int32(), "priority": pa.int8(),
-    "confidence": pa.float32(), "tier": pa.int16(), "attempts": pa.int32(), "ordinal": pa.int16(),
+    "confidence": pa.float32(), "tier": pa.int16(), "attempts": pa.int32(), "ordinal": pa.int16(), "given": pa.int64(), "left": pa.int64(),
 }  # fmt: skip
 """Types of columns that hold neither times (``..._ns``, int64) nor text."""
 
@@ -28,7 +28,7 @@ _COLUMNS = {
     "operations": "id worker user user_class scenario priority expected_route intended_ns start_ns entered_ns end_ns "
     "resumed_ns outcome route asked_route confidence tier attempts flag error",
     "spans": "operation stage kind start_ns end_ns outcome",
-    "attempts": "operation ordinal route tier start_ns end_ns outcome breaker reason",
+    "attempts": "operation ordinal route tier start_ns end_ns outcome breaker reason given left",
     "injections": "operation fault kind place start_ns end_ns",
     "calls": "operation backend priority arrived_ns started_ns ended_ns outcome error",
     "edges": "at_ns what name before after cause",
@@ -44,9 +44,15 @@ SCHEMAS: dict[str, pa.Schema] = {
 }
 """Columns of each table, as the run's writer has them; a test compares the two."""
 
-NULLABLE = frozenset(
-    {("operations", "entered_ns"), ("injections", "end_ns"), ("calls", "operation"), ("calls", "started_ns")}
-)
+LATER = frozenset({("attempts", "given"), ("attempts", "left")})
+"""Columns that runs of earlier versions lack: read as missing."""
+
+NULLABLE = LATER | {
+    ("operations", "entered_ns"),
+    ("injections", "end_ns"),
+    ("calls", "operation"),
+    ("calls", "started_ns"),
+}
 """Integers that can be missing."""
 
 OF_PROCESS = ("calls", "edges")
@@ -83,8 +89,13 @@ def _parts(folder: Path, table: str, names: Sequence[str], wanted: pa.Array | No
     for path in sorted(folder.glob(f"{table}-w*.parquet")):
         found = _PART.search(path.name)
         try:
+            kept = set(pq.read_schema(path).names)
             filters = None if wanted is None else pc.field(key).isin(wanted)
-            part = pq.read_table(path, columns=list(names), filters=filters, partitioning=None)
+            there = [name for name in names if name in kept or (table, name) not in LATER]
+            part = pq.read_table(path, columns=there, filters=filters, partitioning=None)
+            for name in names:
+                if name not in there:
+                    part = part.append_column(schema.field(name), pa.nulls(part.num_rows, schema.field(name).type))
             part = part.select(list(names)).cast(schema)
         except (OSError, pa.ArrowException, KeyError) as error:
             raise RunError(f"{path}: no part of the table {table}: {' '.join(str(error).split())}") from error

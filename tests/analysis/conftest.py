@@ -199,10 +199,11 @@ def at_fixture() -> Callable[[float], int]:
 def table_of(table: str, rows: Iterable[Sequence[object]]) -> pd.DataFrame:
     """Return a table of the history as ``analysis.read_table`` gives it, from tuples in the order of its columns.
 
-    Rows of a table of processes end with their worker.
+    Rows of a table of processes end with their worker; what a row lacks at its end is missing.
     """
     names = [*SCHEMAS[table].names, *(["worker"] if table in OF_PROCESS else [])]
-    frame = pd.DataFrame(list(rows), columns=names, dtype=object)  # floats would round nanoseconds
+    padded = [(*row, *[None] * (len(names) - len(row))) for row in rows]
+    frame = pd.DataFrame(padded, columns=names, dtype=object)  # floats would round nanoseconds
     kinds = {name: "Int64" for _, name in NULLABLE if (table, name) in NULLABLE}
     kinds |= {name: "int64" for name in names if name.endswith("_ns") and name not in kinds}
     kinds |= {field.name: "category" for field in SCHEMAS[table] if field.type == pa.string()}
