@@ -20,7 +20,8 @@ from harness.words.errors import RunError
 
 _TYPES = {
     "id": pa.int64(), "operation": pa.int64(), "worker": pa.int32(), "user": pa.int32(), "priority": pa.int8(),
-    "confidence": pa.float32(), "tier": pa.int16(), "attempts": pa.int32(), "ordinal": pa.int16(), "given": pa.int64(), "left": pa.int64(),
+    "confidence": pa.float32(), "tier": pa.int16(), "attempts": pa.int32(), "ordinal": pa.int16(),
+    "given": pa.int64(), "left": pa.int64(),
 }  # fmt: skip
 """Types of columns that hold neither times (``..._ns``, int64) nor text."""
 
