@@ -178,7 +178,7 @@ class Recovery:
         if unknown or not judged:
             detail = "; ".join(unknown) or "no window of a fault was seen"
             return Entry(self.name, Status.UNKNOWN, said, target, detail, required=False)
-        return Entry(self.name, Status.VALID, said, target, f"windows without recovery: 0 of {len(judged)}")
+        return Entry(self.name, Status.VALID, said, target, _found(len(judged), len(took_s)))
 
     def _judge(self, window: FaultWindow, clean: _Clean) -> tuple[str, Status]:
         """Look for the recovery from one window; return why there is none, and what that means."""
@@ -225,6 +225,11 @@ class Recovery:
     def _most(self, bins: Sequence[int]) -> int | None:
         seconds = {at * BIN_NS // 1_000_000_000 for at in bins}
         return max((self._users[second] for second in seconds if second in self._users), default=None)
+
+
+def _found(judged: int, recovered: int) -> str:
+    rest = f"; {judged - recovered} were followed by another too soon to tell" if judged > recovered else ""
+    return f"windows without recovery: 0 of {judged}{rest}"
 
 
 class _Clean:

@@ -109,7 +109,8 @@ from own import build
 
 
 def read(results):
-    return Decision("long" if len(results["clean"].data["text"]) > 12 else "short", tier=1, asked_route="primary")
+    asked = "long" if len(results["clean"].data["text"]) > 12 else "short"
+    return Decision("standby", tier=1, asked_route=asked)
 
 
 def context(scenario, identity):
@@ -147,7 +148,7 @@ def assert_passed(run: KeptRun, code: int) -> None:
     run.assert_conserved(least=20)
     assert (code, run.verdict["verdict"]) == (0, "PASS")
     assert {row["outcome"] for row in run.operations} == {"ok"}
-    assert {row["route"] for row in run.operations} == {"long", "short"}
+    assert {row["asked_route"] for row in run.operations} == {"long", "short"}
 
 
 @pytest.mark.parametrize(
@@ -172,7 +173,8 @@ def test_a_target_with_its_own_reader_and_context(folder: Folder) -> None:
     code = process.wait()
     assert_passed(folder.run, code)
     assert {row["Type"] for row in folder.run.locust_stats if row["Type"]} == {"FALLBACK"}
-    assert {(row["tier"], row["asked_route"]) for row in folder.run.operations} == {(1, "primary")}
+    served = {(row["tier"], row["route"], row["asked_route"]) for row in folder.run.operations}
+    assert served == {(1, "standby", "long"), (1, "standby", "short")}
 
 
 def test_a_bare_locust_in_a_fresh_folder(folder: Folder) -> None:
