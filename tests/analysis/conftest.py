@@ -246,7 +246,8 @@ def table_of(table: str, rows: Iterable[Sequence[object]]) -> pd.DataFrame:
     Rows of a table of processes end with their worker.
     """
     names = [*SCHEMAS[table].names, *(["worker"] if table in OF_PROCESS else [])]
-    frame = pd.DataFrame(list(rows), columns=names, dtype=object)  # floats would round nanoseconds
+    whole = [(*row, *[None] * (len(names) - len(row))) for row in rows]  # attempts without checksums
+    frame = pd.DataFrame(whole, columns=names, dtype=object)  # floats would round nanoseconds
     kinds = {column.name: column.type for column in HISTORY[table]} | {
         name: "int32" for name in names[-1:] if name == "worker"
     }
