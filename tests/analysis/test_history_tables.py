@@ -81,14 +81,3 @@ def test_a_file_of_another_table_is_named(tmp_path) -> None:
     path.rename(tmp_path / "attempts-w000-000000.parquet")
     with pytest.raises(RunError, match="no part of the table attempts"):
         read_table(tmp_path, "attempts")
-
-
-def test_columns_that_came_later_are_missing_from_earlier_runs(tmp_path) -> None:
-    schema = pa.schema([field for field in SCHEMAS["attempts"] if field.name not in ("given", "left")])
-    pq.write_table(pa.Table.from_pylist([{"operation": 1}], schema), tmp_path / "attempts-w000-000000.parquet")
-    write(tmp_path, "attempts", 0, 1, [{"operation": 2, "given": 7}])
-    frame = read_table(tmp_path, "attempts")
-
-    assert frame["given"].isna().tolist() == [True, False]
-    assert frame["given"].dtype == "Int64"
-    assert frame["given"][1] == 7
