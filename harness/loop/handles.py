@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from asyncio import events
 from collections.abc import Callable
 from contextvars import Context, copy_context
@@ -15,6 +16,7 @@ from greenlet import greenlet as RawGreenlet  # noqa: N812 - gevent's own name f
 from harness.loop.steps import Steps
 
 _H = TypeVar("_H", bound=events.Handle)
+_log = logging.getLogger(__name__)
 
 
 class QuickHandle(events.Handle):
@@ -121,10 +123,19 @@ class Runner(RawGreenlet):  # type: ignore[misc]  # greenlet has no stubs
 
     def switch(self, *args: Any, **kwargs: Any) -> Any:
         """Resume a step that waited for something."""
+        if self.dead:
+            return None
         self.enter()
         return super().switch(*args, **kwargs)
 
     def throw(self, *args: Any) -> Any:
-        """Resume a step that waited for something, with an exception."""
+        """Resume a step that waited for something, with an exception.
+
+        A loop that was closed drops it: greenlet raises what is thrown into a dead greenlet in its parent, whoever
+        closed the loop. A ``gevent.Timeout`` that a step left running comes as late as that.
+        """
+        if self.dead:
+            _log.debug("thrown into a loop that was closed: %r", args)
+            return None
         self.enter()
         return super().throw(*args)

@@ -10,6 +10,7 @@ import time
 import gevent
 import pytest
 from gevent import monkey
+from gevent.event import AsyncResult, Event
 from gevent.hub import get_hub
 from gevent.lock import BoundedSemaphore
 
@@ -89,17 +90,30 @@ def test_exception_thrown_into_a_blocked_step_is_raised_there(loop):
 
 
 def test_timeout_that_a_step_left_running_does_not_end_the_loop(loop):
-    reports = []
-    loop.set_exception_handler(lambda _, context: reports.append(type(context["exception"])))
+    reported = AsyncResult()
+    loop.set_exception_handler(lambda _, context: reported.set(type(context["exception"])))
 
     async def forgets():
         gevent.Timeout(0.01).start()
 
     loop.drive(forgets())
-    gevent.sleep(0.03)
-    assert reports == [gevent.Timeout]
+    assert reported.get(timeout=5) is gevent.Timeout
+    gevent.idle()  # until the loop waits again
     assert asyncio._get_running_loop() is None
     assert loop.drive(value(1)) == 1
+
+
+def test_timeout_that_a_step_left_running_does_no_harm_after_its_loop_was_closed():
+    loop = HubLoop()
+    loop.start()
+
+    async def forgets():
+        gevent.Timeout(0.01).start()
+
+    loop.drive(forgets())
+    loop.close()
+    assert not Event().wait(0.05)  # raised here if it is not dropped
+    assert asyncio._get_running_loop() is None
 
 
 def test_deadline_passes_while_another_step_blocks(loop):

@@ -7,6 +7,7 @@ import asyncio
 import gevent
 import pytest
 from gevent import monkey
+from gevent.event import Event
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -67,13 +68,15 @@ def test_a_step_that_is_thrown_into_while_it_waits_goes_on_as_a_step(loop):
 
 
 def test_what_is_thrown_into_the_idle_loop_leaves_no_stretch_open(loop):
-    loop.set_exception_handler(lambda *_: None)
+    thrown = Event()
+    loop.set_exception_handler(lambda *_: thrown.set())
 
     async def forgets():
         gevent.Timeout(0.01).start()
 
     loop.drive(forgets())
-    gevent.sleep(0.03)
+    assert thrown.wait(timeout=5)
+    gevent.idle()  # until the loop waits again
     assert loop.steps.since is None
 
 
