@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import signal
@@ -186,7 +187,8 @@ class Wire:
         """Break all connections; new ones work."""
         ends, self._ends = self._ends, []
         for end in ends:
-            end.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):  # one side may have ended its connection meanwhile
+                end.shutdown(socket.SHUT_RDWR)
         self._swallowing.clear()
 
     def close(self) -> None:
