@@ -58,8 +58,10 @@ class Deck:
         # A text seed is hashed with SHA-512 (random.seed, version 2): the same on every host and Python.
         key = f"{self._seed}/{self._name}/{self._generation}/{self._pass}"
         self._pass += 1
-        shuffled = list(self._scenarios)
-        random.Random(key).shuffle(shuffled)
+        chance = random.Random(key)
+        # Sorting by random numbers takes a third of the time of random.shuffle, while all users wait.
+        ranks = [chance.random() for _ in self._scenarios]
+        shuffled = [self._scenarios[at] for at in sorted(range(len(ranks)), key=ranks.__getitem__)]
         order: list[Scenario] = []
         for offset in range(self._shares):
             order += shuffled[(self._share + offset) % self._shares :: self._shares]

@@ -19,13 +19,21 @@ def bucket_response_time(response_time: float) -> float:
     Locust's own rounds to whole milliseconds below 100 ms, which reports 0.223 ms as 0. Between 1 µs and a minute
     there are at most 5,400 keys; a worker's report grows by about 12 bytes for each one in use.
     """
+    if response_time == _last[0]:  # Locust asks twice for each request: for its own entry, and for the total
+        return _last[1]
     if response_time < 1:
-        return round(response_time, 3)
-    if response_time < 10:
-        return round(response_time, 2)
-    if response_time < 100:
-        return round(response_time, 1)
-    return round(response_time, 2 - math.floor(math.log10(response_time)))
+        rounded = round(response_time, 3)
+    elif response_time < 10:
+        rounded = round(response_time, 2)
+    elif response_time < 100:
+        rounded = round(response_time, 1)
+    else:
+        rounded = round(response_time, 2 - math.floor(math.log10(response_time)))
+    _last[:] = response_time, rounded
+    return rounded
+
+
+_last = [-1.0, 0.0]  # response time, and what it was rounded to
 
 
 def install_buckets() -> None:

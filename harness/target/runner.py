@@ -29,6 +29,7 @@ from harness.words.operation import Decision, Outcome
 from harness.words.parts import BACKEND, BREAKER, CHAIN, Owner, parts
 
 GRAPH_SCOPES = ("shared", "per-request")
+_new_tuple = tuple.__new__  # Reply(...) is a Python call more
 
 
 class Reply(NamedTuple):
@@ -130,7 +131,7 @@ class TargetRunner:
             results = await graph.run(self._context(scenario, identity))
             decision = self._read(results)
             error = f"no usable route: {decision.flag.value}" if decision.flag is not None else None
-            return Reply(Outcome.OK, decision, error)
+            return _new_tuple(Reply, (Outcome.OK, decision, error))
         except UnifiedPipelineCancelled as cancelled:
             return Reply(Outcome.CANCELLED, NO_DECISION, one_line(cancelled))
         except Exception as error:  # noqa: BLE001  # whatever the target raises is this operation's outcome

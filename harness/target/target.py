@@ -22,6 +22,7 @@ from harness.words.clock import now_ns
 from harness.words.errors import one_line, printable
 from harness.words.operation import ROUTE_LABEL_LIMIT, AttemptOutcome, AttemptTuple, Decision, Flag
 
+_new_tuple = tuple.__new__  # Decision(...) is a Python call more
 Results = Mapping[str, StageOutput]
 DecisionReader = Callable[[Results], Decision]
 
@@ -117,8 +118,8 @@ class RouteReader:
         ):
             confidence = data.get("confidence")
             if type(confidence) is not float or not -1e30 < confidence < 1e30:
-                return Decision(route, route, _share(confidence))
-            return Decision(route, route, confidence)
+                confidence = _share(confidence)
+            return _new_tuple(Decision, (route, route, confidence, 0, 1, None, ()))
         return self._read(data)
 
     def _read(self, data: Mapping[str, object]) -> Decision:

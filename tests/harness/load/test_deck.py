@@ -61,20 +61,8 @@ def test_seeds_names_passes_and_late_workers_are_shuffled_each_their_own_way(see
 
 
 def test_the_order_is_the_same_on_every_host():
-    assert drawn(12, size=6, seed=7, name="normal/question") == [
-        "2",
-        "3",
-        "5",
-        "0",
-        "1",
-        "4",
-        "2",
-        "4",
-        "5",
-        "3",
-        "0",
-        "1",
-    ]
+    order = "".join(drawn(12, size=6, seed=7, name="normal/question"))
+    assert order == "215304205413"
 
 
 def test_one_scenario_is_drawn_for_ever():
