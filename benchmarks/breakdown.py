@@ -29,7 +29,8 @@ from locust.runners import LocalRunner  # noqa: E402
 
 from harness.loop import HubLoop, use_native_logging_lock  # noqa: E402
 from harness.measure.series import Merged  # noqa: E402
-from harness.record.history import PartWriter, warm_up  # noqa: E402
+from harness.record.history import PartWriter  # noqa: E402
+from harness.record.tables import warm_up  # noqa: E402
 from harness.swarm.inputs import load_inputs  # noqa: E402
 from harness.swarm.loading import YOUNG_COLLECTIONS  # noqa: E402
 from harness.swarm.options import Options  # noqa: E402
@@ -129,9 +130,10 @@ class _Unrecorded:
     def __init__(self, session: Session) -> None:
         self.__dict__.update(session.__dict__)
         self.identity = session.identity
+        self.record = self._forget
 
-    def record(self, *_: object) -> None:
-        """Forget."""
+    def _forget(self, *_: object) -> None:
+        """Record nothing."""
 
 
 def main() -> None:

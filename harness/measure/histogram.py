@@ -18,7 +18,11 @@ import base64
 import math
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 LOWEST_US = 1
 HIGHEST_US = 3_600_000_000
@@ -43,6 +47,17 @@ def bucket_of(microseconds: int) -> int:
         microseconds = HIGHEST_US
     shift = microseconds.bit_length() - _SUB_BUCKET_BITS
     return (shift << _HALF_BITS) + (microseconds >> shift)
+
+
+def buckets_of(times_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the buckets of times in nanoseconds, rounded to whole microseconds, half up."""
+    microseconds = (times_ns + 500) // 1000
+    wide = microseconds >= SUB_BUCKETS
+    if wide.any():
+        values = np.minimum(microseconds[wide], HIGHEST_US)
+        shift = np.frexp(values.astype(np.float64))[1] - _SUB_BUCKET_BITS  # frexp gives the bit length
+        microseconds[wide] = (shift.astype(np.int64) << _HALF_BITS) + (values >> shift)
+    return np.maximum(microseconds, 0)
 
 
 def highest_of(bucket: int) -> int:
@@ -79,12 +94,16 @@ class Histogram:
     __slots__ = ("counts",)
 
     def __init__(self, counts: Mapping[int, int] | None = None) -> None:
-        self.counts: dict[int, int] = dict(counts) if counts else {}
+        self.counts: Counter[int] = Counter(counts)  # counts many in C
 
     def add(self, microseconds: int, count: int = 1) -> None:
         """Count a value in whole microseconds."""
         bucket = bucket_of(microseconds)
         self.counts[bucket] = self.counts.get(bucket, 0) + count
+
+    def count(self, buckets: Iterable[int]) -> None:
+        """Count one value in each of ``buckets``, which may recur."""
+        self.counts.update(buckets)
 
     def merge(self, counts: Mapping[int, int]) -> None:
         """Add the counts of another histogram; the order of merges does not matter."""

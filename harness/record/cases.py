@@ -23,7 +23,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from harness.judge.case import Case
-from harness.record.history import ATTEMPTS, CALLS, EDGES, INJECTIONS, ROWS_READ, SPANS, parts_of, read_operations
+from harness.record.history import ROWS_READ, parts_of, read_operations
+from harness.record.tables import ATTEMPTS, CALLS, EDGES, INJECTIONS, SPANS
 from harness.words.errors import RunError
 from harness.words.operation import Attempt, Call, Edge, Injection, Operation, Span
 

@@ -20,7 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.measure.history_parts import Part
-from harness.record.history import TABLES, encoding, parts_of
+from harness.record.history import parts_of
+from harness.record.tables import TABLES, encoding
 from harness.words.errors import RecordError
 
 ROWS_PER_FILE = 1_000_000

@@ -91,8 +91,9 @@ class StageflowClient:
             stop = thrown
             outcome, decision, error = _cut_short(thrown)
         resumed_ns = now_ns()
-        if trace.open:
+        if trace.running:
             trace.cut_off(resumed_ns)
+        spans = trace.spans
         operation = _new_operation(
             Operation,
             (
@@ -105,7 +106,7 @@ class StageflowClient:
                 scenario.expected_route,
                 start_ns if intended_ns is None else intended_ns,
                 start_ns,
-                trace.entered_ns,
+                spans[0][2] if spans else None,
                 resumed_ns if trace.end_ns is None else trace.end_ns,
                 resumed_ns,
                 outcome,
@@ -114,7 +115,7 @@ class StageflowClient:
             ),
         )
         tried = decision.tried or (() if trace.told is None else tried_in(trace.told)[0])
-        session.record(operation, trace.spans, tried)
+        session.record(operation, spans, tried)
         if trace.hit is not None and trace.hit.injections:
             session.note("injections", trace.hit.injections)
         self._report(operation)

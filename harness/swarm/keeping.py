@@ -19,10 +19,11 @@ from harness.load.corpus import Scenario
 from harness.loop import HubLoop
 from harness.record.compaction import compact
 from harness.record.faults_file import write_faults
-from harness.record.history import OPERATIONS, to_batch, to_table, write_table
+from harness.record.history import write_table
 from harness.record.judging import Facts, judge_run
 from harness.record.live import LiveLines
 from harness.record.run_directory import Json, create_run_directory
+from harness.record.tables import OPERATIONS, to_batch, to_table
 from harness.swarm.collector import Collector
 from harness.swarm.inputs import Inputs, load_runner
 from harness.swarm.manifest import agreed_on, first_manifest, stamp, versions

@@ -14,7 +14,7 @@ from harness.judge.noise_floor import NoiseFloor
 from harness.load.arrivals import Arrivals, Share
 from harness.loop import HubLoop, Pacer
 from harness.loop.sampler import Sampler
-from harness.record.history import warm_up
+from harness.record.tables import warm_up
 from harness.swarm.faulting import FaultClock
 from harness.swarm.inputs import Inputs
 from harness.swarm.logs import TargetLogs

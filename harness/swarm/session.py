@@ -14,13 +14,13 @@ from harness.load.deck import Deck
 from harness.loop import HubLoop, Pacer
 from harness.measure.series import Series, WireRow
 from harness.measure.vitals import WireVitals
-from harness.record.history import HistoryBuffer
+from harness.record.buffer import HistoryBuffer
 from harness.swarm.gate import Gate
 from harness.swarm.inputs import Inputs
 from harness.target.target import Identity
 from harness.words.clock import Epoch, now_ns
 from harness.words.errors import UsageError
-from harness.words.operation import LABELS_KEPT, OTHER, AttemptTuple, Operation, SpanTuple, operation_id
+from harness.words.operation import LABELS_KEPT, OTHER, operation_id
 
 
 class Delta(TypedDict):
@@ -61,6 +61,7 @@ def _uuid(number: int) -> UUID:
 
 
 _new_object = object.__new__
+_new_tuple = tuple.__new__  # Identity(...) is a Python call more
 _UNKNOWN = SafeUUID.unknown
 _set_int = UUID.__dict__["int"].__set__  # slots of an object that is immutable once made
 _set_is_safe = UUID.__dict__["is_safe"].__set__
@@ -97,7 +98,6 @@ class Session:
         self.arrivals = 0
         self.gate = Gate()
         self.routes = Labels()
-        self._known_routes = self.routes.kept
         self.names = Labels()
         self.errors = Labels()
         self.log_records: Mapping[str, int] = {}
@@ -111,8 +111,10 @@ class Session:
         self._edges: list[tuple[object, ...]] = []
         self._workers = workers
         self.epoch = epoch
-        self._series = Series(epoch)
-        self._history = HistoryBuffer(epoch)
+        self._series = Series(epoch, self.routes.of)
+        self._history = HistoryBuffer(epoch, self._series.fold)
+        self.record = self._history.add
+        """Write down one operation, its spans, and the attempts its target told."""
         self._decks: dict[tuple[frozenset[int], str | None], Deck] = {}
         self._id_prefix = (int.from_bytes(run_id.encode()[-8:]) & 0xFFFFFFFF) << 96
 
@@ -128,7 +130,7 @@ class Session:
         unique = _new_object(UUID)  # as _uuid does, without the call
         _set_int(unique, self._id_prefix | operation)
         _set_is_safe(unique, _UNKNOWN)
-        return Identity(unique, unique, user.session_id, user.user_id)
+        return _new_tuple(Identity, (unique, unique, user.session_id, user.user_id))
 
     def user_identity(self, ordinal: int) -> Identity:
         """Return the ids that all operations of a user share."""
@@ -156,15 +158,6 @@ class Session:
             self._decks[key] = deck
         return deck
 
-    def record(self, operation: Operation, spans: Sequence[SpanTuple], tried: Sequence[AttemptTuple] = ()) -> None:
-        """Write down one operation."""
-        self._history.add(operation, spans, tried)
-        route = operation.route
-        if route is None or route in self._known_routes or self.routes.of(route) is not OTHER:
-            self._series.add(operation)
-        else:
-            self._series.add(operation._replace(route=OTHER))
-
     def note(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
         """Write down rows of another table of the history: injections, calls of backends, edges."""
         if table == "edges":
@@ -190,9 +183,9 @@ class Session:
             "seq": seq,
             "gathered_ns": now_ns() + self.epoch.offset_ns,
             "arrivals": self.arrivals,
-            "series": self._series.take(),
-            "users": users,
             "history": self._history.take(),
+            "series": self._series.take(),  # after the history, which hands on the last chunk
+            "users": users,
             "edges": [(cast(int, at_ns) + self.epoch.offset_ns, *rest) for at_ns, *rest in edges],
             "log_records": dict(self.log_records),
             "schedule": self._take_schedule(),

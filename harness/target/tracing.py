@@ -17,7 +17,7 @@ from stageflow.pipeline.dag import UnifiedStageGraph
 
 from harness.words.clock import now_ns
 from harness.words.errors import printable
-from harness.words.operation import Injection, SpanTuple
+from harness.words.operation import Injection, SpanSeen
 
 _T = TypeVar("_T")
 Runner = Callable[[StageContext], Awaitable[object]]
@@ -44,20 +44,23 @@ class Faulty(Protocol):
 class Trace:
     """What is seen of one operation while it runs. Times are monotonic nanoseconds."""
 
-    __slots__ = ("end_ns", "entered_ns", "hit", "open", "spans", "told")
+    __slots__ = ("end_ns", "hit", "running", "spans", "told")
 
     def __init__(self) -> None:
-        self.entered_ns: int | None = None
         self.end_ns: int | None = None
-        self.spans: list[SpanTuple] = []
-        self.open: dict[str, tuple[str, int]] = {}  # stage that runs -> its kind, start_ns
+        self.spans: list[SpanSeen] = []  # in the order in which the stages were entered
+        self.running = 0  # how many stages have been entered and not left
         self.hit: Faulty | None = None  # where a fault plan is in force
         self.told: object = None  # the attempts a fallback chain told, also where the operation has no output
 
+    @property
+    def entered_ns(self) -> int | None:
+        """When the first stage was entered, None if none was."""
+        return self.spans[0][2] if self.spans else None
+
     def cut_off(self, end_ns: int) -> None:
         """Record the stages that still run as unfinished: the operation has its outcome without them."""
-        for stage, (kind, start_ns) in self.open.items():
-            self.spans.append((stage, kind, start_ns, end_ns, UNFINISHED))
+        self.spans = [span if span[3] else [*span[:3], end_ns, UNFINISHED] for span in self.spans]
 
 
 current_trace: ContextVar[Trace | None] = ContextVar("routeswarm_trace", default=None)
@@ -78,21 +81,19 @@ def _traced(name: str, kind: str, runner: Runner) -> Runner:
         trace = current_trace.get()
         if trace is None:
             return await runner(ctx)
-        start_ns = now_ns()
-        if trace.entered_ns is None:
-            trace.entered_ns = start_ns
-        trace.open[name] = kind, start_ns
-        outcome = "error"
+        span: SpanSeen = [name, kind, now_ns(), 0, "error"]  # one object for the collector to look at
+        trace.spans.append(span)
+        trace.running += 1
         try:
             output = await (runner(ctx) if trace.hit is None else trace.hit.stage(name, kind, runner, ctx))
-            outcome = output.status if isinstance(output, StageOutput) else "ok"
+            span[4] = output.status if isinstance(output, StageOutput) else "ok"
             return output
         except asyncio.CancelledError:
-            outcome = "cancelled"
+            span[4] = "cancelled"
             raise
         finally:
-            trace.open.pop(name, None)
-            trace.spans.append((name, kind, start_ns, now_ns(), outcome))
+            span[3] = now_ns()
+            trace.running -= 1
 
     traced._routeswarm_traced = True  # type: ignore[attr-defined]
     return traced

@@ -9,7 +9,7 @@ schema.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Outcome(StrEnum):
@@ -214,8 +214,8 @@ class Attempt(NamedTuple):
     left: int | None = None  # of what it leaves to the attempts after it: the same, but for declared writes
 
 
-SpanTuple = tuple[str, str, int, int, str]
-"""A span while its operation runs: stage, kind, start_ns, end_ns, outcome."""
+SpanSeen = list[Any]
+"""A span while its operation runs: stage, kind, start_ns, end_ns (0 while it runs itself), outcome."""
 
 OPERATION_BITS = (1 << 63) - 1
 """Bits of the id of a request that hold its operation's id."""

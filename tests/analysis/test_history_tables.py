@@ -5,7 +5,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from analysis.history import OF_PROCESS, SCHEMAS, read_table
-from harness.record import history
+from harness.record import tables
 from harness.words.errors import RunError
 
 
@@ -21,7 +21,7 @@ def span(operation: int, stage: str = "router") -> dict[str, object]:
 
 
 def test_columns_are_those_the_writer_writes() -> None:
-    assert {name: SCHEMAS[name] for name in history.TABLES} == history.TABLES
+    assert {name: SCHEMAS[name] for name in tables.TABLES} == tables.TABLES
 
 
 @pytest.mark.parametrize("table", SCHEMAS)

@@ -6,6 +6,7 @@ import pytest
 
 from harness.judge.steady import WHOLE_RUN, Steady
 from harness.judge.totals import Totals, of_series
+from harness.measure.packed import packed
 from harness.measure.series import Merged, Series, SeriesRow
 from harness.words.clock import Epoch
 from harness.words.operation import Flag, Outcome
@@ -82,8 +83,8 @@ def test_the_order_of_operations_does_not_matter(operation, reverse):
 
 def rows_of(operations, users=10):
     series, merged = Series(Epoch(0)), Merged()
-    for operation in operations:
-        series.add(operation)
+    for chunk in packed(operations):
+        series.fold(chunk)
     merged.merge(series.take())
     return [SeriesRow(key, cell, users) for key, cell in merged.pop_before(None)]
 

@@ -6,6 +6,7 @@ import msgpack
 import numpy as np
 import pytest
 
+from harness.measure.packed import CHUNK, OperationPacker
 from harness.measure.series import PERCENTS, Clock, Merged, Series, read_series, write_header, write_rows
 from harness.words.clock import Epoch
 from harness.words.operation import Operation, Outcome
@@ -51,14 +52,19 @@ def operations_of(queue, service, lag):
 
 def recorded(operations, path):
     """Write the series.csv of operations that four workers reported in deltas, and return its rows."""
-    parts = [Series(Epoch(0)) for _ in range(WORKERS)]
-    adders = [part.add for part in parts]
+    parts = [(OperationPacker(), Series(Epoch(0))) for _ in range(WORKERS)]
     merged = Merged()
     for n, operation in enumerate(operations):
-        adders[n % WORKERS](operation)
+        packer, part = parts[n % WORKERS]
+        packer.add(operation)
+        if len(packer.rows) >= CHUNK:
+            part.fold(packer.take())
         if n % 200_000 == 0:
-            merged.merge(msgpack.unpackb(msgpack.packb(parts[n // 200_000 % WORKERS].take()), strict_map_key=False))
-    for part in parts:
+            _, part = parts[n // 200_000 % WORKERS]
+            merged.merge(msgpack.unpackb(msgpack.packb(part.take()), strict_map_key=False))
+    for packer, part in parts:
+        if (chunk := packer.take()) is not None:
+            part.fold(chunk)
         merged.merge(part.take())
     with path.open("w", encoding="utf-8", newline="") as file:
         write_header(file)

@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.measure.histogram import Histogram
+from harness.measure.packed import OperationPacker, packed
 from harness.measure.series import COLUMNS, Clock, Key, Merged, Series, read_series, write_header, write_rows
 from harness.words.clock import Epoch
 from harness.words.operation import CLOCKS, Outcome
@@ -65,8 +66,8 @@ def waiting_fixture(operation):
 
 def folded(operations, offset_ns=0):
     series = Series(Epoch(offset_ns))
-    for operation in operations:
-        series.add(operation)
+    for chunk in packed(operations):
+        series.fold(chunk)
     return series.take()
 
 
@@ -112,14 +113,19 @@ def series_csv(tmp_path):
 @given(MANY, st.randoms(use_true_random=False), st.integers(1, 5), st.booleans())
 def test_any_partition_merged_in_any_order_gives_the_rows_of_a_single_series(waiting, many, chance, workers, wired):
     operations = [waiting(**fields) for fields in many]
-    parts = [Series(Epoch(0)) for _ in range(workers)]
+    parts = [(OperationPacker(), Series(Epoch(0))) for _ in range(workers)]
     deltas = []
     for made in operations:
-        part = chance.choice(parts)
-        part.add(made)
-        if chance.random() < 0.2:
-            deltas.append(part.take())
-    deltas += [part.take() for part in parts]
+        packer, part = chance.choice(parts)
+        packer.add(made)
+        if chance.random() < 0.3:
+            part.fold(packer.take())
+            if chance.random() < 0.6:
+                deltas.append(part.take())
+    for packer, part in parts:
+        if (chunk := packer.take()) is not None:
+            part.fold(chunk)
+        deltas.append(part.take())
     chance.shuffle(deltas)
     if wired:
         deltas = [over_the_wire(delta) for delta in deltas]
@@ -209,7 +215,8 @@ def test_an_operation_started_before_its_intended_start_has_no_lag_below_zero(op
 
 def test_what_was_taken_is_not_taken_again(operation):
     series = Series(Epoch(0))
-    series.add(operation())
+    for chunk in packed([operation()]):
+        series.fold(chunk)
     assert len(series.take()) == 1
     assert series.take() == []
 

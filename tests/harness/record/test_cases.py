@@ -8,9 +8,10 @@ import pyarrow as pa
 import pytest
 
 from harness.record import cases
+from harness.record.buffer import HistoryBuffer
 from harness.record.cases import count_rows, read_cases, read_edges
 from harness.record.compaction import compact
-from harness.record.history import HistoryBuffer, PartWriter
+from harness.record.history import PartWriter
 from harness.words.clock import Epoch
 from harness.words.errors import RunError
 from harness.words.operation import Call, Edge, Injection

@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.record import compaction
+from harness.record.buffer import HistoryBuffer
 from harness.record.compaction import compact
-from harness.record.history import HistoryBuffer, PartWriter, parts_of, read_operations
+from harness.record.history import PartWriter, parts_of, read_operations
 from harness.words.clock import Epoch
 from harness.words.errors import RecordError
 

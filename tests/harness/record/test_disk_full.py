@@ -11,7 +11,9 @@ import pytest
 PRELUDE = """
 import resource, sys
 from pathlib import Path
-from harness.record.history import HistoryBuffer, PartWriter, warm_up
+from harness.record.buffer import HistoryBuffer
+from harness.record.history import PartWriter
+from harness.record.tables import warm_up
 from harness.record.run_directory import RunDirectory, create_run_directory, require_writable
 from harness.words.clock import Epoch
 from harness.words.errors import RecordError, RouteSwarmError, UsageError

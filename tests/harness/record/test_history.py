@@ -9,8 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.load.corpus import DEFAULT_CORPUS, read_corpus
+from harness.measure.packed import CHUNK
+from harness.record.buffer import HistoryBuffer
 from harness.record.compaction import compact
-from harness.record.history import CHUNK, HistoryBuffer, PartWriter, parts_of, read_attempts, read_operations
+from harness.record.history import PartWriter, parts_of, read_attempts, read_operations
 from harness.stages import router
 from harness.words.clock import Epoch
 from harness.words.errors import RecordError, RunError, one_line
@@ -149,7 +151,7 @@ class TestRowsThatNoColumnCanHold:
             buffer.add(operation(n), [("good", "route", 1, 2, "ok"), ("\ud800", "route", 1, 2, "ok")])
         parts = buffer.take()
         assert writer.write("operations", 0, parts["operations"]) == spoilt
-        with pytest.raises(RecordError, match=f"worker 7: {spoilt} of the spans could not be written down"):
+        with pytest.raises(RecordError, match=f"worker 7: {spoilt:,} of the spans could not be written down"):
             writer.write("spans", 7, parts["spans"])
         rows = [row for path in parts_of(tmp_path, "spans").paths for row in pq.read_table(path).to_pylist()]
         assert [(row["operation"], row["stage"]) for row in rows] == [(n, "good") for n in range(spoilt)]

@@ -11,9 +11,11 @@ from harness.judge.criteria import DEFAULT_CRITERIA, parse_criteria
 from harness.judge.entry import Status
 from harness.judge.verdict import Conclusion
 from harness.load.fault_plan import parse_fault_plan
+from harness.measure.packed import packed
 from harness.measure.series import Merged, Series, write_header, write_rows
+from harness.record.buffer import HistoryBuffer
 from harness.record.faults_file import HEADER, write_faults
-from harness.record.history import HistoryBuffer, PartWriter, parts_of, read_operations
+from harness.record.history import PartWriter, parts_of, read_operations
 from harness.record.judging import Facts, judge_run
 from harness.record.run_directory import create_run_directory
 from harness.words.clock import Epoch
@@ -60,8 +62,8 @@ def write_history(folder, operations):
 
 def write_series(path, operations, users):
     series, merged = Series(Epoch(0)), Merged()
-    for op in operations:
-        series.add(op)
+    for chunk in packed(operations):
+        series.fold(chunk)
     merged.merge(series.take())
     with path.open("w", encoding="utf-8", newline="") as file:
         write_header(file)
