@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from harness.judge.breakers import BreakerLegality, breakers_as_json
 from harness.judge.case import Case
-from harness.judge.check import Decides, Fold, OfOperations
+from harness.judge.check import Decides, Fold, OfOperations, Where
 from harness.judge.checkers import SilentFailure
+from harness.judge.determinism import Determinism
 from harness.judge.entry import Entry, Status
 from harness.judge.fallbacks import FallbackCorrectness, FallbackLoop, SilentFallback
 from harness.judge.fault_windows import WindowFold, windows_of
-from harness.judge.hypotheses import Activation, Determinism, hypotheses, touches
+from harness.judge.hypotheses import Activation, hypotheses, touches
 from harness.judge.ledger import Ledger
 from harness.judge.recovery import Recovery
 from harness.judge.state import RouteHistory, StatePreservation
@@ -70,9 +71,10 @@ class CaseChecks:
             self.checkers.append(self._ledger)
         if self._plan:
             self.checkers.append(OfOperations(Recovery(self._windows, users, self._breaker_edges)))
+        of_equal_rules = Where(self._determinism, self.equal_rules)
         self.folds: list[Fold[Case]] = []
         if self._tells or self._plan:
-            self.folds = [self._window_fold, self._activation, self._determinism, self._history]
+            self.folds = [self._window_fold, self._activation, of_equal_rules, self._history]
 
     @property
     def needed(self) -> bool:
@@ -81,8 +83,10 @@ class CaseChecks:
 
     def undisturbed(self, case: Case) -> bool:
         """Whether an operation ran under the conditions of the baseline: no fault hit it or its rules."""
-        if case.injections:
-            return False
+        return not case.injections and self.equal_rules(case)
+
+    def equal_rules(self, case: Case) -> bool:
+        """Whether an operation ran before any reload of its rules, and with the clock as it is."""
         for window in self._windows:
             kind = window.fault.kind
             if kind == CHANGES_RULES and case.operation.end_ns >= window.start_ns:

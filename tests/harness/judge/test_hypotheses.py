@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import pytest
-from made_cases import CLOSED, HALF_OPEN, MS, OPEN, decided, edge, made, opened, windows
+from made_cases import CLOSED, HALF_OPEN, MS, OPEN, edge, made, opened, windows
 
 from harness.judge.breakers import BreakerLegality
 from harness.judge.case_checks import CaseChecks, Seen
 from harness.judge.check import check
 from harness.judge.entry import Status
 from harness.judge.fallbacks import FallbackCorrectness
-from harness.judge.hypotheses import REPEATS, Activation, Determinism, of_breakers
+from harness.judge.hypotheses import Activation, of_breakers
 from harness.load.fault_plan import parse_fault_plan
 
 FIVE = ["breaker transitions", "fallback activation", "state preservation", "determinism", "route history"]
@@ -75,29 +75,6 @@ class TestActivation:
         _, fold = activation(cases)
         assert fold.latency_x is None
         assert fold.as_json()["x"] is None
-
-
-class TestDeterminism:
-    def test_a_hundred_repeats_of_one_route_are_valid(self):
-        entry = decided(Determinism(), [made("a0 ok")] * (REPEATS + 1))
-        assert (entry.status, entry.actual) == (Status.VALID, "0 differ")
-        assert "n = 100 repeats of 1 scenarios, of one at most 100" in entry.detail
-
-    def test_fewer_are_unknown_and_say_how_many(self):
-        entry = decided(Determinism(), [made("a0 ok")] * REPEATS)
-        assert entry.status is Status.UNKNOWN
-        assert "at most 99" in entry.detail
-
-    def test_another_route_is_found(self):
-        entry = decided(Determinism(), [made(route="x"), made(route="y", ordinal=3)])
-        assert (entry.status, entry.examples) == (Status.INVALID, (3,))
-
-    def test_a_fallback_decides_for_the_route_first_asked(self):
-        cases = [made("a0 ok"), made("a0 failed, b1 ok"), made("c0 ok", injections=(("x", "error", "y", 0, 1),))]
-        assert decided(Determinism(), cases * 60).status is Status.VALID
-
-    def test_no_operation_is_unknown_and_measures_nothing(self):
-        assert (decided(Determinism(), []).status, decided(Determinism(), []).actual) == (Status.UNKNOWN, None)
 
 
 class TestBreakers:
