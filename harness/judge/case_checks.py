@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.judge.breakers import BreakerLegality, breakers_as_json
 from harness.judge.case import Case
+from harness.judge.chain_deadline import ChainDeadline
 from harness.judge.check import Decides, Fold, OfOperations, Where
 from harness.judge.checkers import SilentFailure
 from harness.judge.determinism import Determinism
@@ -15,13 +16,14 @@ from harness.judge.fallbacks import FallbackCorrectness, FallbackLoop, SilentFal
 from harness.judge.fault_windows import WindowFold, windows_of
 from harness.judge.hypotheses import Activation, hypotheses, touches
 from harness.judge.ledger import Ledger
+from harness.judge.overload import Overload
 from harness.judge.recovery import Recovery
 from harness.judge.state import RouteHistory, StatePreservation
 from harness.load.faults import Fault
 from harness.words.operation import Edge
 
 CHANGES_RULES, MOVES_CLOCK = "reload", "clock_jump"
-_SEEN_OR_NOT_THERE = frozenset({BreakerLegality.name, StatePreservation.name})
+_SEEN_OR_NOT_THERE = frozenset({BreakerLegality.name, ChainDeadline.name, StatePreservation.name})
 """Checks of what a target need not have: without it they are left out and not UNKNOWN."""
 
 
@@ -34,6 +36,7 @@ class Seen:
     calls: int = 0
     edges: Mapping[int, Sequence[Edge]] = ()  # type: ignore[assignment]  # by worker
     faults: tuple[Fault, ...] = ()  # of the plan; none where there was none
+    chain_deadline_ms: float | None = None  # as the target's chains declare it
 
 
 class CaseChecks:
@@ -59,12 +62,14 @@ class CaseChecks:
         self._activation = Activation(self._windows)
         self._determinism = Determinism()
         self._history = RouteHistory()
+        self._overload = Overload(self._windows, users)
         self.silent_failure = SilentFailure(self._ledger)
         self.checkers: list[Decides[Case]] = []
         if self._tells or self._plan or seen.calls:
             self.checkers.append(SilentFallback())
         if self._tells:
             self.checkers += [FallbackCorrectness(), FallbackLoop(), StatePreservation()]
+            self.checkers.append(ChainDeadline(seen.chain_deadline_ms))
         if self._tells or self._all_breaker_edges:
             self.checkers.append(BreakerLegality(self._all_breaker_edges))
         if any(not fault.whole_window for fault in seen.faults) or seen.injections:
@@ -74,7 +79,7 @@ class CaseChecks:
         of_equal_rules = Where(self._determinism, self.equal_rules)
         self.folds: list[Fold[Case]] = []
         if self._tells or self._plan:
-            self.folds = [self._window_fold, self._activation, of_equal_rules, self._history]
+            self.folds = [self._window_fold, self._activation, of_equal_rules, self._history, self._overload]
 
     @property
     def needed(self) -> bool:
@@ -111,7 +116,8 @@ class CaseChecks:
         decided = {entry.name: entry for entry in entries}
         for checker in (BreakerLegality([]), FallbackCorrectness(), StatePreservation()):
             decided.setdefault(checker.name, checker.close())
-        return hypotheses(decided, self._all_breaker_edges, self._activation, self._determinism, self._history)
+        found = hypotheses(decided, self._all_breaker_edges, self._activation, self._determinism, self._history)
+        return [*found, self._overload.close(decided[FallbackCorrectness.name])]
 
     def totals(self) -> dict[str, object]:
         """Return what ``totals`` of the verdict holds besides those of every run."""

@@ -156,7 +156,7 @@ def hypotheses(
     determinism: Determinism,
     history: RouteHistory,
 ) -> list[Entry]:
-    """Return the five hypotheses in order; ``checks`` are the entries of the checkers by name."""
+    """Return five of the hypotheses in order; ``checks`` are the entries of the checkers by name."""
     preserved = checks["state preservation"]
     return [
         of_breakers(edges, checks["breaker legality"]),

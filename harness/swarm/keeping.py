@@ -232,6 +232,7 @@ class Keeper:
             workers=self.roll.introduced or None,
             noise_floor=self._noise_floor(),
             faults=() if self.inputs.fault_plan is None else self.inputs.fault_plan.fault,
+            chain_deadline_ms=self.inputs.runner.chain_deadline_ms(),
         )
 
     def _noise_floor(self) -> NoiseFloor | None:

@@ -116,6 +116,12 @@ class TargetRunner:
             tiers=max((getattr(chain, "tiers", 0) for chain in chains), default=None),
         )
 
+    def chain_deadline_ms(self) -> float | None:
+        """Return the longest deadline its fallback chains declare; None without one, or where one declares none."""
+        declared = [getattr(chain, "declared_deadline_ms", None) for chain in parts(CHAIN, owner=self.owner)]
+        known = [deadline_ms for deadline_ms in declared if deadline_ms is not None]
+        return max(known) if known and len(known) == len(declared) else None
+
     async def run(self, scenario: Scenario, identity: Identity, trace: Trace) -> Reply:
         """Run one operation and return what it came to; ``trace`` is filled on the way.
 

@@ -11,7 +11,10 @@ from harness.judge.fallbacks import FallbackCorrectness
 from harness.judge.hypotheses import Activation, of_breakers
 from harness.load.fault_plan import parse_fault_plan
 
-FIVE = ["breaker transitions", "fallback activation", "state preservation", "determinism", "route history"]
+NAMES = [
+    *("breaker transitions", "fallback activation", "state preservation", "determinism", "route history"),
+    "activation under overload",
+]
 
 
 def activation(cases, found=()):
@@ -116,9 +119,13 @@ class TestWhichChecks:
     def test_a_target_that_tells_attempts_and_has_no_breaker_is_not_unknown_for_it(self):
         names, hypotheses, checks = self.names(Seen(attempts=2), [made("a0 failed, b1 ok")])
         assert names == ["silent fallback", "fallback correctness", "fallback loop"]
-        assert [entry.name for entry in hypotheses] == FIVE
-        assert [entry.status for entry in hypotheses].count(Status.VALID) == 2
+        assert [entry.name for entry in hypotheses] == NAMES
+        assert [entry.status for entry in hypotheses].count(Status.VALID) == 3
         assert set(checks.totals()) == {"fallback_latency"}
+
+    def test_a_target_whose_chain_declares_a_deadline_is_judged_by_it(self):
+        names, _, _ = self.names(Seen(attempts=1, chain_deadline_ms=900), [made("a0 ok")])
+        assert names[-1] == "chain deadline"
 
     def test_a_plan_on_a_target_that_tells_nothing(self):
         fault = windows(*opened("down", 1, 2))[0].fault

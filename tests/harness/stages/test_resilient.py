@@ -110,6 +110,7 @@ def test_a_shipped_plan_names_only_what_the_target_has(path):
     with building(owner):
         runner = TargetRunner(find_target(RESILIENT_TARGET), "shared", RESILIENT_TARGET, owner)
     require_known(read_fault_plan(path), str(path), runner.surroundings())
+    assert runner.chain_deadline_ms() == DEADLINE_MS
 
 
 def test_a_shipped_plan_goes_by_its_name_where_there_is_no_such_file(tmp_path, monkeypatch):
