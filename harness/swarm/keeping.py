@@ -148,7 +148,7 @@ class Keeper:
         """Take what a worker hands over."""
         if self._live is not None and self.collector.expects(delta):
             offset = delta["clock_offset"]
-            self._live.show(delta["worker"], delta["edges"], 0 if offset is None else offset[0])
+            self._live.show(delta["worker"], delta["edges"], 0 if offset is None else offset[0], delta["gathered_ns"])
         self.collector.receive(delta)
 
     def finish(self) -> Verdict:
