@@ -87,8 +87,8 @@ class Determinism:
         n, most = sum(self._repeats.values()), max(self._repeats.values(), default=0)
         often = sum(repeats >= REPEATS for repeats in self._repeats.values())
         detail = (
-            f"n = {n:,} repeats under equal conditions of {len(self._repeats):,} scenarios, {self._fell_back:,} of "
-            f"them fell back; {often:,} scenarios with {REPEATS} repeats or more, of one at most {most:,}"
+            f"n = {n:,} repeats under equal conditions, {often:,} scenarios {REPEATS} times or more; "
+            f"{len(self._repeats):,} scenarios, of one at most {most:,} repeats, {self._fell_back:,} of all fell back"
         )
         if self._different:
             found = tuple(case.operation.id for case in self._examples)
