@@ -117,8 +117,12 @@ class TargetRunner:
         )
 
     def chain_deadline_ms(self) -> float | None:
-        """Return the longest deadline its fallback chains declare; None without one, or where one declares none."""
-        declared = [getattr(chain, "declared_deadline_ms", None) for chain in parts(CHAIN, owner=self.owner)]
+        """Return the longest deadline its fallback chains declare; None without one, or where one declares none.
+
+        Chains that belong to no build are its own where its build made none.
+        """
+        chains = parts(CHAIN, owner=self.owner, alone=True) or parts(CHAIN, owner=self.owner)
+        declared = [getattr(chain, "declared_deadline_ms", None) for chain in chains]
         known = [deadline_ms for deadline_ms in declared if deadline_ms is not None]
         return max(known) if known and len(known) == len(declared) else None
 

@@ -330,7 +330,7 @@ class TestGraphScope:
 
 @pytest.mark.parametrize(
     ("deadlines", "declared"),
-    [([900], 900), ([900, 700.5], 900), ([900, None], None), ([900, lambda ctx: 5], None), ([], None)],
+    [([900], 900), ([900, 700.5], 900), ([900, None], None), ([900, lambda ctx: 5], None)],
 )
 def test_the_deadline_of_a_target_is_the_longest_that_its_chains_declare_where_all_do(router, deadlines, declared):
     owner = Owner()
@@ -340,3 +340,11 @@ def test_the_deadline_of_a_target_is_the_longest_that_its_chains_declare_where_a
             chain = FallbackChainStage([ChainRoute("one", dict)], Default("none"), deadline_ms=deadline_ms)
             pipeline = pipeline.with_stage(f"chain-{number}", chain)
     assert TargetRunner(Target(pipeline), "shared", "several", owner).chain_deadline_ms() == declared
+
+
+@pytest.mark.parametrize(("tops", "declared"), [([], None), ([900, 5], 900), ([900, None], None)])
+def test_chains_at_the_top_of_a_module_are_those_of_a_target_that_makes_none(router, monkeypatch, tops, declared):
+    monkeypatch.setattr("harness.words.parts._live", {})  # without what other tests have left
+    chains = [FallbackChainStage([ChainRoute("one", dict)], Default("none"), deadline_ms=ms) for ms in tops]
+    assert TargetRunner(Target(router(dict)), "shared", "mine", Owner()).chain_deadline_ms() == declared
+    assert len(chains) == len(tops)
