@@ -12,7 +12,7 @@ from collections.abc import Hashable, Sequence
 
 from harness.judge.case import QUOTES, Case, quoted, walks
 from harness.judge.entry import EXAMPLES, Entry, Status
-from harness.words.operation import Attempt
+from harness.words.operation import Attempt, Operation
 
 REPEATS = 100
 """Repeats of a scenario that ROUTE-004 asks for."""
@@ -20,8 +20,10 @@ REPEATS = 100
 _AT_A_STAGE = "stage "
 
 
-def steps_of(attempts: Sequence[Attempt]) -> list[Attempt]:
+def steps_of(attempts: Sequence[Attempt]) -> Sequence[Attempt]:
     """Return the last attempt of each tier on the way down, chain by chain: retries are left out."""
+    if len(attempts) == 1:  # most operations of most runs
+        return attempts
     steps: list[Attempt] = []
     for walk in walks(attempts):
         for place, attempt in enumerate(walk):
@@ -31,18 +33,16 @@ def steps_of(attempts: Sequence[Attempt]) -> list[Attempt]:
     return steps
 
 
-def conditions_of(case: Case) -> tuple[Hashable, ...]:
+def conditions_of(steps: Sequence[Attempt]) -> tuple[Hashable, ...]:
     """Return what the chain was told on the way: per tier the state of its breaker and how it ended."""
-    return tuple((step.breaker, step.outcome) for step in steps_of(case.attempts))
+    return tuple([(step.breaker, step.outcome) for step in steps])
 
 
-def way_of(case: Case) -> tuple[Hashable, ...]:
+def way_of(operation: Operation, steps: Sequence[Attempt]) -> tuple[Hashable, ...]:
     """Return what was decided: the route decided for and, where attempts are told, each step and who answered."""
-    operation = case.operation
-    if not case.attempts:
+    if not steps:
         return (operation.decided_route,)
-    way = tuple((step.route, step.tier) for step in steps_of(case.attempts))
-    return (operation.decided_route, way, operation.route, operation.tier)
+    return (operation.decided_route, operation.route, operation.tier, *[(step.route, step.tier) for step in steps])
 
 
 class Determinism:
@@ -62,12 +62,15 @@ class Determinism:
 
     def add(self, case: Case) -> None:
         """Compare one operation with the first one of its scenario and conditions."""
-        if not case.answered or any(injection.place.startswith(_AT_A_STAGE) for injection in case.injections):
+        if not case.answered:
             return
-        scenario, way = case.operation.scenario, way_of(case)
+        if case.injections and any(injection.place.startswith(_AT_A_STAGE) for injection in case.injections):
+            return
+        steps = steps_of(case.attempts)
+        scenario, way = case.operation.scenario, way_of(case.operation, steps)
         if way[0] is None:
             return
-        conditions = conditions_of(case)
+        conditions = conditions_of(steps)
         self._repeats.setdefault(scenario, 0)
         key = scenario, self._known.setdefault(conditions, conditions)
         first = self._first.get(key)
