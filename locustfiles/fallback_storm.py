@@ -1,10 +1,18 @@
 """The primary slows, fails, hangs, recovers; then two tiers fail together, while the load climbs to 100 users."""
 
-from harness.swarm import CriticalUser, HighUser, LowUser, NormalUser, StaircaseShape, declare_defaults
+from harness.swarm import (
+    CriticalUser,
+    HighUser,
+    LowUser,
+    NormalUser,
+    RepeatingUser,
+    StaircaseShape,
+    declare_defaults,
+)
 
-__all__ = ["Climb", "CriticalUser", "HighUser", "LowUser", "NormalUser"]
+__all__ = ["Climb", "CriticalUser", "HighUser", "LowUser", "NormalUser", "RepeatingUser"]
 
-declare_defaults(target="harness.stages.resilient:build", fault_plan="storm", deadline_ms=1_000)
+declare_defaults(target="harness.stages.resilient:build", fault_plan="storm", criteria="storm", deadline_ms=1_000)
 
 
 class Climb(StaircaseShape):

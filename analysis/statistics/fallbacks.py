@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.statistics.latency import ended_ok, every_second, percentiles
-from harness.words.operation import Outcome
+from analysis.histograms import decode
+from analysis.statistics.latency import every_second
+from harness.judge.as_before import FEWEST, Level, RecoveryRule, Search, Timeline, searches
+from harness.words.operation import STOPPED_ROUTE, Outcome
 
 COLUMNS = (
     "fault", "start_s", "end_s", "operations", "fallbacks", "fallback_pct", "fallback_before_pct",
@@ -25,16 +27,6 @@ NOT_EXECUTED = ("rejected", "skipped")
 NOT_ANSWERED = ("failed", "timeout", *NOT_EXECUTED)
 """Outcomes of attempts after which a chain goes on to its next tier."""
 _SECOND_NS = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class RecoveryRule:
-    """When routing counts as recovered: so many seconds in a row with all of these."""
-
-    seconds: int = 3
-    primary_of_baseline: float = 0.95
-    errors_above_points: float = 1.0
-    p95_of_baseline: float = 1.2
 
 
 def fallback_activation(
@@ -54,29 +46,40 @@ def fallback_activation(
     - ``first_fallback_s``, ``activation_delay_s`` = first fallback - window's start: the begin of the first attempt on
       a tier above 0, without attempts the end of the first such operation, without a history the begin of its second.
       ``resolution_s`` says how fine that is: 0 or 1
-    - ``recovered_s``, ``recovery_s`` = first of the seconds after the window that satisfy ``rule`` - window's end
+    - ``recovered_s``, ``recovery_s`` = first of the seconds after the window that satisfy ``rule`` - window's end: the
+      search of the check of recovery (``harness.judge.as_before``), a second at a time
     - ``false``, ``missed`` (Int64): see ``wrong_fallbacks``; missing without attempts
     - ``missing``: what is not known, and why
     """
-    rule = rule or RecoveryRule()
     zero = int(series["second"].min()) if len(series) else 0
     seconds = _seconds(series)
     first_ns = int(windows["start_ns"].min()) if len(windows) else 0
     before = seconds[seconds["second"] < first_ns // _SECOND_NS]
-    recovered = _good_seconds(series, seconds, before, rule)
+    ends = [None if pd.isna(each) else int(each) for each in windows["end_ns"]]
+    starts = [int(each) for each in windows["start_ns"]]
+    found_of = _searches(series, starts, ends, rule)
     found = _fallback_times(series, operations, attempts)
     wrong = wrong_fallbacks(operations, attempts) if operations is not None and attempts is not None else None
     rows = []
-    ends = [None if pd.isna(each) else int(each) for each in windows["end_ns"]]
-    for fault, start, end in zip(windows["fault"], windows["start_ns"].astype("int64"), ends, strict=True):
-        row = _activation(start, end, zero, found)
-        row |= _load_inside(seconds, start, end) | _recovery(end, zero, recovered, rule)
+    for place, (fault, start, end) in enumerate(zip(windows["fault"], starts, ends, strict=True)):
+        search = found_of.get(place)
+        row = _activation(start, end, zero, found) | _load_inside(seconds, start, end)
+        row |= _recovery(end, zero, None if search is None else search.recovered_ns)
         row |= {"fallback_before_pct": _share(before["fallbacks"].sum(), before["count"].sum())}
         row |= _wrong_inside(wrong, operations, start, end)
-        row["missing"] = "; ".join(_missing(row, end, before))
+        row["missing"] = "; ".join(_missing(row, end, search))
         rows.append({"fault": fault, **row})
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return frame.astype({"false": "Int64", "missed": "Int64"})
+
+
+def _searches(
+    series: pd.DataFrame, starts: list[int], ends: list[int | None], rule: RecoveryRule | None
+) -> dict[int, Search]:
+    """Return the search after each window by its place; none for one that ended while another was open."""
+    order = sorted(range(len(starts)), key=lambda place: starts[place])
+    found = searches(_timeline(series), [(starts[place], ends[place]) for place in order], rule)
+    return {order[number]: search for search in found for number in search.windows}
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,48 +123,35 @@ def _elapsed(at_ns: int | None, zero: int) -> float:
 
 
 def _seconds(series: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per second without gaps: ``second, count, fallbacks, errors, p95_ms``; warm-up is not left out."""
+    """Return one row per second without gaps: ``second, count, fallbacks``; warm-up is not left out."""
     frame = every_second(series)[[]]
-    grouped = {
-        "count": series,
-        "fallbacks": series[series["tier"] > 0],
-        "errors": series[series["outcome"] != Outcome.OK.value],
-    }
-    for name, rows in grouped.items():
+    for name, rows in {"count": series, "fallbacks": series[series["tier"] > 0]}.items():
         frame[name] = rows.groupby("second")["count"].sum().reindex(frame.index, fill_value=0)
-    frame["p95_ms"] = percentiles(ended_ok(series), ["second"], (95,)).set_index("second")["p95_ms"]
     return frame.reset_index()
 
 
-def _good_seconds(
-    series: pd.DataFrame, seconds: pd.DataFrame, before: pd.DataFrame, rule: RecoveryRule
-) -> NDArray[np.int64] | None:
-    """Return the Unix seconds that satisfy ``rule``; None where no second lies before the first window."""
-    total = before["count"].sum()
-    baseline = percentiles(ended_ok(series[series["second"].isin(before["second"])]), (), (95,))
-    if not total or baseline.empty:
-        return None
-    with np.errstate(invalid="ignore", divide="ignore"):
-        primary = 1 - seconds["fallbacks"] / seconds["count"]
-        errors = 100 * seconds["errors"] / seconds["count"]
-    good = primary >= rule.primary_of_baseline * (1 - before["fallbacks"].sum() / total)
-    good &= errors <= 100 * before["errors"].sum() / total + rule.errors_above_points
-    good &= seconds["p95_ms"] <= rule.p95_of_baseline * float(baseline["p95_ms"].iloc[0])
-    return seconds.loc[good, "second"].to_numpy(dtype=np.int64)
+def _timeline(series: pd.DataFrame) -> Timeline:
+    """Return the levels of the seconds of a series, for the search that the check of recovery makes as well."""
+    rows = series[series["route"] != STOPPED_ROUTE]
+    if rows.empty:
+        return Timeline({}, _SECOND_NS)
+    seconds, groups = np.unique(rows["second"].to_numpy(dtype=np.int64), return_inverse=True)
+    ok = (rows["outcome"] == Outcome.OK.value).to_numpy(dtype=bool)
+    counts = rows["count"].to_numpy(dtype=np.int64)
+    primary = ok & (rows["tier"] == 0).to_numpy(dtype=bool)
+    merged = decode(rows["hdr"]).merge(np.where(ok, groups, -1).astype(np.int64), len(seconds))
+    latencies: list[dict[int, int]] = [{} for _ in seconds]
+    for row, bucket, count in zip(merged.row.tolist(), merged.bucket.tolist(), merged.count.tolist(), strict=True):
+        latencies[row][bucket] = count
+    sums = (np.bincount(groups, counts * of, len(seconds)).astype(np.int64).tolist() for of in (ok, primary, ~ok))
+    levels = (Level(*row) for row in zip(*sums, latencies, strict=True))
+    return Timeline(dict(zip(seconds.tolist(), levels, strict=True)), _SECOND_NS)
 
 
-def _recovery(end: int | None, zero: int, good: NDArray[np.int64] | None, rule: RecoveryRule) -> dict[str, object]:
-    """Return when the first of ``rule.seconds`` good seconds in a row began, after the window."""
-    if end is None or good is None:
+def _recovery(end: int | None, zero: int, at_ns: int | None) -> dict[str, object]:
+    if end is None or at_ns is None:
         return {"recovered_s": np.nan, "recovery_s": np.nan}
-    whole = -(-end // _SECOND_NS)  # the second in which the window closed is partly its own
-    later = good[good >= whole]
-    steps = rule.seconds - 1
-    runs = later[: len(later) - steps][later[steps:] - later[: len(later) - steps] == steps]
-    if not len(runs):
-        return {"recovered_s": np.nan, "recovery_s": np.nan}
-    at = int(runs[0])
-    return {"recovered_s": float(at - zero), "recovery_s": at - end / 1e9}
+    return {"recovered_s": _elapsed(at_ns, zero), "recovery_s": (at_ns - end) / 1e9}
 
 
 def _load_inside(seconds: pd.DataFrame, start: int, end: int | None) -> dict[str, object]:
@@ -188,17 +178,19 @@ def _wrong_inside(
     return {"false": int(of_window["false"].sum()), "missed": int(of_window["missed"].sum())}
 
 
-def _missing(row: dict[str, object], end: int | None, before: pd.DataFrame) -> Sequence[str]:
+def _missing(row: dict[str, object], end: int | None, search: Search | None) -> Sequence[str]:
     """Return what is not known of a window, one phrase each."""
     said = []
     if not row["operations"]:
         said.append("no operation had its outcome in the window")
     if end is None:
         said.append("the window never closed: the run was cut off")
-    elif not before["count"].sum():
-        said.append("no fault-free seconds before the first window: recovery has nothing to be compared with")
-    elif pd.isna(row["recovered_s"]):  # type: ignore[call-overload]
-        said.append("routing had not recovered when the run ended")
+    elif search is None:
+        said.append("another window was open when it ended: recovery is told of that one")
+    elif not search.comparable:
+        said.append(f"fewer than {FEWEST} operations ended ok in fault-free seconds before it: no recovery to tell")
+    elif search.recovered_ns is None:
+        said.append("routing had not recovered when the next fault began or the run ended")
     if pd.isna(row["first_fallback_s"]):  # type: ignore[call-overload]
         said.append("no fallback was taken")
     if pd.isna(row["false"]):  # type: ignore[call-overload]

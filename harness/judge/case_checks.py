@@ -7,20 +7,23 @@ from dataclasses import dataclass
 
 from harness.judge.breakers import BreakerLegality, breakers_as_json
 from harness.judge.case import Case
-from harness.judge.check import Decides, Fold, OfOperations
+from harness.judge.chain_deadline import ChainDeadline
+from harness.judge.check import Decides, Fold, OfOperations, Where
 from harness.judge.checkers import SilentFailure
+from harness.judge.determinism import Determinism
 from harness.judge.entry import Entry, Status
 from harness.judge.fallbacks import FallbackCorrectness, FallbackLoop, SilentFallback
 from harness.judge.fault_windows import WindowFold, windows_of
-from harness.judge.hypotheses import Activation, Determinism, hypotheses, touches
+from harness.judge.hypotheses import Activation, hypotheses, touches
 from harness.judge.ledger import Ledger
+from harness.judge.overload import Overload
 from harness.judge.recovery import Recovery
 from harness.judge.state import RouteHistory, StatePreservation
 from harness.load.faults import Fault
 from harness.words.operation import Edge
 
 CHANGES_RULES, MOVES_CLOCK = "reload", "clock_jump"
-_SEEN_OR_NOT_THERE = frozenset({BreakerLegality.name, StatePreservation.name})
+_SEEN_OR_NOT_THERE = frozenset({BreakerLegality.name, ChainDeadline.name, StatePreservation.name})
 """Checks of what a target need not have: without it they are left out and not UNKNOWN."""
 
 
@@ -33,6 +36,7 @@ class Seen:
     calls: int = 0
     edges: Mapping[int, Sequence[Edge]] = ()  # type: ignore[assignment]  # by worker
     faults: tuple[Fault, ...] = ()  # of the plan; none where there was none
+    chain_deadline_ms: float | None = None  # as the target's chains declare it
 
 
 class CaseChecks:
@@ -58,21 +62,24 @@ class CaseChecks:
         self._activation = Activation(self._windows)
         self._determinism = Determinism()
         self._history = RouteHistory()
+        self._overload = Overload(self._windows, users)
         self.silent_failure = SilentFailure(self._ledger)
         self.checkers: list[Decides[Case]] = []
         if self._tells or self._plan or seen.calls:
             self.checkers.append(SilentFallback())
         if self._tells:
             self.checkers += [FallbackCorrectness(), FallbackLoop(), StatePreservation()]
+            self.checkers.append(ChainDeadline(seen.chain_deadline_ms))
         if self._tells or self._all_breaker_edges:
             self.checkers.append(BreakerLegality(self._all_breaker_edges))
         if any(not fault.whole_window for fault in seen.faults) or seen.injections:
             self.checkers.append(self._ledger)
         if self._plan:
             self.checkers.append(OfOperations(Recovery(self._windows, users, self._breaker_edges)))
+        of_equal_rules = Where(self._determinism, self.equal_rules)
         self.folds: list[Fold[Case]] = []
         if self._tells or self._plan:
-            self.folds = [self._window_fold, self._activation, self._determinism, self._history]
+            self.folds = [self._window_fold, self._activation, of_equal_rules, self._history, self._overload]
 
     @property
     def needed(self) -> bool:
@@ -81,8 +88,10 @@ class CaseChecks:
 
     def undisturbed(self, case: Case) -> bool:
         """Whether an operation ran under the conditions of the baseline: no fault hit it or its rules."""
-        if case.injections:
-            return False
+        return not case.injections and self.equal_rules(case)
+
+    def equal_rules(self, case: Case) -> bool:
+        """Whether an operation ran before any reload of its rules, and with the clock as it is."""
         for window in self._windows:
             kind = window.fault.kind
             if kind == CHANGES_RULES and case.operation.end_ns >= window.start_ns:
@@ -107,7 +116,8 @@ class CaseChecks:
         decided = {entry.name: entry for entry in entries}
         for checker in (BreakerLegality([]), FallbackCorrectness(), StatePreservation()):
             decided.setdefault(checker.name, checker.close())
-        return hypotheses(decided, self._all_breaker_edges, self._activation, self._determinism, self._history)
+        found = hypotheses(decided, self._all_breaker_edges, self._activation, self._determinism, self._history)
+        return [*found, self._overload.close(decided[FallbackCorrectness.name])]
 
     def totals(self) -> dict[str, object]:
         """Return what ``totals`` of the verdict holds besides those of every run."""

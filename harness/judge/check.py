@@ -43,6 +43,19 @@ class FoldsOperations:
         self._add(case.operation)
 
 
+class Where(Generic[Taken]):
+    """A fold that sees only what ``wanted`` says."""
+
+    def __init__(self, fold: Fold[Taken], wanted: Callable[[Taken], bool]) -> None:
+        self._add = fold.add
+        self._wanted = wanted
+
+    def add(self, item: Taken, /) -> None:
+        """Hand on one that is wanted."""
+        if self._wanted(item):
+            self._add(item)
+
+
 class OfOperations:
     """A checker of operations, where cases are fed; ``where`` says which of them it is to see."""
 

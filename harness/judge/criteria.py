@@ -58,7 +58,7 @@ _OF_CHECKS = {
     "fallback_latency_x": "fallback latency",
 }
 
-_RATIO = "p50 of operations whose primary's breaker was open, over the p50 of that primary in clean time; the highest"
+_RATIO = "highest p50 of operations whose primary's breaker was open, over the p50 of that primary in clean time"
 
 DEFAULT_CRITERIA = """\
 p95_ms < 500 at users >= 100    # ROUTE-003: P95 latency under 100 concurrent requests

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.judge.case import Case, ran, walks
-from harness.judge.fallbacks import Ways, given_up, wrong_uses
-from harness.judge.ledger import Fate, balance, fate_of
+from harness.judge.fallbacks import Ways, gave_way, given_up, wrong_uses
+from harness.judge.ledger import Fate, balance, fate_of, struck_by
 from harness.load.faults import Fault
-from harness.words.operation import LABELS_KEPT, Edge
+from harness.words.operation import LABELS_KEPT, Attempt, Edge
 
 OPEN = "open"
 RUN_ENDED = "the run ended"
@@ -193,10 +193,32 @@ def _note(window: FaultWindow, case: Case) -> None:
 
 
 def _first_fallback(window: FaultWindow, case: Case) -> int | None:
-    """Return when an operation first used a tier below the fault's, in the window or right after it was hit."""
+    """Return when an operation first went on to a higher tier than one that the fault had struck, in the window."""
     if not case.attempts:
         at_ns = case.operation.end_ns
         return at_ns if case.operation.tier and at_ns >= window.start_ns else None
-    above = window.fault.where.tier or 0
-    later = (a.start_ns for a in case.attempts if ran(a) and a.tier > above and a.start_ns >= window.start_ns)
-    return min(later, default=None)
+    later = (_next_tier(attempt, case.attempts) for attempt in _struck_in(window, case))
+    return min((at_ns for at_ns in later if at_ns is not None and at_ns >= window.start_ns), default=None)
+
+
+def _struck_in(window: FaultWindow, case: Case) -> list[Attempt]:
+    """Return the attempts that a fault had a hand in: those it hit, and those of its route that gave way.
+
+    What is on for the window as a whole (fewer slots, a breaker forced open) hits none: any that gave way may be its
+    doing. So may any after a fault that struck a stage and not an attempt.
+    """
+    hits = [injection for injection in case.injections if injection.fault == window.fault.name]
+    found = [attempt for hit in hits if (attempt := struck_by(case.attempts, hit)) is not None]
+    where = window.fault.where
+    if where.place == "route":
+        found += [a for a in case.attempts if a.route == where.route and where.tier in (None, a.tier) and gave_way(a)]
+    elif window.fault.whole_window or not found:
+        found = [attempt for attempt in case.attempts if gave_way(attempt)]
+    return found
+
+
+def _next_tier(attempt: Attempt, attempts: Sequence[Attempt]) -> int | None:
+    """Return when the first attempt of a higher tier after one began that was executed; None where there was none."""
+    walk = next(walk for walk in walks(attempts) if attempt in walk)
+    later = walk[walk.index(attempt) + 1 :]
+    return next((other.start_ns for other in later if other.tier > attempt.tier and ran(other)), None)

@@ -6,17 +6,14 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from harness.judge.breakers import FORCED
-from harness.judge.case import Case, quoted, ran, straight, walks
-from harness.judge.entry import EXAMPLES, Entry, Status
+from harness.judge.case import Case, ran, straight, walks
+from harness.judge.determinism import Determinism
+from harness.judge.entry import Entry, Status
 from harness.judge.fallbacks import gave_way
 from harness.judge.fault_windows import FaultWindow
 from harness.judge.state import RouteHistory
 from harness.measure.histogram import Histogram
 from harness.words.operation import LABELS_KEPT, AttemptOutcome, Edge, Operation
-
-REPEATS = 100
-"""Repeats of a scenario that ROUTE-004 asks for."""
-
 
 FEWEST = 20
 """Operations of either kind below which a ratio of medians says nothing."""
@@ -134,43 +131,6 @@ def touches(window: FaultWindow, operation: Operation) -> bool:
     return operation.end_ns >= window.start_ns and (window.end_ns is None or operation.start_ns <= window.end_ns)
 
 
-class Determinism:
-    """A fold: each scenario's decided route over its repeats, of operations that no fault hit."""
-
-    def __init__(self) -> None:
-        self._first: dict[str, str | None] = {}
-        self._repeats: dict[str, int] = {}
-        self._different = 0
-        self._examples: list[Case] = []
-
-    def add(self, case: Case) -> None:
-        """Compare one operation with the first one of its scenario."""
-        if not case.answered or case.injections:
-            return
-        route, scenario = case.operation.decided_route, case.operation.scenario
-        if route is None:
-            return
-        seen = self._repeats[scenario] = self._repeats.get(scenario, -1) + 1
-        if not seen:
-            self._first[scenario] = route
-        elif route != self._first[scenario]:
-            self._different += 1
-            if len(self._examples) < EXAMPLES:
-                self._examples.append(case)
-
-    def close(self) -> Entry:
-        """INVALID if a route differs; UNKNOWN where no scenario came back ``REPEATS`` times."""
-        name, target = "determinism", f"0 differ, a scenario with {REPEATS} repeats"
-        n, most = sum(self._repeats.values()), max(self._repeats.values(), default=0)
-        detail = f"n = {n:,} repeats of {len(self._repeats):,} scenarios, of one at most {most:,}"
-        if self._different:
-            found = tuple(case.operation.id for case in self._examples)
-            detail = f"{detail}; e.g. {'; '.join(quoted(case) for case in self._examples[:3])}"
-            return Entry(name, Status.INVALID, f"{self._different:,} differ", target, detail, found)
-        status = Status.VALID if most >= REPEATS else Status.UNKNOWN
-        return Entry(name, status, "0 differ" if n else None, target, detail, required=False)
-
-
 def of_breakers(edges: Collection[Edge], legality: Entry) -> Entry:
     """Return the entry on breaker transitions: as legal as the check of that name found them."""
     name, target = "breaker transitions", "0 illegal"
@@ -196,7 +156,7 @@ def hypotheses(
     determinism: Determinism,
     history: RouteHistory,
 ) -> list[Entry]:
-    """Return the five hypotheses in order; ``checks`` are the entries of the checkers by name."""
+    """Return five of the hypotheses in order; ``checks`` are the entries of the checkers by name."""
     preserved = checks["state preservation"]
     return [
         of_breakers(edges, checks["breaker legality"]),

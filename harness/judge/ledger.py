@@ -58,10 +58,10 @@ def fate_of(case: Case, injection: Injection, reference: Mapping[str, str | None
     """
     if not case.answered:
         return Fate.SURFACED
-    struck = _struck(case.attempts, injection)
+    struck = struck_by(case.attempts, injection)
     if struck is not None and struck.outcome != AttemptOutcome.OK:
         return _after(case.attempts, struck)
-    call = _call_struck(case.calls, injection)
+    call = _callstruck_by(case.calls, injection)
     made_again = _made_again(case, injection, struck, call)
     if made_again is not None:
         return made_again
@@ -78,7 +78,7 @@ def fate_of(case: Case, injection: Injection, reference: Mapping[str, str | None
     return Fate.UNACCOUNTED
 
 
-def _struck(attempts: Sequence[Attempt], injection: Injection) -> Attempt | None:
+def struck_by(attempts: Sequence[Attempt], injection: Injection) -> Attempt | None:
     """Return the executed attempt in which a fault struck, None where it struck outside of all that are told."""
     holding = [a for a in attempts if ran(a) and a.start_ns <= injection.start_ns <= a.end_ns]
     named = [a for a in holding if injection.place == f"route {a.route}, tier {a.tier}"]
@@ -96,7 +96,7 @@ def _after(attempts: Sequence[Attempt], struck: Attempt) -> Fate:
     return Fate.UNACCOUNTED
 
 
-def _call_struck(calls: Sequence[Call], injection: Injection) -> Call | None:
+def _callstruck_by(calls: Sequence[Call], injection: Injection) -> Call | None:
     """Return the logged call that a fault of a backend struck: in its slot."""
     for call in calls:
         began_ns = call.arrived_ns if call.started_ns is None else call.started_ns

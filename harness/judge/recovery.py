@@ -2,122 +2,29 @@
 
 Recovered is the first moment after a window's end from which three seconds* are as the clean time before the window:
 at least 95 % of its share of operations served by their primary, at most one percentage point more operations that did
-not end ok, and a p95 of at most 1.2 times its own. Clean is the time in which no window was open and no earlier one
-still had to be recovered from; the last ten seconds* of it before the window are compared with. Numbers with * are
-ours.
+not end ok, and a p95 of at most 1.2 times its own; and no half second* in them is worse than that by more than chance
+(``judge.as_before``). Clean is the time in which no window was open and no earlier one still had to be recovered from;
+the last ten seconds* of it before the window are compared with. Numbers with * are ours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from harness.judge.as_before import BIN_NS, RecoveryRule, Search, Timeline, searches
 from harness.judge.entry import Entry, Status
 from harness.judge.fault_windows import OPEN, FaultWindow
-from harness.measure.histogram import Histogram
-from harness.words.operation import Edge, Flag, Operation, Outcome
+from harness.words.operation import Edge, Operation
 
-BIN_NS = 250_000_000
-BASELINE_NS = 10_000_000_000
-GOOD_NS = 3_000_000_000
+RULE = RecoveryRule()
 ENOUGH_NS = 10_000_000_000
 """How long a run must go on undisturbed before not having recovered is a finding."""
 
 GRACE_NS = 500_000_000
 """How long after a fault's end calls that it hit may still open a breaker."""
 
-SHARE, POINTS, TIMES = 0.95, 1.0, 1.2
-FEWEST = 20
-"""Operations that ended ok below which a p95 says nothing."""
-
 GROWN = 1.1
 """How many times the users there may be, for latencies to be compared at all."""
-
-
-class Level:
-    """What was measured over a stretch of time."""
-
-    __slots__ = ("bad", "latency", "ok", "primary")
-
-    def __init__(self) -> None:
-        self.ok = 0
-        self.primary = 0  # of those that ended ok, by tier 0
-        self.bad = 0
-        self.latency = Histogram()
-
-    def add(self, operation: Operation) -> None:
-        """Take one operation."""
-        if operation.outcome is not Outcome.OK:
-            self.bad += 1
-            return
-        self.ok += 1
-        self.primary += not operation.tier
-        self.latency.add((operation.end_ns - operation.intended_ns + 500) // 1000)
-
-    def merge(self, other: Level) -> None:
-        """Take what another one took."""
-        self.ok += other.ok
-        self.primary += other.primary
-        self.bad += other.bad
-        self.latency.merge(other.latency.counts)
-
-    def as_good_as(self, before: Level) -> bool:
-        """Whether this is a level like the one before the fault."""
-        p95, p95_before = self.latency.percentile_us(95.0), before.latency.percentile_us(95.0)
-        if p95 is None or p95_before is None:
-            return False
-        share, share_before = self.primary / self.ok, before.primary / before.ok
-        return (
-            share >= SHARE * share_before
-            and self._bad_percent <= before._bad_percent + POINTS
-            and p95 <= TIMES * p95_before
-        )
-
-    @property
-    def _bad_percent(self) -> float:
-        return 100.0 * self.bad / (self.ok + self.bad)
-
-    def __str__(self) -> str:
-        """Return the three numbers that are compared."""
-        p95 = self.latency.percentile_us(95.0)
-        if p95 is None:
-            return f"{self.ok + self.bad:,} operations, none ended ok"
-        share = 100.0 * self.primary / self.ok
-        return f"{share:.1f} % by the primary, {self._bad_percent:.1f} % not ok, p95 {p95 / 1000:.3g} ms"
-
-
-class Timeline:
-    """A fold of operations into quarters of a second, by when their outcome was known."""
-
-    def __init__(self) -> None:
-        self._bins: dict[int, Level] = {}
-
-    def add(self, operation: Operation) -> None:
-        """Take one operation."""
-        if operation.flag is Flag.STOPPED:
-            return
-        at = operation.end_ns // BIN_NS
-        level = self._bins.get(at)
-        if level is None:
-            level = self._bins[at] = Level()
-        level.add(operation)
-
-    @property
-    def first_ns(self) -> int:
-        """Begin of the first quarter with an operation; 0 where there is none."""
-        return min(self._bins, default=0) * BIN_NS
-
-    @property
-    def end_ns(self) -> int:
-        """Begin of the last quarter with an operation, which is cut off; 0 where there is none."""
-        return max(self._bins, default=0) * BIN_NS
-
-    def over(self, bins: Sequence[int]) -> Level:
-        """Return what was measured in some quarters."""
-        level = Level()
-        for at in bins:
-            if at in self._bins:
-                level.merge(self._bins[at])
-        return level
 
 
 class Recovery:
@@ -156,21 +63,25 @@ class Recovery:
         cut_short: list[str] = []
         took_s: list[float] = []
         windows = sorted(self._windows, key=lambda window: window.begins_ns)
-        clean = _Clean(self._timeline, [(window.begins_ns, window.ends_ns) for window in windows])
-        judged = [window for window in windows if not clean.ended_during_another(window)]
-        for window in judged:
-            why, status = self._judge(window, clean)
-            if window.recovery_s is not None:
-                took_s.append(window.recovery_s)
+        found = searches(self._timeline, [(window.begins_ns, window.ends_ns) for window in windows], RULE)
+        judged = 0
+        for search in found:
+            of_search = [windows[place] for place in search.windows]
+            judged += len(of_search)
+            if search.recovered_ns is not None:
+                took_s += [self._recovered(window, search.recovered_ns) for window in of_search]
                 cut_short.clear()
-            elif status is Status.INVALID:
-                broken.append(f"{window.fault.name}: {why}")
+                continue
+            status, why = self._why_not(search)
+            said = f"{' and '.join(window.fault.name for window in of_search)}: {why}"
+            if status is Status.INVALID:
+                broken.append(said)
             else:
-                disturbed = window.ends_ns is not None and clean.followed(window.ends_ns)
-                (cut_short if disturbed else unknown).append(f"{window.fault.name}: {why}")
+                disturbed = search.end_ns is not None and search.until_ns < self._timeline.end_ns
+                (cut_short if disturbed else unknown).append(said)
         unknown = cut_short + unknown
-        target = f"{GOOD_NS / 1e9:g} s as before"
-        said = f"{len(took_s)} of {len(judged)} windows recovered from"
+        target = f"{RULE.seconds} s as before"
+        said = f"{len(took_s)} of {judged} windows recovered from"
         if took_s:
             said += f", after {min(took_s):.2f} to {max(took_s):.2f} s"
         if broken:
@@ -178,40 +89,34 @@ class Recovery:
         if unknown or not judged:
             detail = "; ".join(unknown) or "no window of a fault was seen"
             return Entry(self.name, Status.UNKNOWN, said, target, detail, required=False)
-        return Entry(self.name, Status.VALID, said, target, _found(len(judged), len(took_s)))
+        return Entry(self.name, Status.VALID, said, target, _found(judged, len(took_s)))
 
-    def _judge(self, window: FaultWindow, clean: _Clean) -> tuple[str, Status]:
-        """Look for the recovery from one window; return why there is none, and what that means."""
-        end_ns = window.ends_ns
+    @staticmethod
+    def _recovered(window: FaultWindow, at_ns: int) -> float:
+        window.recovered_ns = at_ns
+        assert window.recovery_s is not None
+        return window.recovery_s
+
+    def _why_not(self, search: Search) -> tuple[Status, str]:
+        """Return what it means that no recovery was found, and why."""
+        end_ns, until_ns = search.end_ns, search.until_ns
         if end_ns is None:
-            return "it lasted to the end of the run", Status.UNKNOWN
-        before, bins = clean.before(window.begins_ns)
-        if before.ok < FEWEST:
-            return f"only {before.ok} operations ended ok in clean time before it", Status.UNKNOWN
-        until_ns = clean.undisturbed_until(end_ns)
-        first, last = -(-end_ns // BIN_NS), (until_ns - GOOD_NS) // BIN_NS
-        length = GOOD_NS // BIN_NS
-        for at in range(first, last + 1):
-            if self._timeline.over(range(at, at + length)).as_good_as(before):
-                window.recovered_ns = at * BIN_NS
-                clean.recovered(window.recovered_ns)
-                return "", Status.VALID
+            return Status.UNKNOWN, "it lasted to the end of the run"
+        if not search.comparable:
+            return Status.UNKNOWN, f"only {search.before.ok} operations ended ok in clean time before it"
         left_s = max(0.0, (until_ns - end_ns) / 1e9)
         if until_ns - end_ns < ENOUGH_NS:
-            return (
-                f"only {left_s:.1f} s were left undisturbed after it, and it had not recovered by then",
-                Status.UNKNOWN,
-            )
+            why = f"only {left_s:.1f} s were left undisturbed after it, and it had not recovered by then"
+            return Status.UNKNOWN, why
         if waiting := self._still_open(end_ns, until_ns):
-            return f"{left_s:.1f} s after its end, breaker {waiting!r} had not yet let a probe through", Status.UNKNOWN
-        users_before, users_after = self._most(bins), self._most(range(first, until_ns // BIN_NS))
-        after = self._timeline.over(range(until_ns // BIN_NS - length, until_ns // BIN_NS))
+            return Status.UNKNOWN, f"{left_s:.1f} s after its end, breaker {waiting!r} had not yet let a probe through"
+        last = until_ns // BIN_NS
+        users_before, users_after = self._most(search.bins), self._most(range(-(-end_ns // BIN_NS), last))
         if users_before is not None and users_after is not None and users_after > GROWN * users_before:
-            return (
-                f"the load had grown from {users_before} to {users_after} users: nothing to compare with",
-                Status.UNKNOWN,
-            )
-        return f"not recovered {left_s:.1f} s after its end: {after}; before: {before}", Status.INVALID
+            why = f"the load had grown from {users_before} to {users_after} users: nothing to compare with"
+            return Status.UNKNOWN, why
+        after = self._timeline.over(range(last - RULE.seconds * 1_000_000_000 // BIN_NS, last))
+        return Status.INVALID, f"not recovered {left_s:.1f} s after its end: {after}; before: {search.before}"
 
     def _still_open(self, end_ns: int, until_ns: int) -> str | None:
         """Return a breaker that opened during a fault and whose open time was not over until a moment."""
@@ -230,47 +135,3 @@ class Recovery:
 def _found(judged: int, recovered: int) -> str:
     rest = f"; {judged - recovered} were followed by another too soon to tell" if judged > recovered else ""
     return f"windows without recovery: 0 of {judged}{rest}"
-
-
-class _Clean:
-    """Which time of a run is clean, as far as its windows have been judged."""
-
-    def __init__(self, timeline: Timeline, taken: Sequence[tuple[int, int | None]]) -> None:
-        self._timeline = timeline
-        self._windows = taken
-        self._until: dict[int, int] = {}  # begin of a window -> when it was recovered from
-
-    def recovered(self, at_ns: int) -> None:
-        """Take the time from a recovery on for clean, whatever windows were over by then."""
-        for begin_ns, end_ns in self._windows:
-            if end_ns is not None and end_ns <= at_ns:
-                self._until.setdefault(begin_ns, at_ns)
-
-    def before(self, at_ns: int) -> tuple[Level, list[int]]:
-        """Return the last clean time before a moment, and its quarters."""
-        bins: list[int] = []
-        first = self._timeline.first_ns // BIN_NS
-        at = at_ns // BIN_NS - 1
-        while at >= first and len(bins) < BASELINE_NS // BIN_NS:
-            if not any(begin < (at + 1) * BIN_NS and at * BIN_NS < self._end(begin) for begin, _ in self._windows):
-                bins.append(at)
-            at -= 1
-        return self._timeline.over(bins), bins
-
-    def _end(self, begin_ns: int) -> int:
-        return self._until.get(begin_ns, 1 << 62)
-
-    def ended_during_another(self, window: FaultWindow) -> bool:
-        """Whether another window was open when one ended."""
-        end_ns = window.ends_ns
-        return end_ns is not None and any(
-            begin < end_ns and (end is None or end > end_ns) for begin, end in self._windows
-        )
-
-    def followed(self, end_ns: int) -> bool:
-        """Whether another window began after one had ended."""
-        return any(begin >= end_ns for begin, _ in self._windows)
-
-    def undisturbed_until(self, end_ns: int) -> int:
-        """Return when the next window began after one had ended; the end of the run where none did."""
-        return min([*(begin for begin, _ in self._windows if begin >= end_ns), self._timeline.end_ns])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from harness.load.corpus import Scenario
 
@@ -67,3 +67,19 @@ class Deck:
             order += shuffled[(self._share + offset) % self._shares :: self._shares]
         order.reverse()
         return order
+
+
+def few_of(scenarios: Collection[Scenario], count: int, *, seed: int) -> tuple[Scenario, ...]:
+    """Return ``count`` of the scenarios, or all where there are no more: the same in every worker, by the seed.
+
+    Those of different expected routes come first, so that few scenarios take as many ways as they can.
+    """
+    left = list(scenarios)
+    random.Random(f"{seed}/few").shuffle(left)
+    times: dict[str | None, int] = {}
+    turns = []
+    for scenario in left:
+        times[scenario.expected_route] = turn = times.get(scenario.expected_route, 0) + 1
+        turns.append((turn, scenario))
+    turns.sort(key=lambda pair: pair[0])  # stable: within a turn as shuffled
+    return tuple(scenario for _, scenario in turns[:count])

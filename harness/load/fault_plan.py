@@ -34,7 +34,7 @@ KINDS = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Kind))
 
 
 PLANS = Path(__file__).with_name("plans")
-"""Folder of the plans that ship with the harness."""
+"""Folder of the plans that ship with the harness, and of the criteria that belong to them."""
 
 
 class FaultPlanError(UsageError):
@@ -60,12 +60,21 @@ class Surroundings(Struct, frozen=True):
 
 def plan_path(name: str) -> Path:
     """Return the file of a plan: ``name`` itself, or where there is no such file that of a shipped plan so called."""
-    path, shipped = Path(name), PLANS / f"{name}.toml"
+    return _path_or_shipped(name, ".toml")
+
+
+def criteria_path(name: str) -> Path:
+    """Return the file of criteria: ``name`` itself, or where there is none those of a shipped plan so called."""
+    return _path_or_shipped(name, ".criteria")
+
+
+def _path_or_shipped(name: str, suffix: str) -> Path:
+    path, shipped = Path(name), PLANS / f"{name}{suffix}"
     return shipped if not path.exists() and name == path.name and shipped.is_file() else path
 
 
-def plan_name(path: Path) -> str:
-    """Return what ``plan_path`` makes this path of: for a shipped plan its name, which holds on every machine."""
+def shipped_name(path: Path) -> str:
+    """Return what is made this path: for a shipped plan or its criteria their name, which holds on every machine."""
     return path.stem if path.parent == PLANS else str(path)
 
 

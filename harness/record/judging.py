@@ -58,6 +58,7 @@ class Facts:
     workers: int | None = None  # loading processes that were compared with the master, None where none said what it is
     noise_floor: NoiseFloor | None = None  # largest over the loading processes
     faults: tuple[Fault, ...] = ()  # of the fault plan
+    chain_deadline_ms: float | None = None  # what the fallback chains of the target declare
 
 
 def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) -> Verdict:
@@ -114,7 +115,7 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
 
 def _seen(run: RunDirectory, facts: Facts) -> Seen:
     rows = {table: count_rows(run.history, table) for table in ("attempts", "injections", "calls")}
-    return Seen(rows["attempts"], rows["injections"], rows["calls"], read_edges(run.history), facts.faults)
+    return Seen(**rows, edges=read_edges(run.history), faults=facts.faults, chain_deadline_ms=facts.chain_deadline_ms)
 
 
 def _conservation(facts: Facts) -> Conservation:

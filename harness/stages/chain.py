@@ -134,6 +134,11 @@ class FallbackChainStage:
         """Routes of its longest order."""
         return max((len(order) for order in self.chains.values()), default=len(self.routes))
 
+    @property
+    def declared_deadline_ms(self) -> float | None:
+        """Time of a whole operation in milliseconds; None where there is none, or a function gives it."""
+        return None if callable(self._deadline_ms) else self._deadline_ms
+
     def routes_for(self, ctx: StageContext) -> tuple[Route, ...]:
         """Return the routes an operation tries, in order.
 

@@ -149,7 +149,7 @@ class Keeper:
         """Take what a worker hands over."""
         if self._live is not None and self.collector.expects(delta):
             offset = delta["clock_offset"]
-            self._live.show(delta["worker"], delta["edges"], 0 if offset is None else offset[0])
+            self._live.show(delta["worker"], delta["edges"], 0 if offset is None else offset[0], delta["gathered_ns"])
         self.collector.receive(delta)
 
     def finish(self) -> Verdict:
@@ -233,6 +233,7 @@ class Keeper:
             workers=self.roll.introduced or None,
             noise_floor=self._noise_floor(),
             faults=() if self.inputs.fault_plan is None else self.inputs.fault_plan.fault,
+            chain_deadline_ms=self.inputs.runner.chain_deadline_ms(),
         )
 
     def _noise_floor(self) -> NoiseFloor | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import harness
 from harness.judge.noise_floor import NoiseFloor
-from harness.load.fault_plan import plan_name
+from harness.load.fault_plan import shipped_name
 from harness.record.run_directory import Json
 from harness.swarm.inputs import Inputs
 
@@ -93,8 +93,8 @@ def first_manifest(run_id: str, inputs: Inputs, locustfile: str, locust_options:
             "graph_scope": options.graph_scope,
             "corpus": str(options.corpus) if options.corpus is not None else "(shipped)",
             "criteria": [criterion.text for criterion in inputs.criteria],
-            "fault_plan": plan_name(options.fault_plan) if options.fault_plan is not None else None,
-            "criteria_file": str(options.criteria) if options.criteria is not None else None,
+            "fault_plan": shipped_name(options.fault_plan) if options.fault_plan is not None else None,
+            "criteria_file": shipped_name(options.criteria) if options.criteria is not None else None,
             "deadline_ms": options.deadline_ms,
             "seed": options.seed,
             "baseline_size": options.baseline_size if options.baseline_size is not None else "auto",

@@ -11,7 +11,7 @@ from typing import Any
 from locust import events
 from locust.argument_parser import LocustArgumentParser
 
-from harness.load.fault_plan import plan_path
+from harness.load.fault_plan import criteria_path, plan_path
 from harness.target.find import REFERENCE_TARGET
 from harness.target.runner import GRAPH_SCOPES
 from harness.words.arguments import whole
@@ -112,7 +112,8 @@ def _add_inputs(add: Callable[..., None]) -> None:
         metavar="<file>",
         default="",
         env_var="ROUTESWARM_CRITERIA",
-        help="File of criteria, one a line, e.g. 'p95_ms < 500 at users >= 100'. Default: see docs.",
+        help="File of criteria, one a line, e.g. 'p95_ms < 500 at users >= 100'; or the name of shipped ones: storm. "
+        "Default: see docs.",
     )
 
 
@@ -150,13 +151,20 @@ def declare_defaults(
     target: str | None = None,
     fault_plan: str | None = None,
     corpus: str | None = None,
+    criteria: str | None = None,
     deadline_ms: int | None = None,
 ) -> None:
     """Give options of RouteSwarm other defaults, from a locustfile.
 
     What the command line, the environment or a configuration file say goes before.
     """
-    declared = {"target": target, "fault_plan": fault_plan, "corpus": corpus, "deadline_ms": deadline_ms}
+    declared = {
+        "target": target,
+        "fault_plan": fault_plan,
+        "corpus": corpus,
+        "criteria": criteria,
+        "deadline_ms": deadline_ms,
+    }
     given = {name: value for name, value in declared.items() if value is not None}
 
     def on_command_line(parser: LocustArgumentParser, **_: object) -> None:
@@ -179,7 +187,7 @@ def read_options(parsed: argparse.Namespace) -> Options:
             target=str(parsed.target).strip(),
             graph_scope=str(parsed.graph_scope),
             corpus=Path(parsed.corpus) if parsed.corpus else None,
-            criteria=Path(parsed.criteria) if parsed.criteria else None,
+            criteria=criteria_path(str(parsed.criteria)) if parsed.criteria else None,
             fault_plan=plan_path(str(parsed.fault_plan)) if parsed.fault_plan else None,
             deadline_ms=whole(1)(str(parsed.deadline_ms)),
             seed=whole(0)(str(parsed.seed)),

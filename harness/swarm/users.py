@@ -6,11 +6,13 @@ A locustfile of its own subclasses ``RouteUser`` (see the README), or any of the
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from itertools import cycle
 
-from locust import TaskSet, User, between
+from locust import TaskSet, User, between, task
 from locust.env import Environment
 
 from harness.load.corpus import Scenario
+from harness.load.deck import few_of
 from harness.load.mix import CRITICAL, HIGH, LOW, NORMAL
 from harness.swarm.client import StageflowClient
 from harness.swarm.session import session_of
@@ -74,6 +76,31 @@ statement = sends("statement")
 code = sends("code")
 edge = sends("edge")
 anything = sends(None)
+
+
+class RepeatingUser(RouteUser):
+    """A user that sends a few scenarios over and over, all users and workers the same ones.
+
+    A corpus of a thousand scenarios comes back a few times in a minute; that equal inputs are decided equally shows
+    only in many repeats of one. Put it beside the other users of a locustfile.
+
+    Attributes:
+        few: how many scenarios; of each expected route at least one, where there are not more routes.
+
+    """
+
+    few = 4
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        inputs = self._session.inputs
+        wanted = [scenario for scenario in inputs.scenarios if scenario.priority in self.priorities]
+        self._again = cycle(few_of(wanted, self.few, seed=inputs.options.seed))
+
+    @task
+    def again(self) -> None:
+        """Send the next of the few."""
+        self.client.route(next(self._again))
 
 
 class CriticalTasks(TaskSet):

@@ -117,6 +117,16 @@ class TargetRunner:
             tiers=max((getattr(chain, "tiers", 0) for chain in chains), default=None),
         )
 
+    def chain_deadline_ms(self) -> float | None:
+        """Return the longest deadline its fallback chains declare; None without one, or where one declares none.
+
+        Chains that belong to no build are its own where its build made none.
+        """
+        chains = parts(CHAIN, owner=self.owner, alone=True) or parts(CHAIN, owner=self.owner)
+        declared = [getattr(chain, "declared_deadline_ms", None) for chain in chains]
+        known = [deadline_ms for deadline_ms in declared if deadline_ms is not None]
+        return max(known) if known and len(known) == len(declared) else None
+
     async def run(self, scenario: Scenario, identity: Identity, trace: Trace) -> Reply:
         """Run one operation and return what it came to; ``trace`` is filled on the way.
 

@@ -14,6 +14,8 @@ from weakref import WeakKeyDictionary
 BACKEND = "backend"
 BREAKER = "breaker"
 CHAIN = "chain"
+"""A fallback chain may tell ``route_names``, ``tiers`` (routes of its longest order) and ``declared_deadline_ms``
+(within which it answers every operation; None where it says nothing, or not for all the same)."""
 
 
 class Part(Protocol):
@@ -47,7 +49,11 @@ def announce(kind: str, part: Part) -> None:
     _live.setdefault(kind, WeakKeyDictionary())[part] = _building[-1]
 
 
-def parts(kind: str, name: str | None = None, *, owner: Owner | None = None) -> list[Part]:
-    """Return the live parts of a kind, those of a name or all: ``owner``'s, and those that belong to no build."""
+def parts(kind: str, name: str | None = None, *, owner: Owner | None = None, alone: bool = False) -> list[Part]:
+    """Return the live parts of a kind, those of a name or all: ``owner``'s, and those that belong to no build.
+
+    ``alone``: ``owner``'s only.
+    """
+    owners = (owner,) if alone else (None, owner)
     found = list(_live[kind].items()) if kind in _live else []
-    return [part for part, of in found if of in (None, owner) and name in (None, part.name)]
+    return [part for part, of in found if of in owners and name in (None, part.name)]

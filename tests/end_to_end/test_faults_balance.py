@@ -123,7 +123,8 @@ def test_a_chain_under_faults_leaves_a_balanced_ledger_and_nothing_silent_or_mis
     assert [down[name] for name in ("false_fallbacks", "missed_fallbacks", "out_of_order")] == ["0", "0", "0"]
 
     hypotheses = {entry["name"]: entry["status"] for entry in run.verdict["hypotheses"]}
-    assert len(hypotheses) == 5
+    assert len(hypotheses) == 6
+    assert run.status("chain deadline") == "VALID"
     assert {hypotheses[name] for name in ("breaker transitions", "fallback activation", "route history")} == {"VALID"}
     edges = [row for row in run.rows("edges") if row["what"] == "breaker"]
     assert run.totals["breakers"]["count"] == len(edges) == len(run.totals["breakers"]["edges"]) > 0

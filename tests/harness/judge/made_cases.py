@@ -121,6 +121,11 @@ where = { breaker = "a" }
 what = { kind = "breaker_open" }
 when = { from_s = 1, to_s = 2 }
 [[fault]]
+name = "gone"
+where = { backend = "b" }
+what = { kind = "hang" }
+when = { from_s = 1, to_s = 2 }
+[[fault]]
 name = "first hundred"
 where = { stage = "router" }
 what = { kind = "latency", ms = 5 }

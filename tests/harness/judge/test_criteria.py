@@ -370,6 +370,7 @@ class TestFallbackLatency:
     def test_it_is_a_ratio_that_the_history_gave(self):
         entry = judged("fallback_latency_x < 2", [], **{"fallback latency": 1.5})
         assert (entry.status, entry.actual, entry.target) == (Status.PASS, "1.5", "< 2")
+        assert not any(mark in entry.detail for mark in (";", " ("))  # where the terminal would cut it
         assert judged("fallback_latency_x < 2", [], **{"fallback latency": 2.5}).status is Status.FAIL
 
     def test_without_an_open_breaker_it_is_unknown_and_says_so(self):

@@ -85,6 +85,22 @@ class TestFold:
         (row,) = self.fold(windows(*opened("forced", 1, 2)), [made("a0 rejected open, b1 ok", at_ms=1250)])
         assert (row["activation_delay_ms"], row["injected"]) == (250.0, 0)
 
+    def test_a_fault_of_a_stand_in_counts_from_the_attempt_it_struck_and_not_from_the_one_before(self):
+        hit = (("gone", "hang", "backend b", 12, 19),)
+        case = made("a0 failed, b1 timeout, c2 ok", at_ms=1000, injections=hit)
+        (row,) = self.fold(windows(*opened("gone", 1, 2)), [case])
+        assert row["activation_delay_ms"] == 20.0  # c's begin; b's was after 10
+
+    def test_a_fault_whose_attempts_were_retried_with_success_led_to_no_fallback(self):
+        hit = (("down", "error", PRIMARY, 1, 2),)
+        case = made("a0 failed, a0 ok, b0 failed, c1 ok", at_ms=1000, injections=hit)  # two chains
+        (row,) = self.fold(windows(*opened("down", 1, 2)), [case])
+        assert row["activation_delay_ms"] is None
+
+    def test_an_attempt_rejected_at_the_route_of_the_fault_counts_as_struck(self):
+        (row,) = self.fold(windows(*opened("down", 1, 2)), [made("a0 rejected open, b1 ok", at_ms=1300)])
+        assert row["activation_delay_ms"] == 300.0
+
     def test_a_target_that_tells_a_tier_only_has_its_delay_by_the_end_of_the_operation(self):
         hit = (("down", "error", "stage router", 1, 2),)
         (row,) = self.fold(windows(*opened("down", 1, 2)), [made(at_ms=1000, injections=hit, tier=1)])

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import pytest
-from made_cases import CLOSED, HALF_OPEN, MS, OPEN, decided, edge, made, opened, windows
+from made_cases import CLOSED, HALF_OPEN, MS, OPEN, edge, made, opened, windows
 
 from harness.judge.breakers import BreakerLegality
 from harness.judge.case_checks import CaseChecks, Seen
 from harness.judge.check import check
 from harness.judge.entry import Status
 from harness.judge.fallbacks import FallbackCorrectness
-from harness.judge.hypotheses import REPEATS, Activation, Determinism, of_breakers
+from harness.judge.hypotheses import Activation, of_breakers
 from harness.load.fault_plan import parse_fault_plan
 
-FIVE = ["breaker transitions", "fallback activation", "state preservation", "determinism", "route history"]
+NAMES = [
+    *("breaker transitions", "fallback activation", "state preservation", "determinism", "route history"),
+    "activation under overload",
+]
 
 
 def activation(cases, found=()):
@@ -77,29 +80,6 @@ class TestActivation:
         assert fold.as_json()["x"] is None
 
 
-class TestDeterminism:
-    def test_a_hundred_repeats_of_one_route_are_valid(self):
-        entry = decided(Determinism(), [made("a0 ok")] * (REPEATS + 1))
-        assert (entry.status, entry.actual) == (Status.VALID, "0 differ")
-        assert "n = 100 repeats of 1 scenarios, of one at most 100" in entry.detail
-
-    def test_fewer_are_unknown_and_say_how_many(self):
-        entry = decided(Determinism(), [made("a0 ok")] * REPEATS)
-        assert entry.status is Status.UNKNOWN
-        assert "at most 99" in entry.detail
-
-    def test_another_route_is_found(self):
-        entry = decided(Determinism(), [made(route="x"), made(route="y", ordinal=3)])
-        assert (entry.status, entry.examples) == (Status.INVALID, (3,))
-
-    def test_a_fallback_decides_for_the_route_first_asked(self):
-        cases = [made("a0 ok"), made("a0 failed, b1 ok"), made("c0 ok", injections=(("x", "error", "y", 0, 1),))]
-        assert decided(Determinism(), cases * 60).status is Status.VALID
-
-    def test_no_operation_is_unknown_and_measures_nothing(self):
-        assert (decided(Determinism(), []).status, decided(Determinism(), []).actual) == (Status.UNKNOWN, None)
-
-
 class TestBreakers:
     def test_edges_of_a_breaker_s_own_are_its_n(self):
         edges = [
@@ -139,9 +119,13 @@ class TestWhichChecks:
     def test_a_target_that_tells_attempts_and_has_no_breaker_is_not_unknown_for_it(self):
         names, hypotheses, checks = self.names(Seen(attempts=2), [made("a0 failed, b1 ok")])
         assert names == ["silent fallback", "fallback correctness", "fallback loop"]
-        assert [entry.name for entry in hypotheses] == FIVE
-        assert [entry.status for entry in hypotheses].count(Status.VALID) == 2
+        assert [entry.name for entry in hypotheses] == NAMES
+        assert [entry.status for entry in hypotheses].count(Status.VALID) == 3
         assert set(checks.totals()) == {"fallback_latency"}
+
+    def test_a_target_whose_chain_declares_a_deadline_is_judged_by_it(self):
+        names, _, _ = self.names(Seen(attempts=1, chain_deadline_ms=900), [made("a0 ok")])
+        assert names[-1] == "chain deadline"
 
     def test_a_plan_on_a_target_that_tells_nothing(self):
         fault = windows(*opened("down", 1, 2))[0].fault

@@ -70,6 +70,39 @@ class TestRecovery:
         judged(found, run(40, [(10, 17), (19, 21)]))
         assert window.recovery_s == pytest.approx(6.0, abs=0.5)
 
+    @pytest.mark.parametrize("how", [fallback, slow])
+    def test_a_recovery_begins_after_the_last_bad_half_second_however_good_the_average_is(self, how):
+        (window,) = found = windows(*opened("down", 10, 15))
+        operations = run(40, [(10, 15), (16, 16.14)], how)  # 7 of the 150 operations of three seconds: under 5 %
+        assert judged(found, operations).status is Status.VALID
+        assert window.recovery_s == pytest.approx(1.0, abs=0.25)
+
+    @pytest.mark.parametrize("how", [fallback, failed, slow])
+    def test_single_operations_here_and_there_are_chance_and_put_off_nothing(self, how):
+        (window,) = found = windows(*opened("down", 10, 15))
+        operations = run(40, [(10, 15), *((second, second + 0.02) for second in range(15, 40, 3))], how)
+        assert judged(found, operations).status is Status.VALID
+        assert window.recovery_s <= 0.25
+
+    def test_a_slow_run_of_few_operations_recovers_as_well(self):
+        (window,) = found = windows(*opened("down", 10, 15))
+        operations = [each for n, each in enumerate(run(60, [(10, 17)])) if n % 10 == 0]  # 5 a second
+        assert judged(found, operations).status is Status.VALID
+        assert window.recovery_s == pytest.approx(2.0, abs=0.5)
+
+    def test_windows_that_end_together_are_all_judged_and_share_the_moment(self):
+        first, second = found = windows(*opened("down", 10, 15), *opened("forced", 12, 15.000_01))
+        entry = judged(found, run(40, [(10, 17)]))
+        assert "2 of 2 windows" in entry.actual
+        assert first.recovered_ns == second.recovered_ns
+        assert first.recovery_s - second.recovery_s == pytest.approx(0.000_01)
+
+    def test_windows_that_end_together_without_a_recovery_are_one_violation(self):
+        entry = judged(windows(*opened("down", 10, 15), *opened("forced", 10, 15.000_01)), run(40, [(10, 99)]))
+        assert entry.status is Status.INVALID
+        assert entry.detail.startswith("down and forced: not recovered")
+        assert "0 of 2 windows" in entry.actual
+
     def test_a_run_that_ended_too_soon_is_unknown_and_not_required(self):
         entry = judged(windows(*opened("down", 10, 15)), run(22, [(10, 99)]))
         assert (entry.status, entry.required) == (Status.UNKNOWN, False)

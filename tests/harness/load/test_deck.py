@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.load.corpus import Scenario
-from harness.load.deck import Deck
+from harness.load.deck import Deck, few_of
 
 ALL = tuple(Scenario(str(number), f"text {number}", number % 10) for number in range(60))
 sizes = st.integers(1, 60)
@@ -79,3 +79,23 @@ def test_the_length_is_that_of_one_pass():
 def test_a_deck_of_nothing_or_for_nobody_is_refused(scenarios, worker, workers):
     with pytest.raises(ValueError, match=r"no scenarios|expected 0 or more"):
         Deck(scenarios, seed=1, name="deck", worker=worker, workers=workers)
+
+
+ROUTED = tuple(Scenario(str(n), "text", 4, expected_route="rare" if n == 41 else "common") for n in range(60))
+
+
+@settings(deadline=None)
+@given(seed=seeds, count=st.integers(1, 70))
+def test_the_few_are_distinct_and_the_same_for_the_same_seed(seed, count):
+    few = few_of(ALL, count, seed=seed)
+    assert len({scenario.id for scenario in few}) == len(few) == min(count, len(ALL))
+    assert few_of(ALL, count, seed=seed) == few
+
+
+@given(seed=seeds)
+def test_among_the_few_is_one_of_each_expected_route(seed):
+    assert {scenario.expected_route for scenario in few_of(ROUTED, 2, seed=seed)} == {"rare", "common"}
+
+
+def test_the_few_differ_from_seed_to_seed():
+    assert len({few_of(ALL, 3, seed=seed) for seed in range(10)}) > 1

@@ -369,7 +369,7 @@ class TestFaults:
         assert (verdict.totals["ledger"]["injected"], verdict.totals["ledger"]["fell_back"]) == (20, 20)
         assert [row["operations_hit"] for row in verdict.totals["faults"]] == [20]
         assert statuses(verdict.hypotheses)["fallback activation"] is Status.VALID
-        assert len(verdict.as_json()["hypotheses"]) == 5
+        assert len(verdict.as_json()["hypotheses"]) == 6
 
     def test_faults_that_nothing_accounts_for_fail_the_run(self, stormy):
         verdict = self.judged(stormy(told=False))

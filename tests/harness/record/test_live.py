@@ -24,10 +24,13 @@ class Shown:
         self.now_s = 0.0
         self.live = LiveLines(plan, BEGAN_NS, self.lines.append, lambda: several, lambda: self.now_s)
 
-    def show(self, *edges: Edge, worker: int = 0, offset_ns: int = 0) -> list[str]:
-        """Show edges as they come over the wire, and return the new lines."""
+    def show(self, *edges: Edge, worker: int = 0, offset_ns: int = 0, until_s: float | None = None) -> list[str]:
+        """Show edges as they come over the wire, up to a second of the worker's clock, and return the new lines."""
         before = len(self.lines)
-        self.live.show(worker, [list(edge) for edge in edges], offset_ns)
+        until_ns = (
+            max((edge.at_ns for edge in edges), default=0) if until_s is None else BEGAN_NS + round(until_s * 1e9)
+        )
+        self.live.show(worker, [list(edge) for edge in edges], offset_ns, until_ns)
         return self.lines[before:]
 
 
@@ -49,8 +52,8 @@ def test_the_window_of_a_fault_says_where_and_what_it_is() -> None:
 def test_a_window_is_told_once_however_many_workers_open_it_and_in_whatever_order() -> None:
     shown = Shown(several=True)
     first = [edge(1, "fault", "slow", "open"), edge(2, "fault", "slow", "closed"), edge(5, "fault", "slow", "open")]
-    assert len(shown.show(*first, worker=0)) == 3
-    assert shown.show(*first, worker=1) == []
+    assert len(shown.show(*first, worker=0, until_s=9)) == 3
+    assert shown.show(*first, worker=1, until_s=9) == []
     assert len(shown.show(edge(6, "fault", "slow", "closed"), worker=1)) == 1
     assert shown.show(edge(6, "fault", "slow", "closed"), worker=0) == []
 
@@ -59,8 +62,12 @@ def test_a_breaker_says_why_and_of_which_worker_it_is_where_there_are_several() 
     opens = edge(13.4, "breaker", "premium", "open", "failures in a row: 5")
     assert Shown().show(opens) == ["13.4 s  breaker premium opens: failures in a row: 5"]
     shown = Shown(several=True)
-    assert shown.show(opens, worker=1) == ["13.4 s  breaker premium of worker 1 opens: failures in a row: 5"]
-    assert shown.show(opens, worker=0) == ["13.4 s  breaker premium of worker 0 opens: failures in a row: 5"]
+    assert shown.show(opens, worker=1, until_s=20) == [
+        "13.4 s  breaker premium of worker 1 opens: failures in a row: 5"
+    ]
+    assert shown.show(opens, worker=0, until_s=20) == [
+        "13.4 s  breaker premium of worker 0 opens: failures in a row: 5"
+    ]
     assert shown.show(edge(15, "breaker", "premium", "half_open", "open time over")) == [
         "15.0 s  breaker premium of worker 0 lets probes through: open time over"
     ]
@@ -87,3 +94,53 @@ def test_what_is_too_much_for_a_second_is_counted_in_the_next_line_or_at_the_end
 
 def test_without_a_plan_breakers_are_told_all_the_same() -> None:
     assert Shown(None).show(edge(1, "breaker", "x", "open", "why")) == ["1.0 s  breaker x opens: why"]
+
+
+def breaker(at_s: float, name: str) -> Edge:
+    return edge(at_s, "breaker", name, "open", "why")
+
+
+def seconds(lines: list[str]) -> list[float]:
+    return [float(line.split()[0]) for line in lines]
+
+
+def test_lines_of_several_workers_come_in_the_order_of_the_master_s_time() -> None:
+    shown = Shown(several=True)
+    shown.show(worker=1, until_s=0.9)
+    assert (
+        shown.show(breaker(1.5, "a"), breaker(1.9, "b"), worker=0, until_s=2.0) == []
+    )  # worker 1 may have earlier ones
+    lines = shown.show(breaker(1.2, "c"), breaker(1.7, "d"), worker=1, until_s=1.8)
+    assert seconds(lines) == [1.2, 1.5, 1.7]
+    assert seconds(shown.show(worker=1, until_s=2.8)) == [1.9]
+
+
+def test_the_order_is_that_of_the_clock_of_the_master() -> None:
+    shown = Shown(several=True)
+    shown.show(worker=1, until_s=0, offset_ns=-10 * 10**9)
+    shown.show(breaker(1.5, "a"), worker=0, until_s=2)
+    assert seconds(shown.show(breaker(11.2, "b"), worker=1, offset_ns=-10 * 10**9, until_s=12)) == [1.2, 1.5]
+
+
+def test_the_window_of_a_fault_begins_with_the_worker_that_opened_it_first_and_not_with_the_first_to_say_so() -> None:
+    shown = Shown(several=True)
+    shown.show(worker=1, until_s=0)
+    shown.show(edge(1.02, "fault", "slow", "open"), edge(1.3, "breaker", "x", "open", "why"), worker=0, until_s=2)
+    lines = shown.show(edge(1.4, "fault", "slow", "open"), worker=1, until_s=2)
+    assert [line[:18] for line in lines] == ["1.0 s  fault 'slow", "1.3 s  breaker x o"]
+
+
+def test_a_worker_that_keeps_silent_holds_the_others_up_for_two_seconds() -> None:
+    shown = Shown(several=True)
+    shown.show(worker=1, until_s=1)
+    assert shown.show(breaker(1.5, "a"), worker=0, until_s=3.4) == []
+    assert seconds(shown.show(breaker(3.45, "b"), worker=0, until_s=3.6)) == [1.5]
+
+
+def test_what_is_held_at_the_end_is_told() -> None:
+    shown = Shown(several=True)
+    shown.show(worker=1, until_s=1)
+    shown.show(breaker(1.5, "a"), breaker(1.4, "b"), worker=0, until_s=2)
+    assert shown.lines == []
+    shown.live.close()
+    assert seconds(shown.lines) == [1.4, 1.5]

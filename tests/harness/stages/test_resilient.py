@@ -7,8 +7,9 @@ from uuid import UUID
 import pytest
 from stageflow import PipelineContext
 
+from harness.judge.criteria import DEFAULT_CRITERIA, parse_criteria, read_criteria
 from harness.load.corpus import DEFAULT_CORPUS, read_corpus
-from harness.load.fault_plan import PLANS, plan_name, plan_path, read_fault_plan, require_known
+from harness.load.fault_plan import PLANS, criteria_path, plan_path, read_fault_plan, require_known, shipped_name
 from harness.stages.backend import BackendReply, CallOutcome, SimulatedBackend
 from harness.stages.resilient import DEADLINE_MS, MODELS, build
 from harness.stages.router import ROUTES
@@ -109,13 +110,24 @@ def test_a_shipped_plan_names_only_what_the_target_has(path):
     with building(owner):
         runner = TargetRunner(find_target(RESILIENT_TARGET), "shared", RESILIENT_TARGET, owner)
     require_known(read_fault_plan(path), str(path), runner.surroundings())
+    assert runner.chain_deadline_ms() == DEADLINE_MS
 
 
 def test_a_shipped_plan_goes_by_its_name_where_there_is_no_such_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert plan_path("storm") == PLANS / "storm.toml"
-    assert plan_name(plan_path("storm")) == "storm"
+    assert shipped_name(plan_path("storm")) == "storm"
     assert str(plan_path("elsewhere/storm")) == "elsewhere/storm"
     assert str(plan_path("calm")) == "calm"
     (tmp_path / "storm").write_text("mine")
     assert str(plan_path("storm")) == "storm"
+
+
+def test_the_criteria_of_the_storm_are_the_default_ones_and_the_latency_of_fallbacks(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = criteria_path("storm")
+    assert shipped_name(path) == "storm"
+    texts = [criterion.text for criterion in read_criteria(path)]
+    default = [criterion.text for criterion in parse_criteria(DEFAULT_CRITERIA, "default")]
+    assert texts == [*default, "fallback_latency_x < 2"]
+    assert str(criteria_path("mine.txt")) == "mine.txt"

@@ -14,10 +14,11 @@ from harness.load.corpus import Scenario
 from harness.stages.chain import FallbackChainStage
 from harness.stages.routes import Default
 from harness.stages.routes import Route as ChainRoute
-from harness.target.runner import NO_DECISION, Reply
+from harness.target.runner import NO_DECISION, Reply, TargetRunner
 from harness.target.target import Identity, Target
 from harness.target.tracing import Trace
 from harness.words.operation import ROUTE_LABEL_LIMIT, Decision, Flag, Outcome
+from harness.words.parts import Owner, building
 
 NOBODY = Identity(*(UUID(int=n) for n in range(4)))
 ROUTED = Reply(Outcome.OK, Decision("fast", "fast", None, 0, 1, None), None)
@@ -325,3 +326,25 @@ class TestGraphScope:
         for scope in ("shared", "per-request"):
             driven = drive(pipeline, scope)
             assert [driven().decision.route for _ in range(2)] == ["1", "1"]
+
+
+@pytest.mark.parametrize(
+    ("deadlines", "declared"),
+    [([900], 900), ([900, 700.5], 900), ([900, None], None), ([900, lambda ctx: 5], None)],
+)
+def test_the_deadline_of_a_target_is_the_longest_that_its_chains_declare_where_all_do(router, deadlines, declared):
+    owner = Owner()
+    with building(owner):
+        pipeline = router(dict)
+        for number, deadline_ms in enumerate(deadlines):
+            chain = FallbackChainStage([ChainRoute("one", dict)], Default("none"), deadline_ms=deadline_ms)
+            pipeline = pipeline.with_stage(f"chain-{number}", chain)
+    assert TargetRunner(Target(pipeline), "shared", "several", owner).chain_deadline_ms() == declared
+
+
+@pytest.mark.parametrize(("tops", "declared"), [([], None), ([900, 5], 900), ([900, None], None)])
+def test_chains_at_the_top_of_a_module_are_those_of_a_target_that_makes_none(router, monkeypatch, tops, declared):
+    monkeypatch.setattr("harness.words.parts._live", {})  # without what other tests have left
+    chains = [FallbackChainStage([ChainRoute("one", dict)], Default("none"), deadline_ms=ms) for ms in tops]
+    assert TargetRunner(Target(router(dict)), "shared", "mine", Owner()).chain_deadline_ms() == declared
+    assert len(chains) == len(tops)

@@ -20,6 +20,7 @@ def test_a_build_has_its_own_parts_and_those_that_belong_to_none() -> None:
     assert parts(BACKEND, "gpu-parts") == [shared]
     assert parts(BACKEND, "gpu-parts", owner=first) == [shared, one]
     assert parts(BACKEND, "gpu-parts", owner=second) == [shared, other]
+    assert parts(BACKEND, "gpu-parts", owner=second, alone=True) == [other]
 
 
 def test_what_a_module_makes_while_a_target_is_built_belongs_to_no_build() -> None:
