@@ -13,7 +13,7 @@ from tenacity import RetryCallState
 
 from harness.stages.protected import checksum, protected_values, protected_view, written
 from harness.stages.retry import RetryBudget
-from harness.stages.routes import OPEN, Breaker, Default, Permit, Route, not_empty
+from harness.stages.routes import Breaker, Default, Permit, Route, not_empty, uses_all_open
 from harness.stages.runners import answer_in
 from harness.target.tracing import current_trace
 from harness.words.errors import NoAnswerError, ProtectedWriteError, RouteError, one_line
@@ -42,7 +42,7 @@ class Rules(NamedTuple):
     """What all operations of a chain share."""
 
     protected: Collection[str]
-    use_all_open: bool
+    all_open: str | None
     budget: RetryBudget
     clock_ns: Callable[[], int]
 
@@ -166,8 +166,8 @@ class Walk:
     def _acquire(self, breaker: Breaker) -> Permit | None:
         """Ask for a permit; where there is none, see whether the chain goes on without."""
         permit = breaker.try_acquire()
-        if permit is None and self._rules.use_all_open and not self.attempts:
-            self._forced = all(other.breaker is not None and other.breaker.state == OPEN for other in self._routes)
+        if permit is None and not self.attempts:
+            self._forced = uses_all_open(self._rules.all_open, [other.breaker for other in self._routes])
         return permit
 
     async def _retry(self, route: Route, retries: RetryCallState, error: Exception) -> bool:

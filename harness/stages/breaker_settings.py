@@ -59,7 +59,8 @@ class BreakerSettings:
     """Share of slow calls, above 0 to 1, that opens it; None: a slow call is a failure."""
 
     use_all_when_all_open: bool = False
-    """For a chain: when the breakers of all its routes are open, call them as if all were closed."""
+    """Read by a chain: when the breakers of all its routes are open and have this, it calls them as if all were
+    closed. Its own ``all_open`` says otherwise for all of them."""
 
     def __post_init__(self) -> None:
         for wrong, expected in self._contradictions():

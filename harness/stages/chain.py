@@ -56,7 +56,8 @@ class FallbackChainStage:
             the metadata, or ``conversation``, ``enrichments``, ``extensions``.
         retry_budget: bounds the retries of all operations together.
         all_open: ``default`` skips routes whose breaker is open, also where that is all of them; ``use`` then tries
-            them all in order without permits, as Portkey's gateway does.
+            them all in order without permits, as Portkey's gateway does; None: as the breakers' settings say, ``use``
+            where all of them have ``use_all_when_all_open``.
         clock_ns: monotonic nanoseconds of the times in the history.
 
     Raises:
@@ -77,7 +78,7 @@ class FallbackChainStage:
         choose: Choose | None = None,
         protected: Collection[str] = (),
         retry_budget: RetryBudget | None = None,
-        all_open: str = "default",
+        all_open: str | None = None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.name = name
@@ -91,13 +92,13 @@ class FallbackChainStage:
         self._choose = choose
         self.chains = {key: self._order(order) for key, order in (chains or {}).items()}
         self._budget = RetryBudget() if retry_budget is None else retry_budget
-        self._rules = Rules(tuple(protected), all_open == "use", self._budget, clock_ns)
+        self._rules = Rules(tuple(protected), all_open, self._budget, clock_ns)
         self._warnings = _Warnings(clock_ns)
         announce(CHAIN, self)
 
     def _check(
         self,
-        all_open: str,
+        all_open: str | None,
         protected: Collection[str],
         chains: Mapping[str, Sequence[str]] | None,
         choose: Choose | None,
@@ -109,8 +110,8 @@ class FallbackChainStage:
         check_order(name, names, names)
         if self.default.name in names:
             raise ChainError(f"chain {name!r}: its default has the name of a route, {self.default.name!r}")
-        if all_open not in ("default", "use"):
-            raise ChainError(f"chain {name!r}: all_open={all_open!r}: expected 'default' or 'use'")
+        if all_open not in (None, "default", "use"):
+            raise ChainError(f"chain {name!r}: all_open={all_open!r}: expected 'default', 'use' or None")
         if chains and choose is None:
             raise ChainError(f"chain {name!r}: chains without choose: expected both or neither")
         if isinstance(protected, str):

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from stageflow import StageContext
 
+from harness.stages.breaker_settings import BreakerSettings
 from harness.stages.retry import RetryPolicy
 from harness.stages.runners import Call, Runner, as_call
 from harness.words.errors import ChainError, NoAnswerError
@@ -40,6 +41,24 @@ class Breaker(Protocol):
 
     def try_acquire(self) -> Permit | None:
         """Return the leave to make one call now, None where there is none."""
+
+
+def uses_all_open(declared: str | None, breakers: Collection[Breaker | None]) -> bool:
+    """Whether routes are tried without permits, since the breakers of all of them are open and that is the rule.
+
+    ``declared`` is the chain's ``all_open``; None: the rule is ``use_all_when_all_open`` of the breakers' settings, and
+    each of them must have it. A breaker whose open time is over is not open: its next call is let through.
+    """
+    if declared == "default" or not all(breaker is not None and _is_open(breaker) for breaker in breakers):
+        return False
+    if declared == "use":
+        return True
+    settings = [getattr(breaker, "settings", None) for breaker in breakers]
+    return all(isinstance(found, BreakerSettings) and found.use_all_when_all_open for found in settings)
+
+
+def _is_open(breaker: Breaker) -> bool:
+    return breaker.state == OPEN and getattr(breaker, "opens_in_s", None) != 0.0
 
 
 def not_empty(answer: object) -> bool:

@@ -13,6 +13,8 @@ from stageflow.pipeline.dag import UnifiedPipelineCancelled, UnifiedStageExecuti
 
 from harness.loop import HubLoop
 from harness.stages.attempts import current_place
+from harness.stages.breaker import CircuitBreaker
+from harness.stages.breaker_presets import LITELLM, PORTKEY
 from harness.stages.chain import WARNINGS_PER_S, FallbackChainStage
 from harness.stages.retry import RetryPolicy
 from harness.stages.routes import Default, Route
@@ -253,6 +255,14 @@ class TestChoosing:
         assert says in str(caught.value.original)
 
 
+REJECTED = [("a", 0, "rejected"), ("b", 1, "rejected"), ("default", 2, "ok")]
+
+
+def fail_until_open(breaker):
+    while (permit := breaker.try_acquire()) is not None:
+        permit.fail(ConnectionError())
+
+
 class TestBreakers:
     def test_a_route_without_a_permit_is_recorded_and_not_run(self, scripted_breaker):
         routes = [Route("a", raises(AssertionError()), breaker=scripted_breaker("open")), Route("b", answers())]
@@ -301,6 +311,41 @@ class TestBreakers:
         reasons = [a["reason"] for a in data["attempts"]]
         assert reasons == ["all breakers open; ConnectionError: 503", "all breakers open"]
         assert [breaker.told for breaker in breakers] == [[], []]
+
+    @pytest.mark.parametrize(
+        ("settings", "all_open", "expected"),
+        [
+            ((PORTKEY, PORTKEY), None, [("a", 0, "failed"), ("b", 1, "ok")]),
+            ((PORTKEY, PORTKEY), "default", REJECTED),
+            ((PORTKEY, LITELLM), None, REJECTED),
+            ((LITELLM, PORTKEY), None, REJECTED),
+            ((LITELLM, LITELLM), None, REJECTED),
+            ((LITELLM, LITELLM), "use", [("a", 0, "failed"), ("b", 1, "ok")]),
+        ],
+    )
+    def test_with_all_breakers_open_all_are_used_where_the_settings_of_all_say_so_and_the_chain_nothing_else(
+        self, settings, all_open, expected
+    ):
+        breakers = [CircuitBreaker("b", settings=one, clock=lambda: 0.0) for one in settings]
+        for breaker in breakers:
+            fail_until_open(breaker)
+        routes = [
+            Route("a", raises(ConnectionError("503")), breaker=breakers[0]),
+            Route("b", answers(), breaker=breakers[1]),
+        ]
+        stage = FallbackChainStage(routes, LATER, all_open=all_open)
+        assert outcomes(run(stage).data) == expected
+        assert [breaker.state for breaker in breakers] == ["open", "open"]
+
+    def test_a_breaker_whose_open_time_is_over_is_not_open(self):
+        now_s = [0.0]
+        breakers = [CircuitBreaker(name, settings=PORTKEY, clock=lambda: now_s[0]) for name in "ab"]
+        fail_until_open(breakers[1])
+        now_s[0] = PORTKEY.open_s
+        fail_until_open(breakers[0])
+        routes = [Route("a", raises(AssertionError()), breaker=breakers[0]), Route("b", answers(), breaker=breakers[1])]
+        assert outcomes(run(FallbackChainStage(routes, LATER)).data) == [("a", 0, "rejected"), ("b", 1, "ok")]
+        assert [breaker.state for breaker in breakers] == ["open", "closed"]
 
     @pytest.mark.parametrize("other", [None, "closed", "half_open"])
     def test_one_route_whose_breaker_is_not_open_and_the_open_ones_stay_unused(self, scripted_breaker, other):
