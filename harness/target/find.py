@@ -6,13 +6,13 @@ import difflib
 import importlib
 import inspect
 import sys
-import traceback
 from pathlib import Path
 from types import ModuleType
 
 from stageflow import Pipeline
 from stageflow.pipeline.dag import UnifiedStageGraph
 
+from harness.target.raised import raised_at
 from harness.target.target import Target
 from harness.words.errors import TargetError, one_line
 from harness.words.parts import building
@@ -72,13 +72,7 @@ def _import(spec: str, name: str) -> ModuleType:
         absent = error.name if isinstance(error, ModuleNotFoundError) else None
         if absent is not None and f"{name}.".startswith(f"{absent}."):
             raise TargetError(f"--target {spec}: no module {absent!r} here or in the environment") from error
-        raise TargetError(f"--target {spec}: importing {name} failed: {one_line(error)}{_place(error)}") from error
-
-
-def _place(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "importlib" not in frame.filename and frame.filename != __file__]
-    return f" ({own[-1].filename}:{own[-1].lineno})" if own else ""
+        raise TargetError(f"--target {spec}: importing {name} failed: {one_line(error)}{raised_at(error)}") from error
 
 
 def _nearest(name: str, holder: object) -> str:
@@ -105,7 +99,7 @@ def _from_function(spec: str, function: object, seed: int) -> Target:
         try:
             made = function(seed=seed) if takes_seed else function()
         except (Exception, SystemExit) as error:
-            raise TargetError(f"--target {spec}: the function failed: {one_line(error)}{_place(error)}") from error
+            raise TargetError(f"--target {spec}: the function failed: {one_line(error)}{raised_at(error)}") from error
         if not isinstance(made, (Pipeline, UnifiedStageGraph, Target)):
             raise TargetError(
                 f"--target {spec}: the function returned {_kind(made)}, expected a Pipeline or a built graph"

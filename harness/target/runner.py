@@ -12,6 +12,7 @@ from stageflow.pipeline.dag import UnifiedPipelineCancelled, UnifiedStageGraph, 
 from harness.load.corpus import Scenario
 from harness.load.fault_plan import Surroundings
 from harness.target.injector import Injector
+from harness.target.raised import raised_at
 from harness.target.target import (
     ContextBuilder,
     DecisionReader,
@@ -100,7 +101,9 @@ class TargetRunner:
         except TargetError:
             raise
         except (Exception, SystemExit) as error:
-            raise TargetError(f"--target {self._name}: the pipeline does not build: {one_line(error)}") from error
+            raise TargetError(
+                f"--target {self._name}: the pipeline does not build: {one_line(error)}{raised_at(error)}"
+            ) from error
         if not isinstance(graph, UnifiedStageGraph):
             raise TargetError(f"--target {self._name}: built a {type(graph).__name__}, expected a Stageflow graph")
         trace_stages(graph)

@@ -211,6 +211,29 @@ class TestBad:
         assert message.startswith(f"--target {name}:target: the pipeline does not build: PipelineValidationError: ")
         assert error in message
 
+    @pytest.mark.parametrize(
+        ("wrong", "says"),
+        [
+            ("FallbackChainStage([A, B, A], LATER)", "a -> b -> a: 'a' comes back"),
+            ("FallbackChainStage([A], LATER, chains={'x': ('a', 'z')}, choose=str)", "unknown route 'z'"),
+            ("FallbackChainStage([A], LATER, deadline_ms=-1)", "deadline_ms=-1"),
+            ("Route('a', answers, timeout_ms=-5)", "timeout_ms=-5"),
+        ],
+    )
+    @pytest.mark.parametrize("at", ["import", "build"])
+    def test_a_chain_that_is_declared_wrongly_is_named_with_the_place_in_the_users_file(
+        self, module, tmp_path, wrong, says, at
+    ):
+        chain = (
+            "from harness.stages.chain import FallbackChainStage\nfrom harness.stages.routes import Default, Route\n"
+            "answers = lambda ctx: 'hello'\nA, B, LATER = Route('a', answers), Route('b', answers), Default('later')\n"
+        )
+        name = module(chain + ("def target():\n    " if at == "build" else "\ntarget = ") + f"({wrong})\n")
+        message = complaint(f"{name}:target")
+        assert says in message
+        assert "ChainError" in message
+        assert message.endswith(f"({tmp_path / name}.py:6)")
+
     def test_a_pipeline_without_a_route_stage_is_refused_with_the_stages_it_has(self, module):
         stages = ".with_stage('a', Router, StageKind.TRANSFORM).with_stage('b', Router, StageKind.GUARD)"
         name = module(f"{PRELUDE}target = Pipeline(name='x'){stages}")
