@@ -22,11 +22,13 @@ Text = Annotated[str, Meta(min_length=1)]
 class What(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
     """What a fault does.
 
-    ``places`` are the keys of ``Where`` it can be put at; ``decides`` says whether it settles how the call ends.
+    ``places`` are the keys of ``Where`` it can be put at; ``decides`` says whether it settles how the call ends, and
+    ``instead`` whether it does so without making the call.
     """
 
     places: ClassVar[frozenset[str]] = frozenset({"stage", "route", "scenario"})
     decides: ClassVar[bool] = False
+    instead: ClassVar[bool] = False
 
 
 _CALLS = frozenset({"stage", "route", "scenario", "backend"})
@@ -65,6 +67,7 @@ class Error(What, frozen=True, tag="error"):
 
     places: ClassVar[frozenset[str]] = _CALLS
     decides: ClassVar[bool] = True
+    instead: ClassVar[bool] = True
     type: Text = "RuntimeError"
     message: str = "injected"
 
@@ -74,6 +77,7 @@ class Hang(What, frozen=True, tag="hang"):
 
     places: ClassVar[frozenset[str]] = _CALLS
     decides: ClassVar[bool] = True
+    instead: ClassVar[bool] = True
 
 
 class Timeout(What, frozen=True, tag="timeout"):
@@ -81,6 +85,7 @@ class Timeout(What, frozen=True, tag="timeout"):
 
     places: ClassVar[frozenset[str]] = _CALLS
     decides: ClassVar[bool] = True
+    instead: ClassVar[bool] = True
     after_ms: AtLeast0 = 0.0
 
 
@@ -157,10 +162,14 @@ class BreakerOpen(What, frozen=True, tag="breaker_open"):
 
 
 class Reload(What, frozen=True, tag="reload"):
-    """``call`` (``module:function``) is called when the window opens, as a change of rules at run time is."""
+    """``call`` (``module:function``) is called when the window opens, as a change of rules at run time is.
+
+    ``undo`` is called when it closes.
+    """
 
     places: ClassVar[frozenset[str]] = frozenset()
     call: Text
+    undo: Text | None = None
 
 
 Kind: TypeAlias = (

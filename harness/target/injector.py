@@ -7,18 +7,16 @@ carries a ``Hit``; which faults are open is switched from outside, on the clock 
 from __future__ import annotations
 
 import asyncio
-import builtins
-import importlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from time import monotonic
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from stageflow import StageContext, StageKind, StageOutput
 
 from harness.load.corpus import Scenario
-from harness.load.fault_plan import FaultPlan, FaultPlanError
+from harness.load.fault_plan import FaultPlan
 from harness.load.faults import (
     Block,
     Cancel,
@@ -35,10 +33,11 @@ from harness.load.faults import (
     Timeout,
     WrongRoute,
 )
+from harness.target.named import exception_maker
 from harness.target.target import Identity
 from harness.target.tracing import Runner
 from harness.words.clock import now_ns
-from harness.words.operation import OPERATION_BITS, WORKER_SHIFT, Injection
+from harness.words.operation import OPERATION_BITS, Injection, operation_index
 
 _T = TypeVar("_T")
 
@@ -56,7 +55,7 @@ class Injector:
         self.open: tuple[Fault, ...] = ()
         self._workers = workers  # which share the indices of operations
         self._errors = {
-            fault.what: exception_type(fault.what.type, f"{source}: fault {fault.name!r}")
+            fault.what: exception_maker(fault.what, f"{source}: fault {fault.name!r}")
             for fault in plan.fault
             if isinstance(fault.what, Error)
         }
@@ -69,12 +68,11 @@ class Injector:
     def hit(self, scenario: Scenario, identity: Identity) -> Hit:
         """Return what the plan may do to an operation; to be called in its task."""
         operation = identity.request_id.int & OPERATION_BITS
-        worker, ordinal = operation >> WORKER_SHIFT, operation & ((1 << WORKER_SHIFT) - 1)
-        return Hit(self, operation, ordinal * self._workers + worker, scenario)
+        return Hit(self, operation, operation_index(operation, self._workers), scenario)
 
     def error(self, what: Error) -> Exception:
         """Return a new exception of a fault."""
-        return self._errors[what](what.message)
+        return self._errors[what]()
 
 
 class Hit:
@@ -122,10 +120,11 @@ class Hit:
     async def backend(self, name: str, call: Callable[[], Awaitable[_T]]) -> _T:
         """Run the call of a backend, with the faults that are open for it."""
         found = [fault for fault in self._injector.open if fault.where.backend == name and self._is_hit(fault)]
-        if not found:
+        strikes = self._strikes(found) if found else []
+        if not strikes:
             return await call()
-        with self._noted(found, f"backend {name}"):
-            return await self._call(found, call)
+        with self._noted(strikes, f"backend {name}"):
+            return await self._call(strikes, call)
 
     def _is_hit(self, fault: Fault) -> bool:
         predicate = fault.where.scenario
@@ -136,50 +135,69 @@ class Hit:
         )
 
     async def _with_context(self, faults: list[Fault], call: Runner, ctx: StageContext, place: str) -> object:
-        with self._noted(faults, place):
-            for fault in faults:
-                ctx = _with_keys(fault, ctx)
-            output = await self._call(faults, lambda: call(ctx))
-            for fault in faults:
-                output = _changed(fault, output)
+        metadata = ctx.snapshot.metadata
+        strikes = [s for s in self._strikes(faults) if not _is_missing_already(s.fault, metadata)]
+        with self._noted(strikes, place):
+            for strike in strikes:
+                ctx = _with_keys(strike.fault, ctx)
+            output = await self._call(strikes, lambda: call(ctx))
+            for strike in strikes:
+                output = _changed(strike.fault, output)
             return output
 
+    def _strikes(self, faults: list[Fault]) -> list[_Strike]:
+        """Return what of the faults that are open for a call does something to it, in the plan's order.
+
+        The first one that decides how the call ends does; where it ends without being made, its context and the time it
+        takes are not there to be changed. A spike that delays others delays nothing here.
+        """
+        decider = next((fault for fault in faults if fault.what.decides), None)
+        made = decider is None or not decider.what.instead
+        strikes = []
+        for fault in faults:
+            if fault.what.decides and fault is not decider:
+                continue
+            if not made and isinstance(fault.what, (Slow, MissingKey, CorruptKey)):
+                continue
+            delay_ms = 0.0
+            if isinstance(fault.what, Latency):
+                delay_ms = fault.what.draw_ms(fault.draws(self._injector.plan.seed, self._index))
+                if not delay_ms:
+                    continue
+            strikes.append(_Strike(fault, delay_ms))
+        return strikes
+
     @contextmanager
-    def _noted(self, faults: list[Fault], place: str) -> Iterator[None]:
+    def _noted(self, strikes: list[_Strike], place: str) -> Iterator[None]:
         """Write down every injection: when it begins, since not every call ends before its operation."""
         first, start_ns = len(self.injections), now_ns()
         self.injections += [
-            Injection(self._operation, fault.name, fault.kind, place, start_ns, None) for fault in faults
+            Injection(self._operation, fault.name, fault.kind, place, start_ns, None) for fault, _ in strikes
         ]
         try:
             yield
         finally:
             end_ns = now_ns()
-            for at in range(first, first + len(faults)):
+            for at in range(first, first + len(strikes)):
                 self.injections[at] = self.injections[at]._replace(end_ns=end_ns)
 
-    async def _call(self, faults: list[Fault], call: Callable[[], Awaitable[_T]]) -> _T:
-        """Delay the call, or settle it in its place; the first fault that decides does."""
-        for fault in faults:
-            await self._delay(fault)
-        for fault in faults:
+    async def _call(self, strikes: list[_Strike], call: Callable[[], Awaitable[_T]]) -> _T:
+        """Delay the call, or settle it in its place."""
+        for fault, delay_ms in strikes:
+            if delay_ms:
+                await asyncio.sleep(delay_ms / 1000)
+            elif isinstance(fault.what, Block):
+                _hold_the_loop(fault.what.ms)
+        for fault, _ in strikes:
             await self._decide(fault)
-        began = monotonic()
+        clock = asyncio.get_running_loop().time
+        began_s = clock()
         answer = await call()
-        took_s = monotonic() - began
-        for fault in faults:
+        took_s = clock() - began_s
+        for fault, _ in strikes:
             if isinstance(fault.what, Slow):
                 await asyncio.sleep(took_s * (fault.what.factor - 1))
         return answer
-
-    async def _delay(self, fault: Fault) -> None:
-        match fault.what:
-            case Latency() as latency:
-                await asyncio.sleep(latency.draw_ms(fault.draws(self._injector.plan.seed, self._index)) / 1000)
-            case Block(ms=ms):
-                until = monotonic() + ms / 1000
-                while monotonic() < until:  # not time.sleep, which lets other greenlets run in a Locust process
-                    pass
 
     async def _decide(self, fault: Fault) -> None:
         match fault.what:
@@ -195,6 +213,23 @@ class Hit:
                     # As a caller that goes away does. The stage itself goes on: Stageflow passes no cancellation down
                     # to it (stageflow-core 1.2.0), and what becomes of it is the target's.
                     self._task.cancel("injected")
+
+
+class _Strike(NamedTuple):
+    """A fault that does something to one call."""
+
+    fault: Fault
+    delay_ms: float  # what was drawn for it, 0 where it is no latency
+
+
+def _hold_the_loop(ms: float) -> None:
+    until_s = monotonic() + ms / 1000
+    while monotonic() < until_s:  # not time.sleep, which lets other greenlets run in a Locust process
+        pass
+
+
+def _is_missing_already(fault: Fault, metadata: Mapping[str, object]) -> bool:
+    return isinstance(fault.what, MissingKey) and fault.what.key not in metadata
 
 
 def _with_keys(fault: Fault, ctx: StageContext) -> StageContext:
@@ -232,20 +267,3 @@ def _routed(output: object, route: object) -> object:
         return output
     key = next((key for key in _ROUTE_KEYS if key in output.data), _ROUTE_KEYS[0])
     return replace(output, data={**output.data, key: route})
-
-
-def exception_type(name: str, source: str) -> type[Exception]:
-    """Return the exception of a name: a builtin one, or ``module:Class``.
-
-    Raises:
-        FaultPlanError: there is none of that name.
-
-    """
-    module, _, attribute = name.rpartition(":")
-    try:
-        found = getattr(importlib.import_module(module) if module else builtins, attribute, None)
-    except ImportError as error:
-        raise FaultPlanError(f"{source}: what.type: {error}") from error
-    if not isinstance(found, type) or not issubclass(found, Exception):
-        raise FaultPlanError(f"{source}: what.type: found {name!r}, expected a builtin exception or module:Class")
-    return found

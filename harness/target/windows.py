@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from harness.load.fault_plan import FaultPlan, FaultPlanError
+from harness.load.fault_plan import FaultPlan
 from harness.load.faults import BreakerOpen, ClockJump, Fault, Reload, Slots
+from harness.target.named import function
 from harness.target.tracing import current_trace
 from harness.words.parts import BACKEND, BREAKER, Owner, Part, parts
 
@@ -47,7 +46,7 @@ class Windows:
     def __init__(self, plan: FaultPlan, source: str, owner: Owner | None = None) -> None:
         self._owner = owner
         self._reloads = {
-            fault.name: _function(fault.what.call, f"{source}: fault {fault.name!r}")
+            fault.name: _reload(fault.what, f"{source}: fault {fault.name!r}")
             for fault in plan.fault
             if isinstance(fault.what, Reload)
         }
@@ -68,7 +67,9 @@ class Windows:
             case ClockJump(by_s=by_s):
                 undo.append(self._clock.jump(by_s))
             case Reload():
-                self._reloads[fault.name]()
+                call, back = self._reloads[fault.name]
+                call()
+                undo += [] if back is None else [back]
 
     def close(self, fault: Fault) -> None:
         """Undo a fault; nothing where it is not in force."""
@@ -93,6 +94,11 @@ class Windows:
                 breaker.reset()
 
         return let_go
+
+
+def _reload(what: Reload, place: str) -> tuple[Callable[[], object], Callable[[], object] | None]:
+    back = None if what.undo is None else function(what.undo, f"{place}: what.undo")
+    return function(what.call, f"{place}: what.call"), back
 
 
 def _shrink(backend: Resizable, remove: int) -> Callable[[], object]:
@@ -135,15 +141,3 @@ class _WallClock:
 
     def _time_ns(self) -> int:
         return self._true[1]() + (int(sum(self._jumps) * 1e9) if current_trace.get() is not None else 0)
-
-
-def _function(name: str, source: str) -> Callable[[], object]:
-    module, _, attribute = name.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), attribute, None) if module and attribute else None
-    except ImportError as error:
-        raise FaultPlanError(f"{source}: what.call: {error}") from error
-    if not callable(found) or inspect.iscoroutinefunction(found):
-        kind = "an async function" if callable(found) else repr(name)
-        raise FaultPlanError(f"{source}: what.call: found {kind}, expected module:function, a plain one")
-    return cast("Callable[[], object]", found)

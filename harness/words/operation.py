@@ -229,6 +229,16 @@ def operation_id(worker: int, ordinal: int) -> int:
     return (worker << WORKER_SHIFT) | ordinal
 
 
+def operation_index(identifier: int, workers: int) -> int:
+    """Return the index in the run of an operation, where ``workers`` share the indices: no two have the same.
+
+    Workers 0 to ``workers`` - 1 have 0, 1, 2, ... in turn. One that came later has no share in these: its operations
+    have their ids, beyond all others.
+    """
+    worker, ordinal = identifier >> WORKER_SHIFT, identifier & ((1 << WORKER_SHIFT) - 1)
+    return ordinal * workers + worker if worker < workers else identifier
+
+
 def display_id(identifier: int) -> str:
     """Return an operation id as people read it: ``worker-ordinal``."""
     return f"{identifier >> WORKER_SHIFT}-{identifier & ((1 << WORKER_SHIFT) - 1)}"

@@ -1,5 +1,8 @@
+from collections.abc import Callable
 from itertools import pairwise
+from math import exp
 from pathlib import Path
+from statistics import NormalDist
 
 import pytest
 from hypothesis import given
@@ -224,3 +227,18 @@ def test_a_spike_delays_one_call_in_so_many_and_others_not_at_all() -> None:
     delays = [spike.what.draw_ms(spike.draws(1, index)) for index in range(2000)]
     assert set(delays) == {0.0, 100.0}
     assert 140 < delays.count(100.0) < 260
+
+
+@pytest.mark.parametrize(
+    ("latency", "quantile"),
+    [
+        (Latency(ms=100), lambda p: 100.0),
+        (Latency(ms=100, sigma=0.6), lambda p: 100 * exp(0.6 * NormalDist().inv_cdf(p))),
+        (Latency(ms=100, alpha=2), lambda p: 100 * (1 - p) ** -0.5),
+    ],
+)
+def test_delays_have_the_distribution_that_the_plan_says(latency: Latency, quantile: Callable[[float], float]) -> None:
+    fault = Fault(name="x", what=latency, where=Where(stage="router"))
+    delays = sorted(latency.draw_ms(fault.draws(1, index)) for index in range(5000))
+    for share in (0.1, 0.5, 0.9):
+        assert delays[int(share * 5000)] == pytest.approx(quantile(share), rel=0.06)

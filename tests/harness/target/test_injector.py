@@ -2,21 +2,24 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from stageflow import Pipeline, StageContext, StageKind, StageOutput
 
 from harness.load.corpus import Scenario
-from harness.load.fault_plan import FaultPlan, FaultPlanError, parse_fault_plan
+from harness.load.fault_plan import FaultPlan, parse_fault_plan
 from harness.load.faults import Fault
 from harness.target.injector import Injector
 from harness.target.runner import Reply, TargetRunner
 from harness.target.target import Identity, Target
 from harness.target.tracing import Trace
 from harness.target.windows import Windows
-from harness.words.operation import Flag, Injection, Outcome
+from harness.words.operation import Injection, Outcome, operation_id, operation_index
 from harness.words.parts import BACKEND, BREAKER, announce, parts
 
 SCENARIO = Scenario("s1", "hello", 5, {"tenant": "acme"}, tags=("question",))
@@ -52,10 +55,12 @@ def plan_of(what: str, where: str = 'stage = "router"', more: str = "") -> Fault
     return parse_fault_plan(text.encode(), "plan.toml")
 
 
-def run(plan: FaultPlan | None, *, index: int = 0, is_open: bool = True) -> tuple[Reply, Trace, list[Injection]]:
+def run(
+    plan: FaultPlan | None, *, index: int = 0, is_open: bool = True, workers: int = 1
+) -> tuple[Reply, Trace, list[Injection]]:
     runner = TargetRunner(Target(pipeline), "shared", "p")
     if plan is not None:
-        runner.injector = Injector(plan, "plan.toml")
+        runner.injector = Injector(plan, "plan.toml", workers)
         if is_open:
             for fault in plan.fault:
                 runner.injector.switch(fault, is_open=True)
@@ -63,40 +68,6 @@ def run(plan: FaultPlan | None, *, index: int = 0, is_open: bool = True) -> tupl
     one = UUID(int=index)
     reply = asyncio.run(runner.run(SCENARIO, Identity(one, one, one, one), trace))
     return reply, trace, trace.hit.injections if trace.hit is not None else []
-
-
-@pytest.mark.parametrize(
-    ("what", "outcome", "route", "flag", "said"),
-    [
-        (
-            'kind = "error", type = "ConnectionError", message = "503"',
-            Outcome.FAILED,
-            None,
-            None,
-            "ConnectionError: 503",
-        ),
-        ('kind = "timeout"', Outcome.FAILED, None, None, "TimeoutError"),
-        ('kind = "empty"', Outcome.OK, None, Flag.NO_ROUTE, "no usable route"),
-        ('kind = "wrong_route", route = "slow"', Outcome.OK, "slow", None, None),
-        ('kind = "malformed"', Outcome.OK, "{'malformed': True}", Flag.MALFORMED, "no usable route"),
-        ('kind = "latency", ms = 0.01', Outcome.OK, "fast", None, None),
-        ('kind = "slow", factor = 1.5', Outcome.OK, "fast", None, None),
-        ('kind = "block", ms = 0.01', Outcome.OK, "fast", None, None),
-    ],
-)
-def test_a_fault_at_a_stage_does_what_its_kind_says_and_is_written_down(
-    what: str, outcome: Outcome, route: str | None, flag: Flag | None, said: str | None
-) -> None:
-    reply, _, injections = run(plan_of(what))
-    assert reply.outcome is outcome
-    assert reply.decision.route == route
-    assert reply.decision.flag is flag
-    assert said is None or said.lower() in (reply.error or "").lower()
-    (injection,) = injections
-    assert (injection.fault, injection.place) == ("x", "stage router")
-    assert injection.kind in what
-    assert injection.end_ns is not None
-    assert injection.start_ns <= injection.end_ns
 
 
 def test_a_cancellation_reaches_the_task_of_the_operation() -> None:
@@ -117,12 +88,6 @@ def test_a_cancellation_reaches_the_task_of_the_operation() -> None:
     asyncio.run(cancelled())
     assert trace.hit is not None
     assert [injection.kind for injection in trace.hit.injections] == ["cancel"]
-
-
-def test_a_stage_that_returns_none_is_no_stage_that_raised() -> None:
-    reply, _, injections = run(plan_of('kind = "none"'))
-    assert len(injections) == 1
-    assert reply.decision.route is None
 
 
 @pytest.mark.parametrize(
@@ -153,6 +118,39 @@ def test_a_predicate_on_the_scenario_hits_those_it_holds_for(where: str) -> None
     reply, _, injections = run(plan_of('kind = "error"', where))
     assert reply.outcome is Outcome.FAILED
     assert len(injections) == 1
+
+
+def indices(operations: int, workers: int) -> dict[int, int]:
+    """Return the index of each operation, and how many have it, of so many operations of every worker."""
+    found = [operation_index(operation_id(w, n), workers) for w in range(workers) for n in range(operations)]
+    return Counter(found)
+
+
+@given(st.integers(1, 9), st.integers(0, 60))
+def test_workers_share_the_indices_of_operations_with_none_left_out_and_none_twice(
+    workers: int, operations: int
+) -> None:
+    assert indices(operations, workers) == dict.fromkeys(range(workers * operations), 1)
+
+
+@given(st.integers(1, 4), st.integers(0, 5), st.integers(1, 5), st.integers(0, 60))
+def test_a_worker_that_came_later_shares_no_index(workers: int, late: int, later: int, operations: int) -> None:
+    latecomers = (workers + late, workers + late + later)
+    ids = [operation_id(worker, n) for worker in (*range(workers), *latecomers) for n in range(operations)]
+    assert len({operation_index(identifier, workers) for identifier in ids}) == len(ids)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_the_same_operations_of_a_run_are_hit_however_many_workers_share_them(workers: int) -> None:
+    plan = plan_of('kind = "error"', more="share = 0.4\nwhen = { operations = [6, 50] }")
+    hit = []
+    for worker in range(workers):
+        for ordinal in range(60 // workers):
+            identifier = operation_id(worker, ordinal)
+            if run(plan, index=identifier, workers=workers)[2]:
+                hit.append(operation_index(identifier, workers))
+    assert sorted(hit) == [index for index in range(60) if 6 <= index <= 50 and plan.fault[0].chosen(1, index)]
+    assert 10 < len(hit) < 30
 
 
 def test_operations_of_the_window_are_hit_and_no_others() -> None:
@@ -206,11 +204,6 @@ def test_a_hang_lasts_until_it_is_cancelled_and_is_written_down() -> None:
     asyncio.run(hang())
     assert trace.hit is not None
     assert [injection.kind for injection in trace.hit.injections] == ["hang"]
-
-
-def test_an_exception_that_is_not_there_is_one_line_before_the_run() -> None:
-    with pytest.raises(FaultPlanError, match=r"fault 'x': what\.type: found 'ConnectionEror', expected a builtin"):
-        Injector(plan_of('kind = "error", type = "ConnectionEror"'), "plan.toml")
 
 
 def test_an_exception_of_a_library_is_found() -> None:
@@ -316,10 +309,6 @@ def test_windows_that_overlap_on_one_part_are_undone_when_the_last_one_closes() 
     assert (time.time, time.time_ns) == true_clock
 
 
-async def reload_later() -> None:
-    pass
-
-
 def test_a_reload_calls_its_function_when_the_window_opens() -> None:
     plan = plan_of(f'kind = "reload", call = "{__name__}:reload_rules"', "")
     windows = Windows(plan, "plan.toml")
@@ -327,12 +316,6 @@ def test_a_reload_calls_its_function_when_the_window_opens() -> None:
     windows.open(plan.fault[0])
     windows.close_all()
     assert CALLS == ["reloaded"]
-
-
-@pytest.mark.parametrize("call", ["nowhere:f", "json:nothing", "json", f"{__name__}:reload_later"])
-def test_a_function_that_is_not_there_is_one_line_before_the_run(call: str) -> None:
-    with pytest.raises(FaultPlanError, match=r"fault 'x': what\.call"):
-        Windows(plan_of(f'kind = "reload", call = "{call}"', ""), "plan.toml")
 
 
 def test_switching_keeps_the_order_of_the_plan() -> None:
