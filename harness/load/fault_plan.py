@@ -18,15 +18,15 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Collection, Iterable, Iterator
-from itertools import combinations
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, get_args
 
 import msgspec
 from msgspec import Meta, Struct
 
-from harness.load.faults import Fault, Kind, When, Where
+from harness.load.contradictions import contradictions
+from harness.load.faults import Fault, Kind
 from harness.words.errors import UsageError
 
 KINDS = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Kind))
@@ -46,16 +46,6 @@ class FaultPlan(Struct, frozen=True, forbid_unknown_fields=True):
 
     fault: tuple[Fault, ...]
     seed: Annotated[int, Meta(ge=0)] = 1
-
-
-class Surroundings(Struct, frozen=True):
-    """What a target has that a plan may name. None: not known, so nothing is refused."""
-
-    stages: Collection[str]
-    backends: Collection[str] = ()
-    routes: Collection[str] | None = None
-    breakers: Collection[str] = ()
-    tiers: int | None = None
 
 
 def plan_path(name: str) -> Path:
@@ -108,26 +98,6 @@ def parse_fault_plan(content: bytes, source: str) -> FaultPlan:
     return plan
 
 
-def require_known(plan: FaultPlan, source: str, known: Surroundings) -> None:
-    """Raise ``FaultPlanError`` where a plan names a stage, backend, route or breaker that the target does not have."""
-    for fault in plan.fault:
-        place = fault.where.place
-        names: dict[str | None, Collection[str] | None] = {
-            "stage": known.stages,
-            "backend": known.backends,
-            "route": known.routes,
-            "breaker": known.breakers,
-        }
-        having = names.get(place)
-        if place is not None and having is not None and (name := getattr(fault.where, place)) not in having:
-            there = ", ".join(sorted(having)) or "none"
-            raise FaultPlanError(f"{source}: fault {fault.name!r}: where: no {place} {name!r}, the target has {there}")
-        tier = fault.where.tier
-        if tier is not None and known.tiers is not None and tier >= known.tiers:
-            expected = f"expected 0 to {known.tiers - 1}"
-            raise FaultPlanError(f"{source}: fault {fault.name!r}: where: no tier {tier}, {expected}")
-
-
 def _explained(content: bytes, message: str) -> str:
     """Return msgspec's message with its place in front and what was found there: ``fault 2, when.from_s: ...``."""
     text, _, path = message.partition(" - at `$")
@@ -160,7 +130,7 @@ def _complaints(plan: FaultPlan) -> Iterator[str]:
             yield f"fault {fault.name!r} is there twice, expected names that differ"
         seen.add(fault.name)
         yield from (f"fault {fault.name!r}: {complaint}" for complaint in _of_fault(fault))
-    yield from _contradictions(plan.fault)
+    yield from contradictions(plan.fault)
 
 
 def _of_fault(fault: Fault) -> Iterator[str]:
@@ -180,29 +150,8 @@ def _of_fault(fault: Fault) -> Iterator[str]:
         yield f"where: {fault.kind} cannot be put at a {place}, expected {expected}"
     if place is None and places:
         yield f"where: found none, expected one of {', '.join(sorted(places))}"
+    if (scenario := where.scenario) is not None and scenario.priority_min > scenario.priority_max:
+        found = f"priority_min {scenario.priority_min} above priority_max {scenario.priority_max}"
+        yield f"where.scenario: found {found}, which no scenario can have"
     if fault.whole_window and (fault.share < 1 or when.operations is not None):
         yield f"{fault.kind} is on for a window of time as a whole: found a share or operations"
-
-
-def _contradictions(faults: Iterable[Fault]) -> Iterator[str]:
-    """Yield the pairs that both decide how the same calls end at the same time."""
-    deciding = [fault for fault in faults if fault.what.decides and fault.share >= 1]
-    for first, second in combinations(deciding, 2):
-        if first.what != second.what and _same_place(first.where, second.where) and _overlap(first.when, second.when):
-            yield (
-                f"faults {first.name!r} and {second.name!r} contradict: both decide how all calls of {second.where} "
-                "end, in windows that overlap"
-            )
-
-
-def _same_place(one: Where, other: Where) -> bool:
-    keys = ("stage", "route", "backend", "breaker")
-    alike = all(getattr(one, key) == getattr(other, key) for key in keys) and one.scenario == other.scenario
-    return alike and (one.tier is None or other.tier is None or one.tier == other.tier)
-
-
-def _overlap(one: When, other: When) -> bool:
-    if one.operations is not None and other.operations is not None:
-        return one.operations[0] <= other.operations[1] and other.operations[0] <= one.operations[1]
-    infinite = float("inf")
-    return (one.from_s or 0.0) < (other.to_s or infinite) and (other.from_s or 0.0) < (one.to_s or infinite)

@@ -13,9 +13,14 @@ from msgspec import Meta, Struct
 
 from harness.load.corpus import Scenario
 
-AtLeast0 = Annotated[float, Meta(ge=0)]
-Positive = Annotated[float, Meta(gt=0)]
-Count = Annotated[int, Meta(ge=1)]
+HOUR_MS = 3_600_000
+YEAR_S = 365 * 86_400
+
+# Each has an upper end: what is not finite, or far from what a run can wait for, would never strike.
+Delay = Annotated[float, Meta(gt=0, le=HOUR_MS)]
+Moment = Annotated[float, Meta(ge=0, le=YEAR_S)]
+End = Annotated[float, Meta(gt=0, le=YEAR_S)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 Text = Annotated[str, Meta(min_length=1)]
 
 
@@ -41,9 +46,9 @@ class Latency(What, frozen=True, tag="latency"):
     """
 
     places: ClassVar[frozenset[str]] = _CALLS
-    ms: Positive
-    sigma: AtLeast0 = 0.0
-    alpha: Annotated[float, Meta(gt=1)] | None = None
+    ms: Delay
+    sigma: Annotated[float, Meta(ge=0, le=4)] = 0.0
+    alpha: Annotated[float, Meta(gt=1, le=1000)] | None = None
     one_in: Count = 1
 
     def draw_ms(self, draw: Random) -> float:
@@ -59,7 +64,7 @@ class Slow(What, frozen=True, tag="slow"):
     """The answer takes ``factor`` times as long as it took."""
 
     places: ClassVar[frozenset[str]] = _CALLS
-    factor: Annotated[float, Meta(gt=1)]
+    factor: Annotated[float, Meta(gt=1, le=10_000)]
 
 
 class Error(What, frozen=True, tag="error"):
@@ -86,7 +91,7 @@ class Timeout(What, frozen=True, tag="timeout"):
     places: ClassVar[frozenset[str]] = _CALLS
     decides: ClassVar[bool] = True
     instead: ClassVar[bool] = True
-    after_ms: AtLeast0 = 0.0
+    after_ms: Annotated[float, Meta(ge=0, le=HOUR_MS)] = 0.0
 
 
 class Empty(What, frozen=True, tag="empty"):
@@ -152,7 +157,7 @@ class ClockJump(What, frozen=True, tag="clock_jump"):
     """The wall clock that the target reads is ``by_s`` off while the window is open."""
 
     places: ClassVar[frozenset[str]] = frozenset()
-    by_s: float
+    by_s: Annotated[float, Meta(ge=-10 * YEAR_S, le=10 * YEAR_S)]
 
 
 class BreakerOpen(What, frozen=True, tag="breaker_open"):
@@ -196,12 +201,18 @@ WHOLE_WINDOW = (Slots, ClockJump, BreakerOpen, Reload)
 
 
 class ScenarioIs(Struct, frozen=True, forbid_unknown_fields=True):
-    """A predicate on the scenario: all that is given must hold."""
+    """A predicate on the scenario: all that is given must hold.
+
+    ``text_contains`` is looked for as it is written, upper and lower case apart; each key of ``metadata`` must be there
+    with this value.
+    """
 
     id: Text | None = None
     tag: Text | None = None
     label: Text | None = None
     expected_route: Text | None = None
+    text_contains: Text | None = None
+    metadata: dict[str, str | int | float | bool] = {}  # msgspec copies it
     priority_min: Annotated[int, Meta(ge=0, le=9)] = 0
     priority_max: Annotated[int, Meta(ge=0, le=9)] = 9
 
@@ -213,7 +224,25 @@ class ScenarioIs(Struct, frozen=True, forbid_unknown_fields=True):
             and self.label in (None, scenario.label)
             and self.expected_route in (None, scenario.expected_route)
             and (self.tag is None or self.tag in scenario.tags)
+            and (self.text_contains is None or self.text_contains in scenario.text)
+            and all(_is(scenario.metadata.get(key), value) for key, value in self.metadata.items())
         )
+
+    def __str__(self) -> str:
+        """Return what must hold, as the plan has it: ``{tag = 'code', priority_min = 6}``."""
+        given = {name: getattr(self, name) for name in self.__struct_fields__}
+        nothing = ScenarioIs()
+        told = (f"{name} = {value!r}" for name, value in given.items() if value != getattr(nothing, name))
+        return f"{{{', '.join(told)}}}"
+
+    def __hash__(self) -> int:
+        """Return a hash of what has one: not the metadata."""
+        return hash((self.id, self.tag, self.label, self.expected_route, self.text_contains, self.priority_min))
+
+
+def _is(found: object, value: str | float) -> bool:
+    """Whether a value is another as TOML and JSON mean it: a truth value is no number."""
+    return found == value and isinstance(found, bool) == isinstance(value, bool)
 
 
 class Where(Struct, frozen=True, forbid_unknown_fields=True):
@@ -250,8 +279,8 @@ class When(Struct, frozen=True, forbid_unknown_fields=True):
     ``from_s`` ≤ elapsed < ``to_s``; first ≤ index ≤ last of ``operations``; users ≥ ``users``. Nothing given: always.
     """
 
-    from_s: AtLeast0 | None = None
-    to_s: Positive | None = None
+    from_s: Moment | None = None
+    to_s: End | None = None
     operations: tuple[Annotated[int, Meta(ge=0)], Annotated[int, Meta(ge=0)]] | None = None
     users: Count | None = None
 

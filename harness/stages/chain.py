@@ -131,9 +131,12 @@ class FallbackChainStage:
         return tuple(self._by_name)
 
     @property
-    def tiers(self) -> int:
-        """Routes of its longest order."""
-        return max((len(order) for order in self.chains.values()), default=len(self.routes))
+    def tiers(self) -> dict[str, list[int]]:
+        """The places each route has in the declared orders: any, where ``choose`` gives orders of its own."""
+        if self._choose is not None and not self.chains:
+            return {name: list(range(len(self.routes))) for name in self._by_name}
+        orders = list(self.chains.values()) or [self.routes]
+        return {route.name: [order.index(route) for order in orders if route in order] for route in self.routes}
 
     @property
     def declared_deadline_ms(self) -> float | None:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from harness.judge.criteria import DEFAULT_CRITERIA, Criterion, parse_criteria, read_criteria
 from harness.load.corpus import DEFAULT_CORPUS, Corpus, Scenario, read_corpus
-from harness.load.fault_plan import FaultPlan, read_fault_plan, require_known
+from harness.load.fault_plan import FaultPlan, read_fault_plan
 from harness.load.schedules import Schedule
+from harness.load.surroundings import require_known, require_sent
 from harness.swarm.options import Options
 from harness.target.find import REFERENCE_TARGETS, find_target
 from harness.target.injector import Injector
@@ -71,7 +72,8 @@ def load_inputs(options: Options, declared: Mapping[str, Schedule] | None = None
     scenarios = corpus.scenarios
     if not golden:
         scenarios = tuple(replace(scenario, expected_route=None) for scenario in scenarios)
-    if options.fault_plan is not None:
+    if plan is not None and options.fault_plan is not None:
+        require_sent(plan, str(options.fault_plan), scenarios, runner.surroundings())
         digests["fault_plan"] = hashlib.sha256(options.fault_plan.read_bytes()).hexdigest()
     return Inputs(options, runner, plan, scenarios, golden, criteria, digests, schedules)
 

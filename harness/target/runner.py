@@ -10,7 +10,7 @@ from stageflow import Pipeline, StageKind
 from stageflow.pipeline.dag import UnifiedPipelineCancelled, UnifiedStageGraph, UnifiedStageSpec
 
 from harness.load.corpus import Scenario
-from harness.load.fault_plan import Surroundings
+from harness.load.surroundings import Surroundings
 from harness.target.injector import Injector
 from harness.target.raised import raised_at
 from harness.target.target import (
@@ -27,7 +27,7 @@ from harness.target.tracing import Trace, current_trace, trace_stages
 from harness.words.clock import now_ns
 from harness.words.errors import ChainFailedError, TargetError, one_line
 from harness.words.operation import Decision, Outcome
-from harness.words.parts import BACKEND, BREAKER, CHAIN, Owner, parts
+from harness.words.parts import BACKEND, BREAKER, CHAIN, Owner, Part, parts
 
 GRAPH_SCOPES = ("shared", "per-request")
 _new_tuple = tuple.__new__  # Reply(...) is a Python call more
@@ -111,13 +111,15 @@ class TargetRunner:
 
     def surroundings(self) -> Surroundings:
         """Return what a fault plan may name in this target."""
-        chains = parts(CHAIN, owner=self.owner)
+        chains, backends = parts(CHAIN, owner=self.owner), parts(BACKEND, owner=self.owner)
         return Surroundings(
             stages=self._stages,
-            backends=[part.name for part in parts(BACKEND, owner=self.owner)],
+            route_stages=self.route_stages,
+            backends=[part.name for part in backends],
+            slots={part.name: slots for part in backends if isinstance(slots := getattr(part, "slots", None), int)},
             breakers=[part.name for part in parts(BREAKER, owner=self.owner)],
             routes=[route for chain in chains for route in getattr(chain, "route_names", ())],
-            tiers=max((getattr(chain, "tiers", 0) for chain in chains), default=None),
+            tiers=_tiers(chains),
         )
 
     def chain_deadline_ms(self) -> float | None:
@@ -172,6 +174,20 @@ def _undecided(error: BaseException) -> Decision:
     """Return the decision of an operation that failed: none, with the attempts that a fallback chain tells of."""
     tried, _ = tried_in(error.attempts) if isinstance(error, ChainFailedError) else ((), True)
     return NO_DECISION._replace(attempts=len(tried), tried=tried) if tried else NO_DECISION
+
+
+def _tiers(chains: list[Part]) -> dict[str, set[int]]:
+    """Return the places each route has in the orders of all chains, without those that may have any."""
+    found: dict[str, set[int]] = {}
+    anywhere: set[str] = set()
+    for chain in chains:
+        tiers = getattr(chain, "tiers", None)
+        if tiers is None:
+            anywhere.update(getattr(chain, "route_names", ()))
+            continue
+        for route, places in tiers.items():
+            found.setdefault(route, set()).update(places)
+    return {route: places for route, places in found.items() if route not in anywhere}
 
 
 def _in_order(graph: UnifiedStageGraph) -> list[UnifiedStageSpec]:

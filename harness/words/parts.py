@@ -14,8 +14,8 @@ from weakref import WeakKeyDictionary
 BACKEND = "backend"
 BREAKER = "breaker"
 CHAIN = "chain"
-"""A fallback chain may tell ``route_names``, ``tiers`` (routes of its longest order) and ``declared_deadline_ms``
-(within which it answers every operation; None where it says nothing, or not for all the same)."""
+"""A fallback chain may tell ``route_names``, ``tiers`` (by route, its places in the orders) and
+``declared_deadline_ms`` (within which it answers every operation; None where it says nothing, or not for all alike)."""
 
 
 class Part(Protocol):

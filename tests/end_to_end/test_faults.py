@@ -98,10 +98,17 @@ BAD_PLANS = {
     "no such stage": (ALWAYS.replace('"router"', '"ruoter"'), r"fault 'wrong': where: no stage 'ruoter'.*router"),
     "no such backend": (ALWAYS.replace('"gpu"', '"tpu"'), r"fault 'spikes': where: no backend 'tpu'.*gpu"),
     "no such route": (ALWAYS.replace('"primary"', '"best"'), r"fault 'errors': where: no route 'best'.*primary"),
-    "no such tier": (ALWAYS.replace("tier = 0", "tier = 2"), r"fault 'errors': where: no tier 2, expected 0 to 1"),
+    "no such tier": (
+        ALWAYS.replace("tier = 0", "tier = 2"),
+        r"fault 'errors': where: no tier 2 of route 'primary', .* at 0",
+    ),
     "a contradiction": (
         WINDOWS + '[[fault]]\nname = "x"\nwhere = { backend = "gpu" }\nwhat = { kind = "error" }\n',
         r"'hanging' and 'x' contradict",
+    ),
+    "a tag of no scenario": (
+        ALWAYS.replace('stage = "router"', 'scenario = { tag = "poem" }'),
+        r"fault 'wrong': where\.scenario: \{tag = 'poem'\} holds for none of \d+ scenarios",
     ),
     "a negative duration": (WINDOWS.replace("to_s = 2", "to_s = 0.5"), r"fault 'forced open': when: .*positive"),
 }

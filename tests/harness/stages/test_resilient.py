@@ -9,7 +9,16 @@ from stageflow import PipelineContext
 
 from harness.judge.criteria import DEFAULT_CRITERIA, parse_criteria, read_criteria
 from harness.load.corpus import DEFAULT_CORPUS, read_corpus
-from harness.load.fault_plan import PLANS, criteria_path, plan_path, read_fault_plan, require_known, shipped_name
+from harness.load.fault_plan import (
+    PLANS,
+    FaultPlanError,
+    criteria_path,
+    parse_fault_plan,
+    plan_path,
+    read_fault_plan,
+    shipped_name,
+)
+from harness.load.surroundings import require_known, require_sent
 from harness.stages.backend import BackendReply, CallOutcome, SimulatedBackend
 from harness.stages.resilient import DEADLINE_MS, MODELS, build
 from harness.stages.router import ROUTES
@@ -93,7 +102,8 @@ def test_two_builds_share_nothing_and_equal_seeds_serve_alike(virtually):
         return virtually(built.ask())["result"]["service_ms"]
 
     assert service(first) == service(second) != service(other)
-    assert [part.name for part in parts(BREAKER, owner=first.owner)] == [plan.route for plan in MODELS]
+    own = parts(BREAKER, owner=first.owner, alone=True)
+    assert [part.name for part in own] == [plan.route for plan in MODELS]
     assert set(first.backends.values()).isdisjoint(second.backends.values())
 
 
@@ -105,12 +115,39 @@ def test_every_chain_fits_its_deadline_and_names_every_route_once():
 
 
 @pytest.mark.parametrize("path", sorted(PLANS.glob("*.toml")), ids=lambda path: path.stem)
-def test_a_shipped_plan_names_only_what_the_target_has(path):
+def test_a_shipped_plan_names_only_what_target_and_corpus_have(path):
+    _runner, known = surroundings()
+    plan = read_fault_plan(path)
+    require_known(plan, str(path), known)
+    require_sent(plan, str(path), read_corpus(DEFAULT_CORPUS).scenarios, known)
+
+
+def surroundings():
     owner = Owner()
     with building(owner):
         runner = TargetRunner(find_target(RESILIENT_TARGET), "shared", RESILIENT_TARGET, owner)
-    require_known(read_fault_plan(path), str(path), runner.surroundings())
+    return runner, runner.surroundings()
+
+
+def test_it_tells_the_deadline_of_its_chains():
+    runner, _known = surroundings()
     assert runner.chain_deadline_ms() == DEADLINE_MS
+
+
+@pytest.mark.parametrize(
+    ("where", "what", "said"),
+    [
+        ('route = "escalation", tier = 1', 'kind = "hang"', "no tier 1 of route 'escalation', the chains have it at 0"),
+        ('route = "premium", tier = 3', 'kind = "hang"', "no tier 3 of route 'premium', the chains have it at 0 and 1"),
+        ('backend = "premium"', 'kind = "slots", remove = 500', "found 500 of 5 slots, expected at most 4"),
+    ],
+)
+def test_a_plan_that_could_never_strike_this_target_is_refused(where, what, said):
+    _runner, known = surroundings()  # the runner keeps the parts alive
+    text = f'[[fault]]\nname = "x"\nwhere = {{ {where} }}\nwhat = {{ {what} }}\n'
+    with pytest.raises(FaultPlanError) as caught:
+        require_known(parse_fault_plan(text.encode(), "plan.toml"), "plan.toml", known)
+    assert said in str(caught.value)
 
 
 def test_a_shipped_plan_goes_by_its_name_where_there_is_no_such_file(tmp_path, monkeypatch):
