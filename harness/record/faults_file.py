@@ -27,6 +27,7 @@ HEADER = (
     "false_fallbacks",
     "missed_fallbacks",
     "out_of_order",
+    "failed",
 )
 
 

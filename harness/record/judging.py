@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
+from typing import cast
 
 from harness.judge import validity
 from harness.judge.case import Case
@@ -26,6 +28,7 @@ from harness.measure.series import SeriesRow, read_series
 from harness.measure.vitals import Vitals, read_vitals
 from harness.record.cases import count_rows, read_cases, read_edges
 from harness.record.history import parts_of, read_operations
+from harness.record.plan_row import carried_out, with_failures
 from harness.record.run_directory import RunDirectory
 from harness.words.errors import RunError
 from harness.words.operation import Operation, Outcome
@@ -68,7 +71,8 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
     accuracy = Accuracy(golden=facts.golden)
     series = _read(run.series)
     users = {row.key.second: row.users for row in series if row.users is not None}
-    cases = CaseChecks(_seen(run, facts), decided_routes(baseline), users)
+    seen = _seen(run, facts)
+    cases = CaseChecks(seen, decided_routes(baseline), users)
     totals = Totals(dict(facts.labels))
     steps, warm_up, lag, cycles = Steps(facts.steps), WarmUp(), HarnessLag(), Cycles()
     of_all: list[Fold[Operation]] = [totals, steps, warm_up, lag, cycles]
@@ -110,6 +114,12 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
     content |= cases.totals()
     counts = {"history": totals.count, "series": in_series}
     rows = _validity(facts, counts, vitals, lag, cycles)
+    if facts.faults:
+        windows = with_failures(
+            cast("list[dict[str, object]]", content["faults"]), chain.from_iterable(seen.edges.values())
+        )
+        content["faults"] = windows
+        rows.append(carried_out(facts.faults, windows))
     return conclude(decided, checks, rows, content, _concerns(totals, facts), cases.hypotheses(found))
 
 

@@ -23,6 +23,7 @@ from harness.swarm.truth import Truth
 from harness.swarm.users import RouteUser
 from harness.target.injector import Injector
 from harness.target.noise import measure_noise
+from harness.target.switching import Switches
 from harness.target.windows import Windows
 from harness.words.clock import Epoch
 from harness.words.operation import Edge
@@ -146,7 +147,8 @@ class Loader:
             return
         session.runner.injector = injector = Injector(plan, source, workers)
         note: Callable[[Edge], None] = lambda edge: session.note("edges", [edge])  # noqa: E731
-        self._faults = FaultClock(injector, Windows(plan, source, session.runner.owner), elapsed_s, users, note)
+        switches = Switches(injector, Windows(plan, source, session.runner.owner), note)
+        self._faults = FaultClock(switches, elapsed_s, users)
         self._faults.start()
 
     def undo_faults(self) -> None:

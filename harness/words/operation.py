@@ -197,6 +197,9 @@ class Edge(NamedTuple):
 THE_RUN_ENDED = "the run ended"
 """Cause of the edge of a fault's window that was open when the run ended."""
 
+FAULT_FAILED = "failed: "
+"""Begins the cause of the edge that ends the window of a fault that raised as it was put in force, or undone."""
+
 
 class Attempt(NamedTuple):
     """One try of one route inside an operation, as the target reports it, on the operation's clock."""
