@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Protocol, cast
@@ -10,7 +9,6 @@ from typing import Protocol, cast
 from harness.load.fault_plan import FaultPlan
 from harness.load.faults import BreakerOpen, ClockJump, Fault, Reload, Slots
 from harness.target.named import function
-from harness.target.tracing import current_trace
 from harness.words.parts import BACKEND, BREAKER, Owner, Part, parts
 
 
@@ -28,6 +26,13 @@ class Forcible(Protocol):
 
     def reset(self) -> None:
         """Close, and forget what was counted."""
+
+
+class Clock(Protocol):
+    """A wall clock."""
+
+    def jump(self, by_s: float) -> Callable[[], object]:
+        """Move it; return what moves it back."""
 
 
 class Windows:
@@ -52,7 +57,12 @@ class Windows:
         }
         self._undo: dict[str, list[Callable[[], object]]] = {}
         self._forced: Counter[Part] = Counter()  # by how many open windows a breaker is held open
-        self._clock = _WallClock()
+        self._clock: Clock | None = None
+        if any(isinstance(fault.what, ClockJump) for fault in plan.fault):
+            # Not at the top: time-machine imports pytest where that is installed, and few plans need it.
+            from harness.target.wall_clock import WallClock
+
+            self._clock = WallClock()
 
     def open(self, fault: Fault) -> None:
         """Put a fault in force."""
@@ -64,7 +74,7 @@ class Windows:
             case BreakerOpen():
                 for part in parts(BREAKER, fault.where.breaker, owner=self._owner):
                     undo.append(self._force(part))
-            case ClockJump(by_s=by_s):
+            case ClockJump(by_s=by_s) if self._clock is not None:
                 undo.append(self._clock.jump(by_s))
             case Reload():
                 call, back = self._reloads[fault.name]
@@ -110,34 +120,3 @@ def _shrink(backend: Resizable, remove: int) -> Callable[[], object]:
         backend.slots += removed
 
     return give_back
-
-
-class _WallClock:
-    """The wall clock as the tasks of operations read it from ``time``, off by the sum of the jumps in force.
-
-    The rest of the process, Locust's statistics among it, keeps the true one.
-    """
-
-    def __init__(self) -> None:
-        self._jumps: list[float] = []
-        self._true = time.time, time.time_ns
-
-    def jump(self, by_s: float) -> Callable[[], object]:
-        """Move it; return what moves it back."""
-        if not self._jumps:
-            self._true = time.time, time.time_ns
-            time.time, time.time_ns = self._time, self._time_ns
-        self._jumps.append(by_s)
-
-        def back() -> None:
-            self._jumps.remove(by_s)
-            if not self._jumps:
-                time.time, time.time_ns = self._true
-
-        return back
-
-    def _time(self) -> float:
-        return self._true[0]() + (sum(self._jumps) if current_trace.get() is not None else 0.0)
-
-    def _time_ns(self) -> int:
-        return self._true[1]() + (int(sum(self._jumps) * 1e9) if current_trace.get() is not None else 0)
