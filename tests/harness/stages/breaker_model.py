@@ -14,74 +14,78 @@ LEGAL = {("closed", "open"), ("open", "half_open"), ("half_open", "open"), ("hal
 
 
 class Model:
+    """The states, in forty lines; outcomes are (when, failed, slow)."""
+
     def __init__(self, settings: BreakerSettings) -> None:
         self.s, self.state, self.era, self.edges = settings, "closed", 0, []
-        self.outcomes, self.probing, self.n, self.until = [], 0, 0, 0.0
+        self.outcomes, self.flying, self.n, self.until = [], 0, 0, 0.0
 
     def go(self, now: float, state: str) -> None:
         self.edges.append((now, self.state, state))
-        self.state, self.era, self.outcomes, self.probing = state, self.era + 1, [], 0
-        if state == "closed" and not self.s.sweep_s:
-            self.n = 0
+        self.state, self.era, self.outcomes, self.flying = state, self.era + 1, [], 0
+        self.n = 0 if state == "closed" and not self.s.sweep_s else self.n
 
     def acquire(self, now: float) -> int | None:
         if self.state == "open" and now >= self.until:
             self.go(now, "half_open")
             if self.s.probes == 0:
                 self.go(now, "closed")
-        if self.state == "half_open":
-            used = self.probing + (len(self.outcomes) if self.s.success_threshold is None else 0)
-            if used >= (math.inf if self.s.probes is None else self.s.probes):
-                return None
-            self.probing += 1
-        return None if self.state == "open" else self.era
+        used = self.flying + (len(self.outcomes) if self.s.success_threshold is None else 0)
+        if self.state == "open" or (self.state == "half_open" and used >= (self.s.probes or math.inf)):
+            return None
+        self.flying += 1
+        return self.era
 
     def settle(self, era: int, took: float, now: float, failed: bool | None) -> None:
-        if era != self.era:
-            return
-        self.probing -= 1
-        if failed is None:
+        self.flying -= era == self.era
+        if era != self.era or failed is None:
             return
         slow = self.s.slow_call_ms is not None and took * 1000 > self.s.slow_call_ms
         self.outcomes.append((now, failed or (slow and self.s.slow_rate is None), slow))
         verdict = self.verdict(now)
         if verdict == "open":
-            self.n = self.opening(now)
-            self.until = now + min(self.s.open_s * self.n, self.s.open_max_s or math.inf)
-            if self.s.sweep_s:
-                self.until = math.ceil(self.until / self.s.sweep_s) * self.s.sweep_s
+            self.n, self.until = reopening(self.s, self.n, self.until, now, self.state)
         if verdict:
             self.go(now, verdict)
 
     def verdict(self, now: float) -> str | None:
-        if self.state == "half_open" and self.s.success_threshold is not None:
-            good = sum(not failed for _, failed, _ in self.outcomes)
-            return "open" if good < len(self.outcomes) else "closed" if good >= self.s.success_threshold else None
+        s, seen = self.s, self.outcomes
+        if self.state == "half_open" and s.success_threshold is None:
+            return None if len(seen) < s.probes else "open" if too_many(s, seen) else "closed"
         if self.state == "half_open":
-            return None if len(self.outcomes) < self.s.probes else "open" if self.too_many(self.outcomes) else "closed"
-        if self.s.failure_threshold is not None:
-            last = self.outcomes[-self.s.failure_threshold :]
-            return "open" if len(last) == self.s.failure_threshold and all(failed for _, failed, _ in last) else None
-        if self.s.window_calls is not None:
-            seen = self.outcomes[-self.s.window_calls :]
-        else:
-            part = self.s.window_s / self.s.window_parts
-            seen = [o for o in self.outcomes if o[0] // part > now // part - self.s.window_parts]
-        judged = self.s.successes_open or seen[-1][1] or seen[-1][2]
-        return "open" if judged and len(seen) >= self.s.minimum_calls and self.too_many(seen) else None
+            done = sum(not failed for _, failed, _ in seen) >= s.success_threshold
+            return "open" if any(failed for _, failed, _ in seen) else "closed" if done else None
+        if s.failure_threshold is not None:
+            last = [failed for _, failed, _ in seen[-s.failure_threshold :]]
+            return "open" if last == [True] * s.failure_threshold else None
+        seen = in_window(s, seen, now)
+        judged = len(seen) >= s.minimum_calls and (s.successes_open or seen[-1][1] or seen[-1][2])
+        return "open" if judged and too_many(s, seen) else None
 
-    def too_many(self, seen: list) -> bool:
-        rates = [(sum(o[1] for o in seen) / len(seen), self.s.failure_rate)]
-        rates += [(sum(o[2] for o in seen) / len(seen), self.s.slow_rate)] if self.s.slow_rate is not None else []
-        return any(rate > limit if self.s.above_only else rate >= limit for rate, limit in rates)
 
-    def opening(self, now: float) -> int:
-        n = self.n
-        if n and self.s.sweep_s and self.state == "closed":
-            n = max(0, n - max(0, math.floor((now - self.until) / self.s.sweep_s)))
-        if not self.s.open_times_n or n == 0:
-            return 1
-        return n if self.s.open_max_s and n * self.s.open_s >= self.s.open_max_s + self.s.open_s else n + 1
+def in_window(s: BreakerSettings, outcomes: list, now: float) -> list:
+    """Return the outcomes that count: the last so many, or those of the last so many parts of the clock."""
+    if s.window_calls is not None:
+        return outcomes[-s.window_calls :]
+    part = s.window_s / s.window_parts
+    return [outcome for outcome in outcomes if outcome[0] // part > now // part - s.window_parts]
+
+
+def too_many(s: BreakerSettings, seen: list) -> bool:
+    """Return whether failures or slow calls reach their rate, or are above it."""
+    shares = [sum(outcome[which] for outcome in seen) / len(seen) for which in (1, 2)]
+    limits = (s.failure_rate, math.inf if s.slow_rate is None else s.slow_rate)
+    return any(share > limit if s.above_only else share >= limit for share, limit in zip(shares, limits, strict=True))
+
+
+def reopening(s: BreakerSettings, n: int, until: float, now: float, state: str) -> tuple[int, float]:
+    """Return the number of an opening after ``n`` that count, and when it ends. ``until`` is when the last one did."""
+    if n and s.sweep_s and state == "closed":
+        n = max(0, n - max(0, math.floor((now - until) / s.sweep_s)))
+    capped = s.open_max_s is not None and n * s.open_s >= s.open_max_s + s.open_s
+    n = n + (not capped) if n and s.open_times_n else 1
+    ends = now + min(s.open_s * n, s.open_max_s or math.inf)
+    return n, math.ceil(ends / s.sweep_s) * s.sweep_s if s.sweep_s else ends
 
 
 class Twin:
@@ -140,7 +144,7 @@ class Twin:
         assert breaker.state == model.state
         remaining = max(0.0, model.until - self.now) if model.state == "open" else None
         assert breaker.opens_in_s == remaining
-        assert breaker.probes_in_flight == (model.probing if model.state == "half_open" else 0)
+        assert breaker.probes_in_flight == (model.flying if model.state == "half_open" else 0)
 
     def check_the_whole(self) -> None:
         """What must hold over the whole trace."""
