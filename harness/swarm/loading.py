@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import gevent
 from locust.env import Environment
@@ -74,15 +74,17 @@ class Loader:
         run_id: str,
         worker: int,
         workers: int,
+        sharers: Sequence[int],
         shares: Mapping[str, Share | None],
         elapsed_s: Callable[[], float],
         users: Callable[[], int] | None = None,
     ) -> Session:
         """Open the session that users of this run join, and return it.
 
-        ``shares`` says which arrivals of each schedule are this worker's: where it has none (None), its users of the
-        class wait until they are stopped. ``elapsed_s`` gives the seconds of the run on the master's clock, and
-        ``users`` those of the whole run (None: this process has them all).
+        ``sharers`` are the workers that were there when it began, which share the indices of operations. ``shares``
+        says which arrivals of each schedule are this worker's: where it has none (None), its users of the class wait
+        until they are stopped. ``elapsed_s`` gives the seconds of the run on the master's clock, and ``users`` those
+        of the whole run (None: this process has them all).
         """
         self._loop.start()
         # A full collection of the start-up heap stalls the loop for 20 to 30 ms, in the middle of a measurement.
@@ -99,7 +101,7 @@ class Loader:
         session.pacers = {
             name: Pacer(Arrivals(inputs.schedules[name], share, session.epoch)) for name, share in shares.items()
         }
-        self._watch(session, workers, elapsed_s, users or self._count_users)
+        self._watch(session, sharers, elapsed_s, users or self._count_users)
         open_session(self._environment, session)
         self._session = session
         self._environment.events.spawning_complete.add_listener(_freeze)
@@ -137,7 +139,9 @@ class Loader:
         self._session = None
         return last
 
-    def _watch(self, session: Session, workers: int, elapsed_s: Callable[[], float], users: Callable[[], int]) -> None:
+    def _watch(
+        self, session: Session, sharers: Sequence[int], elapsed_s: Callable[[], float], users: Callable[[], int]
+    ) -> None:
         """Write down what parts of the target tell, and begin to inject the faults of the plan, if there is one."""
         plan, source = session.inputs.fault_plan, str(session.inputs.options.fault_plan)
         self._truth = Truth(session.note, session.runner.owner, inject=plan is not None)
@@ -145,7 +149,7 @@ class Loader:
         session.runner.injector = None
         if plan is None:
             return
-        session.runner.injector = injector = Injector(plan, source, workers)
+        session.runner.injector = injector = Injector(plan, source, sharers)
         note: Callable[[Edge], None] = lambda edge: session.note("edges", [edge])  # noqa: E731
         switches = Switches(injector, Windows(plan, source, session.runner.owner), note)
         self._faults = FaultClock(switches, elapsed_s, users)

@@ -35,6 +35,7 @@ class Local(KeepingRole):
             keeper.run.run_id,
             worker=0,
             workers=1,
+            sharers=[0],
             shares=shares,
             elapsed_s=lambda: (now_ns() - began_ns) / 1e9,
         )

@@ -7,7 +7,8 @@ from typing import TypedDict
 RUN = "routeswarm_run"
 """Name under which a master adds its run to the options that go out with every spawn message.
 
-run_id; workers, how many; sharers, the indexes of those among whom schedules are shared out; open_loop, the names of
+run_id; workers, how many; sharers, the indexes of those among whom schedules and indices of operations
+are shared out; open_loop, the names of
 the user classes whose schedules are; began_ns, the Unix time of the master from which the seconds of the run count.
 """
 

@@ -82,6 +82,7 @@ class Worker(Role):
             run["run_id"],
             index,
             run["workers"],
+            run["sharers"],
             shares,
             self._elapsed_since(run["began_ns"]),
             lambda: self._users,

@@ -7,7 +7,7 @@ carries a ``Hit``; which faults are open is switched from outside, on the clock 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from time import monotonic
@@ -50,10 +50,10 @@ class Injector:
 
     """
 
-    def __init__(self, plan: FaultPlan, source: str, workers: int = 1) -> None:
+    def __init__(self, plan: FaultPlan, source: str, sharers: Sequence[int] = (0,)) -> None:
         self.plan = plan
         self.open: tuple[Fault, ...] = ()
-        self._workers = workers  # which share the indices of operations
+        self._sharers = tuple(sharers)  # the workers that share the indices of operations
         self._errors = {
             fault.what: exception_maker(fault.what, f"{source}: fault {fault.name!r}")
             for fault in plan.fault
@@ -68,7 +68,7 @@ class Injector:
     def hit(self, scenario: Scenario, identity: Identity) -> Hit:
         """Return what the plan may do to an operation; to be called in its task."""
         operation = identity.request_id.int & OPERATION_BITS
-        return Hit(self, operation, operation_index(operation, self._workers), scenario)
+        return Hit(self, operation, operation_index(operation, self._sharers), scenario)
 
     def error(self, what: Error) -> Exception:
         """Return a new exception of a fault."""

@@ -8,6 +8,7 @@ schema.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -232,14 +233,16 @@ def operation_id(worker: int, ordinal: int) -> int:
     return (worker << WORKER_SHIFT) | ordinal
 
 
-def operation_index(identifier: int, workers: int) -> int:
-    """Return the index in the run of an operation, where ``workers`` share the indices: no two have the same.
+def operation_index(identifier: int, sharers: Sequence[int]) -> int:
+    """Return the index in the run of an operation; no two have the same.
 
-    Workers 0 to ``workers`` - 1 have 0, 1, 2, ... in turn. One that came later has no share in these: its operations
-    have their ids, beyond all others.
+    The ``sharers``, workers that were there when the run began, have 0, 1, 2, ... in turn. One that came later has no
+    share in these: its operations have indices of their own beyond all others.
     """
     worker, ordinal = identifier >> WORKER_SHIFT, identifier & ((1 << WORKER_SHIFT) - 1)
-    return ordinal * workers + worker if worker < workers else identifier
+    if worker in sharers:
+        return ordinal * len(sharers) + sharers.index(worker)
+    return (worker + 1 << WORKER_SHIFT) | ordinal
 
 
 def display_id(identifier: int) -> str:

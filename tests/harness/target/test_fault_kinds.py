@@ -67,9 +67,9 @@ def plan_of(what, where='stage = "router"'):
 class Rig:
     """A target under a plan whose only fault is open."""
 
-    def __init__(self, target, plan, workers=1):
+    def __init__(self, target, plan):
         self.runner = TargetRunner(Target(target), "shared", "p")
-        self.runner.injector = Injector(plan, "plan.toml", workers)
+        self.runner.injector = Injector(plan, "plan.toml")
         self.windows = Windows(plan, "plan.toml")
         self.fault = plan.fault[0]
         self.runner.injector.switch(self.fault, is_open=True)

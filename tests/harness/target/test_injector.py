@@ -2,8 +2,7 @@
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import pytest
@@ -57,11 +56,11 @@ def plan_of(what: str, where: str = 'stage = "router"', more: str = "") -> Fault
 
 
 def run(
-    plan: FaultPlan | None, *, index: int = 0, is_open: bool = True, workers: int = 1
+    plan: FaultPlan | None, *, index: int = 0, is_open: bool = True, sharers: Sequence[int] = (0,)
 ) -> tuple[Reply, Trace, list[Injection]]:
     runner = TargetRunner(Target(pipeline), "shared", "p")
     if plan is not None:
-        runner.injector = Injector(plan, "plan.toml", workers)
+        runner.injector = Injector(plan, "plan.toml", sharers)
         if is_open:
             for fault in plan.fault:
                 runner.injector.switch(fault, is_open=True)
@@ -121,35 +120,36 @@ def test_a_predicate_on_the_scenario_hits_those_it_holds_for(where: str) -> None
     assert len(injections) == 1
 
 
-def indices(operations: int, workers: int) -> dict[int, int]:
-    """Return the index of each operation, and how many have it, of so many operations of every worker."""
-    found = [operation_index(operation_id(w, n), workers) for w in range(workers) for n in range(operations)]
-    return Counter(found)
+WORKERS = st.sets(st.integers(0, 9), min_size=1, max_size=6).map(sorted)
 
 
-@given(st.integers(1, 9), st.integers(0, 60))
+@given(WORKERS, st.integers(0, 60))
 def test_workers_share_the_indices_of_operations_with_none_left_out_and_none_twice(
-    workers: int, operations: int
+    sharers: list[int], operations: int
 ) -> None:
-    assert indices(operations, workers) == dict.fromkeys(range(workers * operations), 1)
+    found = [operation_index(operation_id(w, n), sharers) for w in sharers for n in range(operations)]
+    assert sorted(found) == list(range(len(sharers) * operations))
 
 
-@given(st.integers(1, 4), st.integers(0, 5), st.integers(1, 5), st.integers(0, 60))
-def test_a_worker_that_came_later_shares_no_index(workers: int, late: int, later: int, operations: int) -> None:
-    latecomers = (workers + late, workers + late + later)
-    ids = [operation_id(worker, n) for worker in (*range(workers), *latecomers) for n in range(operations)]
-    assert len({operation_index(identifier, workers) for identifier in ids}) == len(ids)
+@given(WORKERS, st.integers(0, 60))
+def test_a_worker_that_came_later_shares_no_index(sharers: list[int], operations: int) -> None:
+    ids = [operation_id(worker, n) for worker in range(12) for n in range(operations)]  # 10 and 11 at least are late
+    assert len({operation_index(identifier, sharers) for identifier in ids}) == len(ids)
+    late = [
+        operation_index(operation_id(w, n), sharers) for w in range(12) if w not in sharers for n in range(operations)
+    ]
+    assert all(index >= 1 << 40 for index in late)
 
 
-@pytest.mark.parametrize("workers", [1, 2, 3])
-def test_the_same_operations_of_a_run_are_hit_however_many_workers_share_them(workers: int) -> None:
+@pytest.mark.parametrize("sharers", [[0], [0, 1], [1, 2], [0, 1, 2], [2, 5, 7]])
+def test_the_same_operations_of_a_run_are_hit_however_many_workers_share_them(sharers: list[int]) -> None:
     plan = plan_of('kind = "error"', more="share = 0.4\nwhen = { operations = [6, 50] }")
     hit = []
-    for worker in range(workers):
-        for ordinal in range(60 // workers):
+    for worker in sharers:
+        for ordinal in range(60 // len(sharers)):
             identifier = operation_id(worker, ordinal)
-            if run(plan, index=identifier, workers=workers)[2]:
-                hit.append(operation_index(identifier, workers))
+            if run(plan, index=identifier, sharers=sharers)[2]:
+                hit.append(operation_index(identifier, sharers))
     assert sorted(hit) == [index for index in range(60) if 6 <= index <= 50 and plan.fault[0].chosen(1, index)]
     assert 10 < len(hit) < 30
 
