@@ -11,6 +11,7 @@ from harness.judge.criteria import DEFAULT_CRITERIA, parse_criteria
 from harness.judge.entry import Status
 from harness.judge.verdict import Conclusion
 from harness.load.fault_plan import parse_fault_plan
+from harness.load.faults import Error, Fault, Reload, Where
 from harness.measure.packed import packed
 from harness.measure.series import Merged, Series, write_header, write_rows
 from harness.record.buffer import HistoryBuffer
@@ -330,7 +331,7 @@ class TestFaults:
     def stormy(self, run):
         """Return a function that makes a run in which a fault hit every tenth operation, which then fell back."""
 
-        def make(told=True):
+        def make(told=True, edges=()):
             directory = run()
             for part in parts_of(directory.history, "operations").paths:
                 operations = list(read_operations([part]))
@@ -350,14 +351,32 @@ class TestFaults:
             first, last = operations[0].start_ns, operations[-1].end_ns
             buffer.note("edges", [Edge(first, "fault", "down", "closed", "open", "0.00 s")])
             buffer.note("edges", [Edge(last, "fault", "down", "open", "closed", "1.00 s")])
+            buffer.note("edges", [Edge(first, "fault", name, *states, cause) for name, states, cause in edges])
             for table, part in buffer.take().items():
                 writer.write(table, 0, part)
             return directory
 
         return make
 
-    def judged(self, directory):
-        return judge_run(directory, CRITERIA, facts(faults=self.PLAN.fault))
+    def judged(self, directory, *more):
+        return judge_run(directory, CRITERIA, facts(faults=(*self.PLAN.fault, *more)))
+
+    def test_a_fault_that_failed_makes_the_run_untrustworthy_and_is_named(self, stormy):
+        edges = [("rules", ("closed", "open"), "0.00 s"), ("rules", ("open", "closed"), "failed: KeyError: 'a'")]
+        verdict = self.judged(stormy(edges=edges), Fault(name="rules", what=Reload(call="m:f")))
+        assert verdict.exit_code is ExitCode.INCONCLUSIVE
+        assert statuses(verdict.validity)["fault plan"] is Status.INVALID
+        assert {row["name"]: row["failed"] for row in verdict.totals["faults"]} == {
+            "down": None,
+            "rules": "KeyError: 'a'",
+        }
+
+    def test_a_fault_that_struck_nothing_is_a_concern(self, stormy):
+        edges = [("idle", ("closed", "open"), "0.00 s"), ("idle", ("open", "closed"), "1.00 s")]
+        verdict = self.judged(stormy(edges=edges), Fault(name="idle", what=Error(), where=Where(stage="router")))
+        assert statuses(verdict.validity)["fault plan"] is Status.VALID
+        (row,) = [entry for entry in verdict.validity if entry.name == "fault plan"]
+        assert row.concern == "fault plan: 'idle' struck nothing although its window was open"
 
     def test_fallbacks_that_are_told_are_no_violation_of_accuracy_or_consistency_and_balance_the_ledger(self, stormy):
         verdict = self.judged(stormy())
