@@ -9,7 +9,7 @@ The rules, in this order; the first that applies gives an injection its one fate
    **retried**. Another backend served there afterwards: **fell back**.
 4. Where the target tells no attempts one by one, what it reports of the operation as a whole: a tier above 0: **fell
    back**; more than one attempt: **retried**.
-5. A delay (latency, slow, block): **served late**, also one of 0 ms between two spikes; but not where the log of the
+5. A delay (latency, slow, block): **served late**; but not where the log of the
    backend says that the delayed call was given up: **unaccounted**.
 6. What changes what is read or answered, and settles nothing (missing_key, corrupt_key, wrong_route, malformed): the
    decided route is the one the corpus expects, or else the one of the baseline (of an answer changed after a
