@@ -7,6 +7,7 @@ draws random numbers takes a ``seed``: the same frame always gives the same resu
 """
 
 from analysis.statistics.classes import fairness, jain_index, priority_classes, priority_inversions
+from analysis.statistics.crossings import Crossing, crossing
 from analysis.statistics.curves import latency_density, latency_heat, nines, percentile_curve
 from analysis.statistics.fallbacks import fallback_activation, switch_delays, wrong_fallbacks
 from analysis.statistics.latency import (
@@ -30,10 +31,44 @@ from analysis.statistics.windows import breaker_states, fault_windows, worst_sta
 from harness.judge.as_before import RecoveryRule
 
 __all__ = [
-    "MAX_POINTS", "MIN_COUNT", "RecoveryRule", "breaker_states", "clocks", "clocks_over_time", "confusion_matrix",
-    "ended_ok", "fairness", "fallback_activation", "fault_windows", "goodput", "jain_index", "latency_by_throughput",
-    "latency_by_users", "latency_density", "latency_heat", "latency_over_time", "littles_law", "load_levels", "nines",
-    "outcomes", "percentile_column", "percentile_curve", "percentiles", "priority_classes", "priority_inversions",
-    "route_shares", "served_over_time", "shares_over_time", "split_tail", "switch_delays", "tail_attribution",
-    "throughput", "wind_down", "with_flow", "worst_states", "wrong_fallbacks",
+    "MAX_POINTS",
+    "MIN_COUNT",
+    "Crossing",
+    "RecoveryRule",
+    "breaker_states",
+    "clocks",
+    "clocks_over_time",
+    "confusion_matrix",
+    "crossing",
+    "ended_ok",
+    "fairness",
+    "fallback_activation",
+    "fault_windows",
+    "goodput",
+    "jain_index",
+    "latency_by_throughput",
+    "latency_by_users",
+    "latency_density",
+    "latency_heat",
+    "latency_over_time",
+    "littles_law",
+    "load_levels",
+    "nines",
+    "outcomes",
+    "percentile_column",
+    "percentile_curve",
+    "percentiles",
+    "priority_classes",
+    "priority_inversions",
+    "route_shares",
+    "served_over_time",
+    "shares_over_time",
+    "split_tail",
+    "switch_delays",
+    "tail_attribution",
+    "throughput",
+    "wind_down",
+    "with_flow",
+    "worst_states",
+    "wrong_fallbacks",
 ]  # fmt: skip

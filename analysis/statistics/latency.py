@@ -171,11 +171,20 @@ def latency_by_users(
     seconds whose users nobody measured or had left, and the wind-down: what ends while users are being stopped
     was started, and waited, among more users than the second counts.
     """
+    return by_level(at_levels(series, max_points), percents, min_count).reset_index(drop=True)
+
+
+def at_levels(series: pd.DataFrame, max_points: int = MAX_POINTS) -> pd.DataFrame:
+    """Return the rows that ended ok while users were there, before the wind-down, with the ``level`` of each."""
     rows = ended_ok(series)
     rows = rows[(rows["users"] > 0) & (rows["second"] < wind_down(series))]
-    rows = rows.assign(bin=user_bins(rows["users"].to_numpy(dtype=np.int64), max_points))
+    return rows.assign(level=user_bins(rows["users"].to_numpy(dtype=np.int64), max_points))
+
+
+def by_level(rows: pd.DataFrame, percents: Sequence[float] = PERCENTS, min_count: int = MIN_COUNT) -> pd.DataFrame:
+    """Return the rows of ``latency_by_users`` by ``level``, from rows as of ``at_levels``."""
     rows = rows.assign(weighted=rows["users"] * rows["count"])
-    grouped = rows.groupby("bin", sort=True)
+    grouped = rows.groupby("level", sort=True)
     levels = pd.DataFrame(
         {
             "users": grouped["weighted"].sum() / grouped["count"].sum(),
@@ -184,8 +193,8 @@ def latency_by_users(
             "seconds": grouped["second"].nunique(),
         }
     )
-    frame = levels.join(percentiles(rows, ["bin"], percents).set_index("bin"))
-    return frame[frame["count"] >= min_count].reset_index(drop=True)
+    frame = levels.join(percentiles(rows, ["level"], percents).set_index("level"))
+    return frame[frame["count"] >= min_count]
 
 
 def wind_down(series: pd.DataFrame) -> float:

@@ -8,41 +8,85 @@ import numpy as np
 import pandas as pd
 
 from analysis.histograms import highest_value
-from analysis.statistics.curves import per_second
+from analysis.statistics.curves import per_second, percentile_curve
 from analysis.statistics.latency import (
     MAX_POINTS,
     MIN_COUNT,
+    at_levels,
+    by_level,
     ended_ok,
-    latency_by_users,
+    percentile_column,
     percentiles,
     throughput,
     user_bins,
     wind_down,
 )
 
-LEVELS = ("users", "users_min", "users_max", "seconds", "count", "throughput_rps", "mean_ms")
-SECONDS_OF_PEAK = 0.05
-"""Share of the seconds that is left out at both ends when bins of throughput are laid: a stall is no level of load."""
+INTERVALS = (50.0, 95.0, 99.0)
+"""Percentiles of a level that have an interval."""
 
 
-def load_levels(series: pd.DataFrame, max_points: int = MAX_POINTS, min_count: int = MIN_COUNT) -> pd.DataFrame:
+def load_levels(
+    series: pd.DataFrame,
+    max_points: int = MAX_POINTS,
+    min_count: int = MIN_COUNT,
+    *,
+    windows: pd.DataFrame | None = None,
+    from_second: float | None = None,
+    seed: int = 0,
+) -> pd.DataFrame:
     """Return one row per number of users: what they got through, and how long it took.
 
-    Columns: those of ``latency_by_users``, ``throughput_rps`` (operations that ended ok per second), ``mean_ms`` (their
-    response time), ``in_flight`` (their product: mean operations under way, by Little's law) and ``think_ms`` (users
-    / throughput - response: what users did between operations; below 0 where in-flight operations outnumber the
-    users, as with open-loop arrivals). The run's first and last second are cut off by its begin and end: left out.
+    Columns: those of ``latency_by_users``; ``p50_low_ms``, ``p50_high_ms`` and the same of p95 and p99 (95 % interval,
+    as in ``percentile_curve``, from blocks of the level's seconds; NaN with fewer than six); ``throughput_rps``
+    (operations that ended ok per second), ``mean_ms`` (their response time), ``in_flight`` (their product: mean
+    operations under way, by Little's law), ``think_ms`` (users / throughput - response: what users did between
+    operations; below 0 where in-flight operations outnumber the users, as with open-loop arrivals), ``left_out_s``.
+
+    Faults and warm-up are in the numbers unless they are left out: ``windows`` (``start_ns, end_ns``, as from
+    ``fault_windows``) leaves out every second in which one was open, ``from_second`` (Unix, as ``totals.steady_from_s``
+    of a verdict) all before it. ``left_out_s`` counts those seconds; NaN where neither was given. The run's first and
+    last second are cut off by its begin and end: never in.
     """
     inner = series[series["second"].between(series["second"].min() + 1, series["second"].max() - 1)]
-    frame = latency_by_users(inner, max_points=max_points, min_count=min_count)
-    rows = ended_ok(inner)
-    rows = rows[(rows["users"] > 0) & (rows["second"] < wind_down(inner))]
-    bins = user_bins(rows["users"].to_numpy(dtype=np.int64), max_points)
-    grouped = rows.groupby(bins)[["count", "sum_ms"]].sum()
-    grouped = grouped[grouped["count"] >= min_count].reset_index(drop=True)
-    frame["throughput_rps"] = grouped["count"] / frame["seconds"]
-    frame["mean_ms"] = grouped["sum_ms"] / grouped["count"]
-    return with_flow(frame)
+    every = at_levels(inner, max_points)
+    disturbed = _disturbed(every["second"], windows, from_second)
+    rows = every[~disturbed]
+    frame = by_level(rows, min_count=min_count)
+    sums = rows.groupby("level")[["count", "sum_ms"]].sum().reindex(frame.index)
+    frame["throughput_rps"] = sums["count"] / frame["seconds"]
+    frame["mean_ms"] = sums["sum_ms"] / sums["count"]
+    frame = frame.join(_intervals(rows[rows["level"].isin(frame.index)], seed))
+    left_out = every[disturbed].groupby("level")["second"].nunique().reindex(frame.index).fillna(0.0)
+    frame["left_out_s"] = math.nan if windows is None and from_second is None else left_out
+    return with_flow(frame.reset_index(drop=True))
+
+
+def _disturbed(seconds: pd.Series, windows: pd.DataFrame | None, from_second: float | None) -> pd.Series:
+    """Return which seconds lie in a window, or before ``from_second``."""
+    found = seconds < (-math.inf if from_second is None else from_second)
+    if windows is None:
+        return found
+    for start, end in zip(windows["start_ns"], windows["end_ns"], strict=True):
+        last = math.inf if pd.isna(end) else int(end) // 1_000_000_000
+        found |= seconds.between(int(start) // 1_000_000_000, last)
+    return found
+
+
+def _intervals(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Return ``p50_low_ms`` and so on by level."""
+    curves = percentile_curve(rows, ["level"], INTERVALS, seed=seed)
+    found = {}
+    for percent in INTERVALS:
+        part = curves[curves["percent"] == percent].set_index("level")
+        for end in ("low_ms", "high_ms"):
+            found[interval_column(percentile_column(percent), end)] = part[end].astype("float64")
+    return pd.DataFrame(found)
+
+
+def interval_column(column: str, end: str) -> str:
+    """Return the column of an end of an interval: ``p95_ms``, ``low_ms`` → ``p95_low_ms``."""
+    return f"{column.removesuffix('_ms')}_{end}"
 
 
 def with_flow(levels: pd.DataFrame) -> pd.DataFrame:

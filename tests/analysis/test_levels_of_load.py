@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pandas as pd
 import pytest
 
 from analysis import load_run
-from analysis.statistics import goodput, latency_by_throughput, littles_law, load_levels
+from analysis.statistics import crossing, goodput, latency_by_throughput, littles_law, load_levels
 from harness.words.operation import Outcome
 
 
@@ -44,6 +47,101 @@ def test_throughput_counts_what_ended_ok(series_of, row) -> None:
     rows += [row(second, [1_000] * 30, 5, outcome="failed") for second in range(6)]
 
     assert load_levels(series_of(rows))["throughput_rps"].tolist() == [30.0]
+
+
+def windows(*seconds: tuple[int, int | None]) -> pd.DataFrame:
+    """Return windows of faults: seconds of the run, from and to."""
+    begin = 1_740_000_000
+    rows = [((begin + low) * 10**9 + 1, None if high is None else (begin + high) * 10**9 + 1) for low, high in seconds]
+    return pd.DataFrame(rows, columns=["start_ns", "end_ns"]).astype({"end_ns": "Int64"})
+
+
+def test_levels_leave_out_seconds_in_which_a_fault_was_open_and_count_them(series_of, row) -> None:
+    slow = [row(second, [900_000] * 40, 10) for second in range(4, 7)]
+    rows = [row(second, [50_000] * 40, 10) for second in (*range(4), *range(7, 12))]
+    series = series_of(sorted([*slow, *rows], key=lambda each: each["second"]))
+
+    with_them, without = load_levels(series), load_levels(series, windows=windows((4, 6)))
+    assert with_them["p95_ms"].tolist() == pytest.approx([900], rel=1e-3)
+    assert math.isnan(with_them["left_out_s"].iloc[0])
+    assert without["p95_ms"].tolist() == pytest.approx([50], rel=1e-3)
+    assert without["seconds"].tolist() == [7]
+    assert without["left_out_s"].tolist() == [3]
+    assert load_levels(series, windows=windows((0, None))).empty
+    assert load_levels(series, windows=windows())["left_out_s"].tolist() == [0]
+
+
+def test_levels_leave_out_the_warm_up(series_of, row) -> None:
+    rows = [row(second, [(900_000 if second < 4 else 50_000)] * 40, 10) for second in range(10)]
+    levels = load_levels(series_of(rows), from_second=1_740_000_004)
+
+    assert levels["p99_ms"].tolist() == pytest.approx([50], rel=1e-3)
+    assert levels["left_out_s"].tolist() == [3]
+
+
+def climbing(row, latencies_ms: dict[int, float], seconds: int = 12, spread: float = 0.3):
+    """Return rows of ``seconds`` at each number of users, whose latency wanders around a median."""
+    random = np.random.default_rng(5)
+    rows = []
+    for users, median in latencies_ms.items():
+        for _ in range(seconds):
+            values = median * 1000 * np.exp(0.1 * random.standard_normal() + spread * random.standard_normal(60))
+            rows.append(row(len(rows), [int(value) for value in values], users))
+    return rows
+
+
+def test_a_crossing_has_an_interval_around_it(series_of, row) -> None:
+    levels = load_levels(series_of(climbing(row, {10: 20, 20: 40, 40: 80, 80: 160})))
+    found = crossing(levels, "p95_ms", 100.0)
+
+    # p95 of a lognormal: median x exp(1.645 x sqrt(0.3² + 0.1²)) = 1.68 x 2 ms per user
+    assert 0 < found.low < 100 / 1.68 / 2 < found.high
+    assert found.low < found.users < found.high
+    assert found.high - found.low < 10
+    assert (found.users_min, found.users_max, found.missing) == (10, 80, "")
+    assert (levels["p95_low_ms"] < levels["p95_ms"]).all()
+    assert (levels["p95_ms"] < levels["p95_high_ms"]).all()
+
+
+def test_what_is_not_crossed_says_up_to_where(series_of, row) -> None:
+    levels = load_levels(series_of(climbing(row, {10: 20, 20: 22})))
+
+    above = crossing(levels, "p95_ms", 500.0)
+    assert math.isnan(above.users)
+    assert above.low == above.high == math.inf
+    assert above.missing == "p95_ms does not rise above 500 up to 20 users"
+    below = crossing(levels, "p95_ms", 5.0)
+    assert math.isnan(below.users)
+    assert below.low == below.high == 0
+    assert below.missing == "p95_ms is above 5 at 10 users already, the fewest measured"
+
+
+def test_an_interval_that_ends_beyond_what_was_measured_is_open() -> None:
+    levels = pd.DataFrame({"users": [10.0, 20.0], "p95_ms": [40.0, 60.0]})
+    levels = levels.assign(p95_low_ms=[30.0, 45.0], p95_high_ms=[50.0, 80.0])
+
+    found = crossing(levels, "p95_ms", 50.0)
+    assert (found.users, found.low, found.high) == (15.0, 10.0, math.inf)
+
+
+def test_levels_too_short_for_an_interval_are_left_out_of_a_crossing_and_counted() -> None:
+    levels = pd.DataFrame({"users": [10.0, 12.0, 20.0], "p95_ms": [40.0, 900.0, 60.0]})
+    levels = levels.assign(p95_low_ms=[39.0, math.nan, 58.0], p95_high_ms=[41.0, math.nan, 62.0])
+
+    found = crossing(levels, "p95_ms", 50.0)
+    assert found.users == 15.0
+    assert found.missing == "1 of 3 levels are left out: too short for an interval"
+
+
+def test_a_crossing_of_short_levels_or_of_means_has_no_interval(series_of, row) -> None:
+    levels = load_levels(series_of(steps(row)))
+
+    short, mean = crossing(levels, "p95_ms", 200.0), crossing(levels, "mean_ms", 200.0)
+    assert 20 < short.users < 40
+    assert math.isnan(short.low)
+    assert math.isnan(mean.high)
+    assert short.missing == mean.missing == "no interval: fewer than two levels have one"
+    assert crossing(levels.head(0), "p95_ms", 200.0).missing == "no level of users was measured"
 
 
 def test_latency_by_throughput_puts_seconds_of_like_throughput_together(series_of, row) -> None:
