@@ -88,9 +88,16 @@ class Comparison:
 
     @property
     def frame(self) -> pd.DataFrame:
-        """The rows as a frame; columns as the fields of ``Row``, with ``baseline_count`` and ``candidate_count``."""
-        frame = pd.DataFrame([_columns(row) for row in self.rows])
-        return frame if len(frame) else pd.DataFrame(columns=list(_columns(Row("", 50))))
+        """The rows as a frame: the fields of ``Row``, with ``baseline_count``, ``candidate_count`` and ``reason``.
+
+        Sides that are not comparable have one row per reason, with that answer and no number, so that a file of it says
+        so, too.
+        """
+        rows = [_columns(row) | {"reason": ""} for row in self.rows]
+        names = [*_columns(Row("", 50)), "reason"]
+        if self.reasons:
+            rows = [{"answer": str(Answer.NOT_COMPARABLE), "reason": reason} for reason in self.reasons]
+        return pd.DataFrame(rows, columns=names)
 
     def regressions(self, max_regression_pct: float = 0.0) -> list[Row]:
         """Return the rows that are shown to be slower by more than ``max_regression_pct``: all of the interval is."""

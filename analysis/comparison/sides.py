@@ -32,22 +32,26 @@ def compare(
 ) -> Comparison:
     """Return how the candidate's latency differs from the baseline's, by route and percentile.
 
-    A side is a run, its path, or several of either. ``accept`` names what may differ (``comparable.REASONS``).
+    A side is a run, its path, or several of either. A run that a side names twice, by a link or as a copy with the same
+    run id, counts once, which a note says: counted twice, it would pass for two runs that hardly differ. ``accept``
+    names what may differ (``comparable.REASONS``).
     Raises ``RunError`` where a path is no run, ``UsageError`` where a side has no runs or ``accept`` names something
     else.
     """
-    sides = _runs(baseline), _runs(candidate)
+    (before, again), (after, again_after) = _distinct(_runs(baseline)), _distinct(_runs(candidate))
+    sides = before, after
     if not all(sides):
         raise UsageError("compare: a side without a run; expected at least one on each")
     if unknown := sorted(set(accept) - set(comparable.REASONS)):
         raise UsageError(f"compare: cannot accept {unknown[0]!r}; expected one of {', '.join(comparable.REASONS)}")
     everything = [*sides[0], *sides[1]]
     one, other = (tuple(run.name for run in side) for side in sides)
+    twice = (*again, *again_after, *_on_both(*sides))
     if reasons := comparable.differences(everything, accept):
-        return Comparison(one, other, level, (), tuple(reasons))
+        return Comparison(one, other, level, (), tuple(reasons), twice)
     samples = [[sample_of(run) for run in side] for side in sides]
     rows = rows_of(samples[0], samples[1], percents, level, seed)
-    notes = (*_limits(everything, [*samples[0], *samples[1]]), *comparable.notes(everything))
+    notes = (*twice, *_limits(everything, [*samples[0], *samples[1]]), *comparable.notes(everything))
     return Comparison(one, other, level, tuple(rows), (), notes)
 
 
@@ -55,7 +59,7 @@ def _limits(runs: Sequence[Run], samples: Sequence[Sample]) -> list[str]:
     """Return what the size of a comparison keeps it from saying."""
     short = [sample for sample in samples if sample.seconds < SHORTEST_S]
     notes = [f"{each.name}: {each.seconds} s to compare, expected at least {SHORTEST_S}" for each in short]
-    if len(runs) == 2 and runs[0].path.resolve() != runs[1].path.resolve():
+    if len(runs) == 2 and _identity(runs[0]) != _identity(runs[1]):
         notes.append("one run on each side: how much runs differ is not in the intervals; give several of each")
     return notes
 
@@ -66,6 +70,30 @@ def _runs(side: Side) -> list[Run]:
     if isinstance(side, str | os.PathLike):
         return [load_run(side)]
     return [each if isinstance(each, Run) else load_run(each) for each in side]
+
+
+def _distinct(runs: Sequence[Run]) -> tuple[list[Run], list[str]]:
+    """Return each run once, and which were named again, one sentence each."""
+    found: dict[tuple[str, ...], Run] = {}
+    notes = []
+    for run in runs:
+        first = found.setdefault(_identity(run), run)
+        if first is not run:
+            notes.append(f"{run.path} is the run {first.path} again: counted once")
+    return list(found.values()), list(dict.fromkeys(notes))
+
+
+def _identity(run: Run) -> tuple[str, ...]:
+    """Return what tells a run from others: its id, which copies of it have, too; else its place."""
+    return (run.manifest.run_id,) if run.manifest.run_id else ("", str(run.path.resolve()))
+
+
+def _on_both(baseline: Sequence[Run], candidate: Sequence[Run]) -> list[str]:
+    """Return which runs are on both sides of a comparison of more than a run with itself."""
+    if len(baseline) == len(candidate) == 1:
+        return []
+    known = {_identity(run) for run in baseline}
+    return [f"{run.name} is on both sides, which makes them look alike" for run in candidate if _identity(run) in known]
 
 
 def rows_of(

@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -166,6 +167,50 @@ def test_mistakes_are_one_line(good_run: Pair, tmp_path: Path) -> None:
         compare(folder, [])
     with pytest.raises(RunError, match="does not exist"):
         compare(folder, tmp_path / "nowhere")
+
+
+def test_a_run_named_twice_on_a_side_counts_once_and_that_is_said(good_run: Pair, tmp_path: Path) -> None:
+    before, after = good_run("before", 1), good_run("after", 2)
+    (link := before.parent / "latest").symlink_to(before)
+    shutil.copytree(before, copied := tmp_path / "copied" / "before")
+
+    found, once = compare([before, link, copied, before], [after]), compare(before, after)
+
+    assert found.baseline == ("before",)
+    assert found.rows == once.rows
+    said = [note for note in found.notes if "counted once" in note]
+    assert said == [f"{path} is the run {before} again: counted once" for path in (link, copied, before)]
+    assert not any("counted once" in note or "both sides" in note for note in once.notes)
+
+
+def test_runs_of_their_own_all_count(good_run: Pair) -> None:
+    found = compare([good_run("a", 1), good_run("b", 2)], [good_run("c", 3), good_run("d", 4)])
+
+    assert found.baseline == ("a", "b")
+    assert not any("counted once" in note or "both sides" in note for note in found.notes)
+
+
+def test_a_run_on_both_sides_of_several_is_said(good_run: Pair) -> None:
+    shared = good_run("shared", 1)
+    found = compare([shared, good_run("b", 2)], [shared, good_run("d", 4)])
+
+    assert "shared is on both sides, which makes them look alike" in found.notes
+
+
+def test_plain_runs_without_an_id_are_told_apart_by_their_place(write_locust, tmp_path: Path) -> None:
+    one, two = write_locust(tmp_path / "one"), write_locust(tmp_path / "two")
+
+    assert compare([one, two], [one]).baseline == ("one", "two")
+    assert compare([one, one], [two]).baseline == ("one",)
+
+
+def test_the_frame_of_sides_that_cannot_be_compared_says_why(good_run: Pair) -> None:
+    found = compare(good_run("before"), good_run("after", 2, options={"seed": 8, "num_users": 9}))
+
+    assert found.frame["answer"].tolist() == ["not comparable"] * 2
+    assert found.frame["reason"].tolist() == list(found.reasons)
+    assert found.frame["low_pct"].isna().all()
+    assert compare(good_run("a"), good_run("b", 2)).frame["reason"].tolist() == [""] * 9
 
 
 def test_holm_stops_at_the_first_that_is_not_shown() -> None:
