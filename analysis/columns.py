@@ -1,14 +1,15 @@
 """The columns of a run's frames: what each means, its unit, and its type in pandas.
 
 ``int..`` have a value in every row; ``Int64`` is ``<NA>`` and ``float..`` NaN where there is no value. ``category`` is
-text with sorted categories, missing where there is no value. All ``_ns`` are nanoseconds since the Unix epoch.
+text with sorted categories, missing where there is no value; ``str`` is text, empty where there is no value. All
+``_ns`` are nanoseconds since the Unix epoch.
 """
 
 from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-Type = Literal["int8", "int16", "int32", "int64", "Int64", "float32", "float64", "category"]
+Type = Literal["int8", "int16", "int32", "int64", "Int64", "float32", "float64", "category", "str"]
 
 
 class Column(NamedTuple):
@@ -26,6 +27,14 @@ def _ns(name: str, meaning: str, kind: Type = "int64") -> Column:
 
 def _label(name: str, meaning: str) -> Column:
     return Column(name, "category", "", meaning)
+
+
+def _ms(name: str, meaning: str) -> Column:
+    return Column(name, "float64", "ms", meaning)
+
+
+def _text(name: str, meaning: str) -> Column:
+    return Column(name, "str", "", meaning)
 
 
 def _count(name: str, meaning: str, kind: Type = "int64") -> Column:
@@ -171,11 +180,88 @@ ARRIVALS = (
     _count("due", "arrivals that the schedule had in this second"),
     _count("not_delivered", "those of them that were not sent"),
 )
+SERIES = (
+    _count("second", "Unix second in which the outcome was known"),
+    _text("user_class", "class of the users"),
+    _count("priority", "0 to 9, 9 most urgent"),
+    _text("expected_route", "golden route of the corpus"),
+    _text("route", "the decided route; (other) beyond the first 200, (stopped) where the run's end cut it off"),
+    _count("tier", "0 is the primary route, 1, 2, ... are fallbacks"),
+    _text("outcome", "ok, failed, cancelled, timeout or shed"),
+    _count("count", "operations"),
+    _ms("sum_ms", "their response times added up"),
+    _ms("min_ms", "shortest response time"),
+    *(_ms(f"p{name}_ms", f"{percent}th percentile of the response time")
+      for name, percent in (("50", "50"), ("90", "90"), ("95", "95"), ("99", "99"), ("999", "99.9"))),
+    _ms("max_ms", "longest response time"),
+    Column("users", "float64", "", "concurrent users in that second, of the whole run"),
+    _text("hdr", "base64 HdrHistogram of the response times in µs"),
+    *(column for clock, meaning in (
+        ("service", "first stage entered to outcome"),
+        ("queue", "handed to the loop to first stage entered"),
+        ("lag", "intended start to handed over, and outcome to the user running again"),
+    ) for column in (
+        _ms(f"{clock}_sum_ms", f"{meaning}: added up"),
+        _text(f"{clock}_hdr", f"{meaning}: base64 HdrHistogram in µs"),
+    )),
+)  # fmt: skip
+VITALS = (
+    _count("second", "Unix second"),
+    _count("worker", "the loading process"),
+    Column("users", "float64", "", "users that ran at the end of the second"),
+    _count("gc_count", "pauses of the garbage collector"),
+    _ms("wall_ms", "how much of the second the row saw"),
+    _ms("cpu_ms", "CPU time of the process, all threads"),
+    _ms("steps_ms", "steps of the target ran"),
+    _ms("idle_ms", "nothing was to be done"),
+    _ms("waited_ms", "ready to run, but without a processor"),
+    _ms("gc_ms", "pauses of the collector added up"),
+    _ms("gc_max_ms", "the longest of them"),
+    _ms("gc_outside_ms", "those that began outside steps of the target"),
+    _ms("lag_mean_ms", "how late probes of the loop fired, on average"),
+    _ms("lag_max_ms", "how late the latest of them fired"),
+    _ms("lag_max_steps_ms", "the part of it in steps of the target"),
+    _text("lag_hdr", "base64 HdrHistogram of the lag in µs"),
+    _text("lag_own_hdr", "of the harness's own part of it"),
+    _text("lag_rest_hdr", "of all but steps of the target"),
+)
+FAULTS = (
+    _label("fault", "its name in the fault plan"),
+    _label("kind", "kind of the fault"),
+    _label("place", "where it hits: a stage, a route with its tier, a backend"),
+    Column("share", "float64", "", "share of the calls that it hits"),
+    _ns("start_ns", "when the first worker opened it", "Int64"),
+    _ns("end_ns", "when the last worker closed it; missing where none did", "Int64"),
+    Column("start_s", "float64", "s", "when it opened, from the first second of the series, as on the axes of plots"),
+    Column("end_s", "float64", "s", "when it closed, likewise"),
+    *(_count(name, meaning, "Int64") for name, meaning in (
+        ("operations_hit", "operations that it hit"),
+        ("injected", "calls that it hit"),
+        ("retried", "of these: followed by a retry of the same route, backend or stage"),
+        ("fell_back", "of these: followed by an attempt of a later tier"),
+        ("surfaced", "of these: in operations that did not end ok, or are flagged"),
+        ("served_late", "of these: delayed, or without effect, in operations that ended ok"),
+        ("unaccounted", "of these: anything else"),
+        ("no_effect", "of those served late: changed nothing"),
+        ("undecided", "of those unaccounted: no route to compare with"),
+    )),
+    _ms("activation_delay_ms", "its begin to the first fallback"),
+    Column("recovery_s", "float64", "s", "its end to the first of three seconds that were as before"),
+    *(_count(name, meaning, "Int64") for name, meaning in (
+        ("false_fallbacks", "fallbacks without need"),
+        ("missed_fallbacks", "operations that had a next route and did not try it"),
+        ("out_of_order", "operations that tried tiers out of order"),
+    )),
+    _label("failed", "why it could not be put in force or undone"),
+)  # fmt: skip
 EVERY_TABLE = HISTORY | {
     "stats": STATS,
     "stats_history": STATS_HISTORY,
     "failures": FAILURES,
     "exceptions": EXCEPTIONS,
     "arrivals": ARRIVALS,
+    "series": SERIES,
+    "vitals": VITALS,
+    "faults": FAULTS,
 }
-"""Tables whose columns are written down here; those of series and vitals are in ``harness.measure``."""
+"""Every frame of a run; a test compares those of series and vitals with what ``harness.measure`` writes."""

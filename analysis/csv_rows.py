@@ -48,24 +48,6 @@ def read_rows(
         raise RunError(f"{path}: {' '.join(str(error).split())}") from error
 
 
-def read_any(path: Path) -> pd.DataFrame:
-    """Return a CSV file whose columns are not fixed: text as labels, ``_ns`` as Int64; empty where there is none.
-
-    Raises ``RunError`` where it is no table.
-    """
-    data = whole_rows(path.read_bytes()) if path.is_file() else b""
-    if not data:
-        return pd.DataFrame()
-    try:
-        header = pd.read_csv(io.BytesIO(data), nrows=0).columns
-        times = {name: "Int64" for name in header if str(name).endswith("_ns")}
-        found = pd.read_csv(io.BytesIO(data), dtype=times)
-    except (ValueError, UnicodeDecodeError) as error:
-        raise RunError(f"{path}: {' '.join(str(error).split())}") from error
-    texts = [name for name in found.columns if pd.api.types.is_string_dtype(found[name].dtype)]
-    return found.astype(dict.fromkeys(texts, "category"))
-
-
 def _typed(found: pd.DataFrame, column: Column) -> pd.Series:
     kind = pd.api.types.pandas_dtype(column.type)
     if column.name not in found.columns:

@@ -19,7 +19,7 @@ from harness.words.errors import UsageError
 Format = Literal["csv", "json", "parquet", "png", "svg"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 
-TABLES = (*EVERY_TABLE, "series", "vitals", "faults")
+TABLES = tuple(EVERY_TABLE)
 """Frames of a run, as it has them."""
 
 

@@ -25,6 +25,7 @@ _ARROW: dict[Type, pa.DataType] = {
     "float32": pa.float32(),
     "float64": pa.float64(),
     "category": pa.string(),
+    "str": pa.string(),
 }
 SCHEMAS = {
     table: pa.schema([(column.name, _ARROW[column.type]) for column in columns]) for table, columns in HISTORY.items()

@@ -12,8 +12,9 @@ import pandas as pd
 
 from analysis import history, html, locust_files
 from analysis.columns import ARRIVALS, EVERY_TABLE, HISTORY
-from analysis.csv_rows import read_any, read_rows
+from analysis.csv_rows import read_rows
 from analysis.documents import Manifest, Verdict, read_document
+from analysis.faults_file import read_faults
 from analysis.series_file import read_series, read_vitals
 from harness.words.errors import RunError
 
@@ -80,8 +81,13 @@ class Run:
 
     @cached_property
     def faults(self) -> pd.DataFrame:
-        """One row per window of a fault, columns as in ``faults.csv``; empty, without columns, where there was none."""
-        return read_any(self.path / "faults.csv")
+        """One row per window of a fault, as it was judged, in the order of ``faults.csv``; empty where there was none.
+
+        Columns as ``columns_of("faults")`` has them. ``plots.shade_windows`` and ``statistics.load_levels`` take it.
+        Raises ``RunError`` where the file holds something else.
+        """
+        second = self.series["second"].min()
+        return read_faults(self.path / "faults.csv", None if pd.isna(second) else int(second))
 
     @cached_property
     def operations(self) -> pd.DataFrame:
@@ -265,13 +271,11 @@ def load_runs(pattern: str) -> list[Run]:
 def columns_of(table: str) -> pd.DataFrame:
     """Return what the columns of a frame mean: one row per column with ``column, type, unit, meaning``.
 
-    For the tables of the history, for ``arrivals``, and for Locust's ``stats``, ``stats_history``, ``failures`` and
-    ``exceptions``. Raises ``RunError`` for another name.
+    For every frame of a ``Run``. Raises ``RunError`` for another name.
     """
-    known = EVERY_TABLE
-    if table not in known:
-        raise RunError(f"no table {table}; expected one of {', '.join(known)}")
-    rows = [(each.name, each.type, each.unit, each.meaning) for each in known[table]]
+    if table not in EVERY_TABLE:
+        raise RunError(f"no table {table}; expected one of {', '.join(EVERY_TABLE)}")
+    rows = [(each.name, each.type, each.unit, each.meaning) for each in EVERY_TABLE[table]]
     return pd.DataFrame(rows, columns=["column", "type", "unit", "meaning"])
 
 

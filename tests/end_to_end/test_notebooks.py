@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "analysis" / "notebooks"
-EXAMPLES = (ROOT / "results" / "example", ROOT / "results" / "example-busy")
+EXAMPLES = tuple(ROOT / "results" / name for name in ("example", "example-busy", "example-storm"))
 
 
 def execute(name: str, monkeypatch: pytest.MonkeyPatch, **environment: Path) -> list[nbformat.NotebookNode]:
