@@ -74,27 +74,29 @@ def _against_users(
             ax, "no number of users had 20 operations that ended ok, outside the run's first and last second"
         )
     users, values = levels["users"].to_numpy(dtype=np.float64), levels[column].to_numpy(dtype=np.float64)
-    from analysis.statistics.fits import best_fit  # whoever has fits has waited for SciPy already
+    from analysis.statistics.fits import best_fit, ranked_fits  # whoever has fits has waited for SciPy already
 
     grid = np.linspace(users.min(), users.max(), 200)
-    best = best_fit(fits)
+    best, first = best_fit(fits), next(iter(ranked_fits(fits)), None)
     curves = [(fit, modelled(fit, grid)) for fit in fits if fit.theta is not None]
     scale_values(ax, np.concatenate([values, *(curve for _, curve in curves)]))
     scale_steps(ax, float(users.min()), float(users.max()))
     ends = []
     for fit, curve in curves:
         colour, dashes = STYLES[fit.model.name]
-        chosen = fit is best
+        chosen = fit is first
         ax.plot(
             grid, curve, color=colour, linestyle="-" if chosen else dashes, linewidth=2.2 if chosen else 1.1,
             label=fit.model.name, zorder=3 if chosen else 2,
         )  # fmt: skip
-        ends.append(End(f"{SHORT[fit.model.name]}{' (best)' if chosen else ''}", float(grid[-1]), curve[-1], colour))
+        label = f"{SHORT[fit.model.name]}{' (best)' if fit is best else ''}"
+        ends.append(End(label, float(grid[-1]), curve[-1], colour))
     ax.plot(users, values, linestyle="", marker="o", markersize=4.5, color=INK, label="measured", zorder=4)
-    if best is not None:
-        _locate(ax, name, found(best))
-    note(ax, _said(levels, fits, best, name))
-    label_ends(ax, ends or [End("measured", float(users[-1]), float(values[-1]))])
+    ends.append(End("● measured", float(users[-1]), float(values[-1])))
+    if first is not None:
+        _locate(ax, name if first is best else f"{SHORT[first.model.name]}'s {name}", found(first))
+    note(ax, _said(levels, fits, name))
+    label_ends(ax, ends)
     return ax
 
 
@@ -106,9 +108,10 @@ def _locate(ax: Axes, name: str, at: Estimate) -> None:
     ax.axvspan(max(at.low, low), min(at.high, high), color=SHADE, linewidth=0, zorder=0.4)
     ax.axvline(at.value, color=MUTED, linewidth=1.2, zorder=1)
     middle = (at.value - low) / (high - low)
-    upper = _users(at.high) if math.isfinite(at.high) else "…"
+    digits = 1 if at.value < 20 else 0
+    ends = f"{at.low:,.{digits}f}, {at.high:,.{digits}f}" if math.isfinite(at.high) else f"{at.low:,.{digits}f}, …"
     ax.annotate(
-        f"{name} at {_users(at.value)} users [{_users(at.low)}, {upper}]",
+        f"{name} at {at.value:,.{digits}f} users [{ends}]",
         xy=(at.value, 1),
         xycoords=ax.get_xaxis_transform(),
         xytext=(0, 3),
@@ -122,16 +125,30 @@ def _locate(ax: Axes, name: str, at: Estimate) -> None:
     retitle(ax, ax.get_title(loc="left"), 14)
 
 
-def _users(value: float) -> str:
-    return f"{value:,.1f}" if value < 20 else f"{value:,.0f}"
-
-
-def _said(levels: pd.DataFrame, fits: Sequence[Fit], best: Fit | None, name: str) -> str:
+def _said(levels: pd.DataFrame, fits: Sequence[Fit], name: str) -> str:
     """Return what the points are, which model is the best, and what is not known."""
-    if best is None:
+    from analysis.statistics.fits import close_fits, ranked_fits
+
+    points = f"{_counted(len(levels), 'level')}{_left_out(levels)}."
+    if not (ranked := ranked_fits(fits)):
         reasons = [fit.missing for fit in fits if fit.missing]
-        return f"No model: {reasons[0]}." if reasons else "No model was fitted."
-    error = 100 * math.sqrt(best.rss / len(best.users))
-    said = f"{len(levels):,} levels. Lowest AICc: {best.model.label}, typically {error:.2g} % off."
-    missing = [reason for reason in best.missing.split("; ") if name in reason]
+        return f"{points} No model: {reasons[0]}." if reasons else f"{points} No model was fitted."
+    first = ranked[0]
+    error = f"typically {100 * math.sqrt(first.rss / len(first.users)):.2g} % off"
+    close = [SHORT[fit.model.name] for fit in close_fits(fits)]
+    alike = f"Fit alike: {', '.join(close)}; {error}." if close else ""
+    said = f"{points} {alike or f'Lowest AICc: {first.model.label}, {error}.'}"
+    missing = [reason for reason in first.missing.split("; ") if name in reason]
     return f"{said} {missing[0][0].upper()}{missing[0][1:]}." if missing else said
+
+
+def _left_out(levels: pd.DataFrame) -> str:
+    """Return what the levels leave out of fault windows and warm-up."""
+    if "left_out_s" not in levels or levels["left_out_s"].isna().all():
+        return ", faults and warm-up among them"
+    seconds = int(levels["left_out_s"].sum())
+    return f", without {_counted(seconds, 'second')} of faults or warm-up" if seconds else ""
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -1,4 +1,4 @@
-"""Latency per second and by users, as lines."""
+"""Latency per second, by users and by throughput, as lines."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from analysis.plots.style import (
     has_values,
     label_ends,
     no_data,
+    note,
     scale_steps,
     scale_values,
     styled,
@@ -87,6 +88,22 @@ def latency_by_users(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     users = frame["users"].to_numpy(dtype=np.float64)
     _scale(ax, frame, users, LINES)
     _draw_lines(ax, frame, users, LINES)
+    return ax
+
+
+def latency_by_throughput(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw p50, p95 and p99 against throughput; ``frame`` as from ``statistics.latency_by_throughput``.
+
+    Says 'no data' for an empty frame.
+    """
+    ax = styled(ax, "Latency against throughput", "ended ok per second", "latency of ok operations (ms)")
+    if not has_values(frame, [line.column for line in LINES]):
+        return no_data(ax, "no throughput was held for two seconds, outside the run's first and last second")
+    rates = frame["throughput_rps"].to_numpy(dtype=np.float64)
+    _scale(ax, frame, rates, LINES)
+    _draw_lines(ax, frame, rates, LINES)
+    seconds, points = int(frame["seconds"].sum()), len(frame)
+    note(ax, f"Seconds of like throughput together: {seconds:,} in {points:,} {'point' if points == 1 else 'points'}.")
     return ax
 
 

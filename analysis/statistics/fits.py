@@ -3,24 +3,25 @@
 Errors are taken to be relative: the sum of squared log(measured / modelled) is made least. Parameters have simultaneous
 95 % intervals: all of a model's hold together with that confidence (Student's t, Bonferroni). The knee is the number of
 users with the highest power, throughput / response time (Kleinrock, "Power and deterministic rules of thumb", ICC
-1979), for M/M/c where its asymptotes meet. The saturation point is the fewest users with 90 %* of the highest
-throughput the model allows. Both have 95 % intervals from a parametric bootstrap, and are reported inside the measured
-range of users only.
+1979), for M/M/c where its asymptotes meet. The saturation point is the fewest users with 90 %* of the limit, the
+highest throughput the model allows. All three have 95 % intervals from a parametric bootstrap. Knee and saturation
+point are reported inside the measured range of users only, the limit where the ends of its interval are within a
+factor of 4*: latency that hardly grows tells no limit.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, special
+from scipy import optimize
 
+from analysis.statistics.fit import CONFIDENCE, UNKNOWN, Estimate, Fit, aicc_needs
 from analysis.statistics.models import LINEAR, MMC, MODELS, Floats, Model
 
-CONFIDENCE = 0.95
 DRAWS = 2000
 SATURATED = 0.9
 """Share of the highest throughput from which a system counts as saturated."""
@@ -28,95 +29,11 @@ NO_THINKING = 0.02
 """Share of the response time below which measured think time is taken for 0: measuring errors are of that size."""
 VAGUE = 2.0
 """Standard error of a parameter's logarithm from which it counts as unknown: it may be seven times as large."""
+CLOSE = 2.0
+"""AICc from the lowest up to which a model fits as well (Burnham & Anderson, Model Selection, 2002, section 2.6)."""
+LIMIT_WITHIN = 4.0
+"""Highest ratio of the ends of the limit's interval with which it counts as known."""
 _GRID = 400
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A number and its interval; NaN where it is not known."""
-
-    value: float
-    low: float
-    high: float
-
-
-UNKNOWN = Estimate(math.nan, math.nan, math.nan)
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """One model, fitted to ``measured_ms`` at ``users``. Without ``theta`` it could not be: ``missing`` says why."""
-
-    model: Model
-    users: Floats
-    measured_ms: Floats
-    think_ms: float
-    missing: str = ""
-    theta: Floats | None = None
-    covariance: Floats | None = None
-    knee: Estimate = UNKNOWN
-    saturation: Estimate = UNKNOWN
-
-    @property
-    def residuals(self) -> Floats:
-        """Return log(measured / modelled) at each level."""
-        return np.log(self.measured_ms / self.response_ms(self.users))
-
-    @property
-    def rss(self) -> float:
-        """Return the sum of squared residuals."""
-        return float((self.residuals**2).sum())
-
-    @property
-    def aicc(self) -> float:
-        """Return Akaike's criterion, corrected for few points; NaN where there are too few for it.
-
-        The variance counts as a parameter. Source: Hurvich & Tsai, Biometrika 76 (1989).
-        """
-        points, count = len(self.users), len(self.model.parameters) + 1
-        if self.theta is None or points <= count + 1:
-            return math.nan
-        rss = max(self.rss, points * 1e-24)  # a perfect fit, of made-up data, has no logarithm
-        return points * math.log(rss / points) + 2 * count + 2 * count * (count + 1) / (points - count - 1)
-
-    @property
-    def limit_rps(self) -> float:
-        """Return the throughput no number of users exceeds; infinity where there is none, NaN without a fit."""
-        return math.nan if self.theta is None else float(self.model.limit_rps(self.theta, self.think_ms))
-
-    def response_ms(self, users: Floats) -> Floats:
-        """Return the modelled response time; NaN without a fit."""
-        if self.theta is None:
-            return np.full(len(users), math.nan)
-        return np.maximum(self.model.response_ms(self.theta, users, self.think_ms), 1e-9)
-
-    def throughput_rps(self, users: Floats) -> Floats:
-        """Return the modelled throughput; NaN without a fit."""
-        found: Floats = 1000 * users / (self.response_ms(users) + self.think_ms)
-        return found
-
-    def parameters(self) -> list[Estimate]:
-        """Return the model's parameters in its order, with simultaneous intervals; NaN where the levels do not tell
-        them.
-        """
-        if self.theta is None or self.covariance is None:
-            return [UNKNOWN] * len(self.model.parameters)
-        values = self.model.reported(self.theta, self.think_ms)
-        if self.model.logarithmic:
-            slopes = np.eye(len(self.theta))
-        else:
-            steps = 1e-6 * np.maximum(self.theta, 1e-6)
-            slopes = optimize.approx_fprime(self.theta, self.model.reported, steps, self.think_ms)
-        spread = np.sqrt(np.diag(slopes @ self.covariance @ slopes.T)) * self._t(len(values))
-        if self.model.logarithmic:
-            ends = zip(np.exp(self.theta - spread), np.exp(np.minimum(self.theta + spread, 700)), strict=True)
-        else:
-            ends = zip(np.maximum(values - spread, 0.0), values + spread, strict=True)
-        return [Estimate(float(v), float(low), float(high)) for v, (low, high) in zip(values, ends, strict=True)]
-
-    def _t(self, together: int) -> float:
-        freedom = len(self.users) - len(self.model.parameters)
-        return float(special.stdtrit(freedom, 1 - (1 - CONFIDENCE) / 2 / together))
 
 
 def fit_models(
@@ -134,10 +51,22 @@ def fit_models(
     return [_fit(model, users, measured, think, seed) for model in MODELS]
 
 
+def ranked_fits(fits: Sequence[Fit]) -> list[Fit]:
+    """Return the fits that have an AICc, the lowest first."""
+    return sorted((fit for fit in fits if math.isfinite(fit.aicc)), key=lambda fit: fit.aicc)
+
+
 def best_fit(fits: Sequence[Fit]) -> Fit | None:
-    """Return the fit with the lowest AICc; None where no fit has one."""
-    known = [fit for fit in fits if math.isfinite(fit.aicc)]
-    return min(known, key=lambda fit: fit.aicc) if known else None
+    """Return the fit with the lowest AICc; None where no fit has one, or another is within ``CLOSE`` of it."""
+    ranked = ranked_fits(fits)
+    return ranked[0] if ranked and not close_fits(fits) else None
+
+
+def close_fits(fits: Sequence[Fit]) -> list[Fit]:
+    """Return the fits that the data cannot tell apart, the lowest AICc first; none where one is the best."""
+    ranked = ranked_fits(fits)
+    close = [fit for fit in ranked if fit.aicc - ranked[0].aicc <= CLOSE]
+    return close if len(close) > 1 else []
 
 
 def _think_ms(levels: pd.DataFrame, column: str) -> float:
@@ -159,14 +88,19 @@ def _fit(model: Model, users: Floats, measured: Floats, think_ms: float, seed: i
     told = np.linalg.matrix_rank(slopes) == len(found.x)
     covariance = variance * np.linalg.pinv(slopes.T @ slopes)
     if not told or (model.logarithmic and np.sqrt(np.diag(covariance)).max() > VAGUE):
-        fixed = Fit(model, users, measured, think_ms, "", found.x)
-        return _without(fixed, "the levels measured do not tell all parameters of the model")
-    whole = Fit(model, users, measured, think_ms, "", found.x, covariance)
+        why = ("the levels measured do not tell all parameters of the model", _no_aicc(fit))
+        return replace(fit, theta=found.x, missing="; ".join(each for each in why if each))
+    whole = replace(fit, theta=found.x, covariance=covariance)
     return _located(whole, _draws(whole, np.random.default_rng(seed)))
 
 
 def _without(fit: Fit, missing: str) -> Fit:
-    return Fit(fit.model, fit.users, fit.measured_ms, fit.think_ms, missing, fit.theta, fit.covariance)
+    return replace(fit, missing=missing)
+
+
+def _no_aicc(fit: Fit) -> str:
+    need, there = aicc_needs(fit.model), len(fit.users)
+    return f"AICc needs {need} levels of users for {fit.model.label}, there are {there}" if there < need else ""
 
 
 def _least_squares(fit: Fit, start: Floats) -> optimize.OptimizeResult:
@@ -204,7 +138,7 @@ def _draws(fit: Fit, random: np.random.Generator) -> Floats:
 
 
 def _located(fit: Fit, draws: Floats) -> Fit:
-    """Return the fit with knee and saturation point."""
+    """Return the fit with knee, saturation point and limit."""
     assert fit.theta is not None
     knee, why_knee = _inside(
         "knee",
@@ -216,10 +150,24 @@ def _located(fit: Fit, draws: Floats) -> Fit:
     saturation, why_saturation = _inside(
         "saturation point", float(_saturation(fit, fit.theta[np.newaxis])[0]), _saturation(fit, some), fit.users
     )
-    missing = "; ".join(why for why in (why_knee, why_saturation) if why)
-    return Fit(
-        fit.model, fit.users, fit.measured_ms, fit.think_ms, missing, fit.theta, fit.covariance, knee, saturation
-    )
+    limit, why_limit = _limit(fit, draws)
+    missing = "; ".join(why for why in (why_knee, why_saturation, why_limit, _no_aicc(fit)) if why)
+    return replace(fit, missing=missing, knee=knee, saturation=saturation, limit=limit)
+
+
+def _limit(fit: Fit, draws: Floats) -> tuple[Estimate, str]:
+    """Return the highest throughput, unknown with the reason where its interval is wide: the levels do not tell it."""
+    assert fit.theta is not None
+    low, high = _quantiles(fit.model.limit_rps(draws, fit.think_ms))
+    if not high <= LIMIT_WITHIN * low:
+        return UNKNOWN, f"no limit of throughput shows up to the {fit.users.max():,.0f} users measured"
+    return Estimate(float(fit.model.limit_rps(fit.theta, fit.think_ms)), low, high), ""
+
+
+def _quantiles(draws: Floats) -> tuple[float, float]:
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(draws, [tail, 1 - tail], method="nearest")
+    return float(low), float(high)
 
 
 def _inside(name: str, value: float, draws: Floats, users: Floats) -> tuple[Estimate, str]:
@@ -228,9 +176,7 @@ def _inside(name: str, value: float, draws: Floats, users: Floats) -> tuple[Esti
         return UNKNOWN, f"the {name} lies beyond the {users.max():,.0f} users measured"
     if value < users.min():
         return UNKNOWN, f"the {name} lies below the {users.min():,.0f} users measured"
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail], method="nearest")
-    return Estimate(value, float(low), float(high)), ""
+    return Estimate(value, *_quantiles(draws)), ""
 
 
 def _saturation(fit: Fit, theta: Floats) -> Floats:
@@ -246,8 +192,9 @@ def fit_table(fits: Sequence[Fit]) -> pd.DataFrame:
     """Return one row per model: how well it fits, and what it says.
 
     Columns: ``model, label, points``, ``rmse_pct`` (typical relative error), ``aicc``, ``delta_aicc`` (to the best),
-    ``weight`` (Akaike's, of all that have an AICc), ``think_ms``, ``limit_rps``, ``knee_users, knee_low, knee_high``,
-    ``saturation_users, saturation_low, saturation_high``, ``missing``.
+    ``weight`` (Akaike's, of all that have an AICc), ``best`` (whether it is by more than ``CLOSE``), ``think_ms``,
+    ``limit_rps, limit_low, limit_high``, ``knee_users, knee_low, knee_high``, ``saturation_users, saturation_low,
+    saturation_high``, ``missing``: why a number is NaN.
     """
     rows = [
         {
@@ -257,7 +204,9 @@ def fit_table(fits: Sequence[Fit]) -> pd.DataFrame:
             "rmse_pct": 100 * math.sqrt(fit.rss / len(fit.users)) if fit.theta is not None else math.nan,
             "aicc": fit.aicc,
             "think_ms": fit.think_ms,
-            "limit_rps": fit.limit_rps,
+            "limit_rps": fit.limit.value,
+            "limit_low": fit.limit.low,
+            "limit_high": fit.limit.high,
             "knee_users": fit.knee.value,
             "knee_low": fit.knee.low,
             "knee_high": fit.knee.high,
@@ -273,6 +222,8 @@ def fit_table(fits: Sequence[Fit]) -> pd.DataFrame:
     weight = np.exp(-delta / 2)
     frame.insert(5, "delta_aicc", delta)
     frame.insert(6, "weight", weight / weight.sum())
+    best = best_fit(fits)
+    frame.insert(7, "best", [fit is best for fit in fits])
     return frame
 
 

@@ -97,17 +97,24 @@ def with_flow(levels: pd.DataFrame) -> pd.DataFrame:
 
 
 def latency_by_throughput(
-    series: pd.DataFrame, bins: int = MAX_POINTS, min_count: int = MIN_COUNT, seconds_min: int = 2
+    series: pd.DataFrame,
+    bins: int = MAX_POINTS,
+    min_count: int = MIN_COUNT,
+    seconds_min: int = 2,
+    *,
+    windows: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return latency against throughput: seconds are put into ``bins`` of equal width by what ended ok in them.
 
     Columns: ``throughput_rps`` (mean), ``seconds``, ``users`` (mean), ``count``, ``mean_ms``, ``min_ms``, percentiles,
     ``max_ms``. Bins of fewer than ``min_count`` operations or ``seconds_min`` seconds are left out; so are the run's
-    first and last second and the wind-down. Under a closed loop it bends back where throughput falls with load.
+    first and last second, the wind-down, and seconds in ``windows`` as in ``load_levels``. Under a closed loop it bends
+    back where throughput falls with load.
     """
     inner = series[series["second"].between(series["second"].min() + 1, series["second"].max() - 1)]
     seconds = throughput(inner)
     seconds = seconds[(seconds["ok"] > 0) & (seconds["second"] < wind_down(inner))]
+    seconds = seconds[~_disturbed(seconds["second"], windows, None)]
     edges = np.linspace(seconds["ok"].min() - 0.5, seconds["ok"].max() + 0.5, bins + 1) if len(seconds) else [0.0, 1.0]
     seconds = seconds.assign(bin=np.digitize(seconds["ok"], edges) - 1)
     rows = ended_ok(inner).merge(seconds[["second", "bin"]], on="second")

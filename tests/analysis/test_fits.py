@@ -10,6 +10,8 @@ from analysis.statistics import fits
 from analysis.statistics.models import LINEAR, MMC, USL, Model, mmc_response
 
 USERS = np.array([1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 160, 200], dtype=np.float64)
+SEEDS = 200
+"""With 100, a test of intervals that hold in 95 of 100 cases would find fewer than 93 once in eight."""
 RATE_RPS, CONTENTION, COHERENCY = 120.0, 0.05, 0.0004
 GOLDEN = {
     "linear": (LINEAR, 5 + 0.8 * USERS, (5.0, 0.8), math.sqrt(5 * 5) / 0.8),
@@ -37,10 +39,10 @@ def fit_of(model: Model, levels: pd.DataFrame, think_ms: float = 0.0) -> fits.Fi
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", GOLDEN)
-def test_intervals_hold_the_known_parameters_in_93_of_100_seeds_and_the_knee_as_stated(name: str) -> None:
+def test_intervals_hold_the_known_parameters_and_the_knee_in_93_of_100_seeds(name: str) -> None:
     model, response_ms, parameters, knee = GOLDEN[name]
     all_inside, knee_inside = 0, 0
-    for seed in range(100):
+    for seed in range(SEEDS):
         fit = fits._fit(model, USERS, noisy(response_ms, seed)["mean_ms"].to_numpy(), 0.0, seed=0)
         found = fit.parameters()
         all_inside += all(each.low <= true <= each.high for each, true in zip(found, parameters, strict=True))
@@ -48,10 +50,9 @@ def test_intervals_hold_the_known_parameters_in_93_of_100_seeds_and_the_knee_as_
         assert all(each.high < 2 * each.value for each in found[:2]), "an interval that holds everything says nothing"
         assert fit.knee.high - fit.knee.low < knee
 
-    assert all_inside >= 93
-    # Over seeds 1000 to 1999: parameters 94.5 (linear), 96.1 (M/M/c), 94.8 % (USL); knee 94.7, 95.1, 95.0 %. Of 100
-    # such seeds fewer than 90 are inside in 1 % of cases.
-    assert knee_inside >= 90
+    # Over seeds 1000 to 1999: parameters 94.5 (linear), 96.1 (M/M/c), 94.8 % (USL); knee 94.7, 95.1, 95.0 %.
+    assert all_inside >= 0.93 * SEEDS
+    assert knee_inside >= 0.93 * SEEDS
 
 
 @pytest.mark.parametrize("name", GOLDEN)
@@ -129,6 +130,52 @@ def test_a_knee_beyond_the_measured_users_is_not_reported() -> None:
 
     assert math.isnan(fit.knee.value)
     assert "the knee lies beyond the 200 users measured" in fit.missing
+
+
+def test_latency_that_does_not_grow_tells_no_limit_and_a_reason() -> None:
+    flat = noisy(np.full(len(USERS), 20.0), seed=0, error=0.01)
+    table = fits.fit_table(fits.fit_models(flat, think_ms=300.0)).set_index("model")
+
+    assert table[["limit_rps", "limit_low", "limit_high"]].isna().all(axis=None)
+    for model in ("linear", "usl"):
+        assert "no limit of throughput shows up to the 200 users measured" in table.loc[model, "missing"]
+    assert "the levels measured do not tell all parameters" in table.loc["mmc", "missing"]
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_a_limit_that_shows_lies_in_its_interval(name: str) -> None:
+    model, response_ms, _, _ = GOLDEN[name]
+    fit = fit_of(model, noisy(response_ms, seed=4, error=0.02))
+    peak = math.sqrt((1 - CONTENTION) / COHERENCY)
+    usl = RATE_RPS * peak / (1 + CONTENTION * (peak - 1) + COHERENCY * peak * (peak - 1))
+    true = {"linear": 1000 / 0.8, "mmc": 24 / 0.020, "usl": usl}[name]
+
+    assert fit.limit.low < true < fit.limit.high
+    assert fit.limit.high < 1.2 * fit.limit.low
+    assert "no limit" not in fit.missing
+
+
+def test_a_fit_is_the_best_only_where_no_other_is_within_2_of_it() -> None:
+    clear = fits.fit_models(noisy(GOLDEN["mmc"][1], seed=3), think_ms=0.0)
+    flat = fits.fit_models(noisy(np.full(len(USERS), 20.0), seed=1, error=0.01), think_ms=300.0)
+
+    assert fits.fit_table(clear)["best"].tolist() == [False, True, False]
+    assert fits.close_fits(clear) == []
+    table = fits.fit_table(flat)
+    assert (table["delta_aicc"] <= fits.CLOSE).sum() > 1
+    assert not table["best"].any()
+    assert fits.best_fit(flat) is None
+    assert [fit.model.name for fit in fits.close_fits(flat)] == [
+        name for name in table.sort_values("aicc")["model"] if table.set_index("model").loc[name, "delta_aicc"] <= 2
+    ]
+
+
+def test_an_aicc_that_cannot_be_had_has_a_reason() -> None:
+    table = fits.fit_table(fits.fit_models(noisy(GOLDEN["usl"][1], seed=0).head(5))).set_index("model")
+
+    assert table["aicc"].isna().to_dict() == {"linear": False, "mmc": False, "usl": True}
+    assert "AICc needs 6 levels of users for Universal Scalability Law, there are 5" in table.loc["usl", "missing"]
+    assert "AICc" not in table.loc["linear", "missing"]
 
 
 def test_too_few_levels_say_so_and_give_no_number() -> None:

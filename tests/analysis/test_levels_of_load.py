@@ -152,6 +152,13 @@ def test_latency_by_throughput_puts_seconds_of_like_throughput_together(series_o
     assert frame["p50_ms"].iloc[0] == pytest.approx(100, rel=1e-3)
 
 
+def test_latency_by_throughput_leaves_out_fault_windows(series_of, row) -> None:
+    series = series_of(steps(row))
+    frame = latency_by_throughput(series, bins=6, windows=windows((5, 9)))
+
+    assert frame["throughput_rps"].tolist() == [100, 160]
+
+
 def operations_of(row_seconds: int, users: int, response_ms: float) -> pd.DataFrame:
     """Return operations of ``users`` users that never think, for so many seconds."""
     start = 1_740_000_000 * 10**9

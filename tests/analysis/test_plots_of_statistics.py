@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -103,6 +105,10 @@ def throughput_model(series, edges, ax):
     return plots.throughput_against_users(levels, fits.fit_models(levels), ax)
 
 
+def by_throughput(series, edges, ax):
+    return plots.latency_by_throughput(statistics.latency_by_throughput(series), ax)
+
+
 def confusion(series, edges, ax):
     return plots.confusion_matrix(statistics.confusion_matrix(series), ax)
 
@@ -112,7 +118,8 @@ def ridge(series, edges, ax):
 
 
 PLOTS = (
-    activation, by_route, over_time, heat, curve, before_after, latency_model, throughput_model, confusion, ridge,
+    activation, by_route, over_time, heat, curve, before_after, latency_model, throughput_model, by_throughput,
+    confusion, ridge,
 )  # fmt: skip
 HARD = ("outage", "nothing but failures", "one second", "many routes", "200 users")
 
@@ -246,6 +253,42 @@ def test_models_stand_beside_what_was_measured_and_the_best_is_named(plot, name:
     assert "USL (best)" in texts
     assert any(text.startswith(f"{name} at ") for text in texts)
     assert "Universal Scalability Law" in ax.get_xlabel().replace("\n", " ")
+
+
+def test_models_that_fit_alike_are_named_and_none_is_called_the_best() -> None:
+    users = np.array([1, 2, 4, 8, 16, 32, 64, 128, 200], dtype=float)
+    noise = np.exp(np.random.default_rng(1).normal(0, 0.01, len(users)))
+    levels = pd.DataFrame({"users": users, "mean_ms": 20 * noise, "left_out_s": 3.0})
+    ax = plots.latency_against_users(levels, fits.fit_models(levels, think_ms=300.0))
+    said, texts = ax.get_xlabel().replace("\n", " "), [text.get_text() for text in ax.texts]
+
+    assert "9 levels, without 27 seconds of faults or warm-up." in said
+    assert "Fit alike: " in said
+    assert not any("best" in text for text in texts)
+    assert "● measured" in texts
+
+
+@pytest.mark.parametrize(("servers", "digits"), [(16.0, 1), (24.0, 0)])
+def test_an_interval_has_the_digits_of_its_value(servers: float, digits: int) -> None:
+    users = np.array([1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 160, 200], dtype=float)
+    noise = np.exp(np.random.default_rng(3).normal(0, 0.05, len(users)))
+    levels = pd.DataFrame({"users": users, "mean_ms": 20 * np.maximum(1, users / servers) * noise})
+    ax = plots.latency_against_users(levels, fits.fit_models(levels, think_ms=0.0))
+    text = next(text.get_text() for text in ax.texts if text.get_text().startswith("knee at "))
+    numbers = re.findall(r"[\d.]+", text)
+
+    assert len(numbers) == 3
+    assert {len(number.partition(".")[2]) for number in numbers} == {digits}
+
+
+def test_latency_by_throughput_draws_every_point(series_of, row) -> None:
+    series = series_of([row(s, [1_000] * rate, users=10) for s in range(9) for rate in (30 + 10 * (s // 3),)])
+    frame = statistics.latency_by_throughput(series, bins=6)
+    ax = plots.latency_by_throughput(frame)
+
+    assert len(frame) > 1
+    assert [line.get_xdata().tolist() for line in ax.lines] == [frame["throughput_rps"].tolist()] * 3
+    assert f"7 in {len(frame)} points" in ax.get_xlabel().replace("\n", " ")
 
 
 def test_without_a_model_the_reason_is_said(series_of, row) -> None:
