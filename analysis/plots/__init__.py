@@ -35,5 +35,6 @@ __all__ = [
     "BLUE", "DARK", "GREEN", "GRID", "INK", "MUTED", "ORANGE", "PAPER", "PNG_DPI", "PURPLE", "SHADE", "SIZE_IN", "SKY",
     "VERMILLION", "YELLOW", "before_after", "clocks_over_time", "confusion_matrix", "dark", "fallback_activation",
     "latency_against_users", "latency_by_throughput", "latency_by_users", "latency_heat", "latency_over_time",
-    "percentile_curve", "priority_ridge", "save", "shade_windows", "spread", "tail_attribution", "throughput_against_users",
+    "percentile_curve", "priority_ridge", "save", "shade_windows", "spread", "tail_attribution",
+    "throughput_against_users",
 ]  # fmt: skip

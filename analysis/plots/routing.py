@@ -28,7 +28,7 @@ from analysis.plots.style import (
     size_pt,
     styled,
 )
-from analysis.plots.windows import shade_windows
+from analysis.plots.windows import MOST_LISTED, shade_windows
 from analysis.statistics.routing import NOT_OK
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 ROW_PT, BAND = 18.0, 0.6
 """Height of the row of a breaker, and of the band in it as a share of the row."""
 MOST_BREAKERS = 6
+BREAKER_IN, WINDOW_IN = 0.25, 0.17
+"""How much higher a figure of its own is for each breaker and each window listed."""
 STATES = {"closed": (0.12, MUTED), "half_open": (0.5, ORANGE), "open": (1.0, VERMILLION)}
 """Height, as a share of the band, and colour of a breaker's state."""
 MOST_ROUTES = 12
@@ -52,10 +54,14 @@ def fallback_activation(
     """Draw who served, second by second: shares stacked, breaker states as bands under them, fault windows over them.
 
     ``served`` as from ``statistics.served_over_time`` by ``tier`` or ``route``, ``activation`` as from
-    ``statistics.fallback_activation``, ``breakers`` as from ``statistics.worst_states``. Every window says its
-    activation delay (▼ on the axis) and recovery (▲). What was not there is said under the axis.
+    ``statistics.fallback_activation``, ``breakers`` as from ``statistics.worst_states``. Windows are numbered; a list
+    under the axis says the activation delay (▼ on the axis) and recovery (▲) of each, and what was not there. A figure
+    of its own is as high as that needs.
     """
-    ax = styled(ax, "Who served, per second", "time since the first operation (s)", "share of operations (%)")
+    rows = list(breakers.groupby("breaker", sort=True)) if breakers is not None else []
+    windows = activation if activation is not None else pd.DataFrame(columns=["fault", "start_s", "end_s"])
+    more_in = BREAKER_IN * min(len(rows), MOST_BREAKERS) + WINDOW_IN * min(len(windows), MOST_LISTED)
+    ax = styled(ax, "Who served, per second", "time since the first operation (s)", "share of operations (%)", more_in)
     if served.empty or not served["count"].sum():
         return no_data(ax, "no operation was recorded")
     first, seconds = int(served["second"].min()), np.sort(served["elapsed_s"].unique())
@@ -63,13 +69,12 @@ def fallback_activation(
     ax.set_xlim(0, length)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, steps=[1, 2, 5, 10]))
     ends = _stack(ax, served, seconds)
-    rows = list(breakers.groupby("breaker", sort=True)) if breakers is not None else []
     names = [shorten(str(name), 14) for name, _ in rows[:MOST_BREAKERS]]
     _scale(ax, names, 10.0)
-    windows = activation if activation is not None else pd.DataFrame(columns=["fault", "start_s", "end_s"])
     _mark(ax, windows)
     note(ax, " ".join(_said(windows, names, len(rows), ends)))
-    shade_windows(ax, windows, [_says(row) for _, row in windows.iterrows()])
+    if len(windows):
+        shade_windows(ax, windows, [_says(row) for _, row in windows.iterrows()], over=True)
     row = 100 * ROW_PT / max(size_pt(ax)[1] - ROW_PT * len(names), 3 * ROW_PT)
     _scale(ax, names, row)
     for place, (_, part) in enumerate(rows[:MOST_BREAKERS]):
@@ -140,19 +145,19 @@ def _mark(ax: Axes, windows: pd.DataFrame) -> None:
 def _says(window: pd.Series) -> str:
     """Return activation delay and recovery of a window in words."""
     delay, recovery, step = window["activation_delay_s"], window["recovery_s"], window["resolution_s"]
-    after = "" if pd.isna(delay) else f"{delay:,.0f} s ±1 s" if step else f"{delay:,.2f} s"
-    first = f"fallback after {after}" if after else "no fallback"
+    first = "no fallback" if pd.isna(delay) else f"▼ {delay:,.0f} s ±1 s" if step else f"▼ {delay:,.2f} s"
     unknown = "not recovered" if "had not recovered" in str(window["missing"]) else "recovery unknown"
-    back = unknown if pd.isna(recovery) else f"recovered {recovery:,.0f} s after its end"
+    back = unknown if pd.isna(recovery) else f"▲ {recovery:,.0f} s"
     return f"{first}, {back}"
 
 
 def _said(windows: pd.DataFrame, names: Sequence[str], breakers: int, ends: Sequence[End]) -> list[str]:
     """Return how to read the plot, and what was not there."""
-    said = ["▼ first fallback, ▲ recovered." if len(windows) else "No fault window was recorded."]
+    read = "▼ first fallback after a window's begin, ▲ recovery after its end."
+    said = [read if len(windows) else "No fault window was recorded."]
     if names:
         more = f" Not shown: {breakers - len(names)} more." if breakers > len(names) else ""
-        said.append(f"Breakers: thin closed, half height half open, full height open.{more}")
+        said.append(f"Breakers: low closed, high open, between half open.{more}")
     else:
         said.append("No breaker told of a change.")
     labels = [end.label for end in ends]

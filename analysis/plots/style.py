@@ -21,7 +21,7 @@ from matplotlib.colors import same_color, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.text import Text
+from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
@@ -51,6 +51,8 @@ LABEL_PT = 12.0
 """Least distance between two labels at the lines' ends."""
 CHARACTER_PT = 5.5
 """Width of a character of 10 pt, as a rule."""
+_END = "end of a line"
+"""Which texts of an axes are labels at the ends of lines."""
 NAME_LIMIT = 26
 """Characters of a name in a plot; a longer one keeps its begin."""
 
@@ -91,6 +93,8 @@ def dark(ax: Axes) -> Axes:
 def _recolour(artist: Artist) -> None:
     if isinstance(artist, Text | Line2D):
         artist.set_color(_on_dark(artist.get_color()))
+    if isinstance(artist, Text) and (box := artist.get_bbox_patch()) is not None:
+        _recolour(box)
     if isinstance(artist, Line2D):
         artist.set_markerfacecolor(_on_dark(artist.get_markerfacecolor()))
         artist.set_markeredgecolor(_on_dark(artist.get_markeredgecolor()))
@@ -113,10 +117,13 @@ def _on_dark(colour: Any) -> Any:
     return colour
 
 
-def styled(ax: Axes | None, title: str, x_label: str, y_label: str) -> Axes:
-    """Return ``ax``, or the axes of a new figure, with title, units, light grid and no box."""
+def styled(ax: Axes | None, title: str, x_label: str, y_label: str, more_in: float = 0.0) -> Axes:
+    """Return ``ax``, or the axes of a new figure, with title, units, light grid and no box.
+
+    A new figure is ``more_in`` inches higher than others.
+    """
     if ax is None:
-        figure = Figure(figsize=SIZE_IN, layout="constrained", facecolor=PAPER)
+        figure = Figure(figsize=(SIZE_IN[0], SIZE_IN[1] + more_in), layout="constrained", facecolor=PAPER)
         FigureCanvasAgg(figure)
         ax = figure.subplots()
     else:
@@ -245,7 +252,18 @@ def label_ends(ax: Axes, ends: Sequence[End]) -> None:
                 fontweight="bold",
                 va="center",
                 annotation_clip=False,
+                label=_END,  # not its gid: that would be an id of the SVG
             )
+
+
+def spread_ends(ax: Axes) -> None:
+    """Move labels of ``label_ends`` apart again, after the axes became lower."""
+    labels = [text for text in ax.texts if isinstance(text, Annotation) and text.get_label() == _END]
+    before = sorted({float(label.xy[1]) for label in labels}, reverse=True)
+    if len(before) > 1:
+        after = dict(zip(before, spread(before, LABEL_PT / size_pt(ax)[1]), strict=True))
+        for label in labels:
+            label.xy = (label.xy[0], after[float(label.xy[1])])
 
 
 def spread(heights: Sequence[float], gap: float) -> list[float]:

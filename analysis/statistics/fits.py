@@ -270,3 +270,10 @@ def fitted_curves(fits: Sequence[Fit], points: int = 200) -> pd.DataFrame:
             frames.append(pd.DataFrame({"model": fit.model.name, "label": fit.model.label, **columns}))
     names = ["model", "label", "users", "response_ms", "throughput_rps"]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=names)
+
+
+__all__ = [
+    "CLOSE", "CONFIDENCE", "DRAWS", "LIMIT_WITHIN", "NO_THINKING", "SATURATED", "UNKNOWN", "VAGUE", "Estimate", "Fit",
+    "best_fit", "close_fits", "fit_models", "fit_table", "fitted_curves", "parameter_table", "ranked_fits",
+    "residual_table",
+]  # fmt: skip

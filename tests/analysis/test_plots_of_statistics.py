@@ -207,6 +207,67 @@ def test_windows_are_shaded_from_their_begin_to_their_end_and_named(series_of, r
     assert r"latency of \$all\$ the stan…" in names
 
 
+def storm_of(count: int) -> pd.DataFrame:
+    """Return windows of faults, two seconds each, in a row."""
+    starts = np.arange(count) * 1.5 + 1
+    return pd.DataFrame(
+        {"fault": [f"fault of backend {k + 1}" for k in range(count)], "start_s": starts, "end_s": starts + 2}
+    ).assign(first_fallback_s=starts + 0.1, activation_delay_s=0.1, resolution_s=0, recovered_s=starts + 3,
+             recovery_s=1.0, missing="")  # fmt: skip
+
+
+@pytest.mark.parametrize(("windows", "more"), [(5, ""), (8, ""), (9, "1 more window is"), (12, "4 more windows are")])
+def test_windows_of_fallbacks_are_numbered_and_listed_with_what_came_of_them(
+    series_of, row, windows: int, more: str
+) -> None:
+    served = statistics.served_over_time(series_of(outage(row)))
+    ax = plots.fallback_activation(served, storm_of(windows), ax=axes_of("notebook"))
+    texts = [line for text in ax.texts for line in text.get_text().split("\n")]
+
+    for k in range(1, min(windows, 8) + 1):
+        assert str(k) in texts
+        assert f"{k}  fault of backend {k}: ▼ 0.10 s, ▲ 1 s" in texts
+    assert [text for text in texts if "more" in text] == ([f"{more} shaded"] if more else [])
+    assert_readable(ax)
+
+
+def test_windows_lie_over_areas_and_the_figure_grows_with_what_is_listed(series_of, row, edges) -> None:
+    served = statistics.served_over_time(series_of(outage(row)))
+    few, many = (plots.fallback_activation(served, storm_of(count)) for count in (1, 8))
+    areas = max(area.get_zorder() for area in many.collections)
+    shades = [patch for patch in many.patches if patch.get_alpha() is not None]
+
+    assert len(shades) == 8
+    assert all(patch.get_zorder() > areas for patch in shades)
+    assert many.figure.get_figheight() > few.figure.get_figheight() + 1
+    assert many.get_window_extent().height > 0.5 * many.figure.bbox.height
+
+
+def test_names_that_do_not_fit_over_their_bars_are_listed(series_of, row) -> None:
+    frame = statistics.latency_over_time(series_of(outage(row)))
+    fits_over = plots.shade_windows(plots.latency_over_time(frame, axes_of("wide")), storm_of(3))
+    listed = plots.shade_windows(plots.latency_over_time(frame, axes_of("notebook")), storm_of(10))
+
+    assert "fault of backend 2" in [text.get_text() for text in fits_over.texts]
+    assert "2" in [text.get_text() for text in listed.texts]
+    assert "2  fault of backend 2" in [line for text in listed.texts for line in text.get_text().split("\n")]
+    for ax in (fits_over, listed):
+        assert_readable(ax)
+
+
+def test_the_name_of_the_ramp_stands_over_the_edges_of_windows(series_of, row) -> None:
+    frame = statistics.latency_over_time(series_of(outage(row)))
+    ax = plots.shade_windows(plots.latency_over_time(frame, axes_of("notebook")), storm_of(3))
+    name = next(text for text in ax.texts if "users rising" in text.get_text())
+    edges = [line for line in ax.lines if len(set(line.get_xdata())) == 1]
+
+    assert name.get_bbox_patch() is not None
+    assert edges
+    assert all(name.get_zorder() > line.get_zorder() for line in edges)
+    plots.dark(ax)
+    assert to_hex(name.get_bbox_patch().get_facecolor()) == plots.DARK[plots.SHADE]
+
+
 def test_breakers_have_a_band_each_whose_height_is_their_state(series_of, row, edges) -> None:
     ax = activation(series_of(outage(row)), edges, None)
     bands = [patch for patch in ax.patches if patch.get_y() < 0 and patch.get_height() < 50]
