@@ -145,7 +145,7 @@ def _said(levels: pd.DataFrame, fits: Sequence[Fit], name: str) -> str:
 def _left_out(levels: pd.DataFrame) -> str:
     """Return what the levels leave out of fault windows and warm-up."""
     if "left_out_s" not in levels or levels["left_out_s"].isna().all():
-        return ", faults and warm-up among them"
+        return ", faults and warm-up not left out"
     seconds = int(levels["left_out_s"].sum())
     return f", without {_counted(seconds, 'second')} of faults or warm-up" if seconds else ""
 

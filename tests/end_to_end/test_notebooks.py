@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -47,13 +48,15 @@ def test_a_fresh_run_goes_through_both_notebooks(folder: Folder, monkeypatch: py
     pages = "".join(shown(cells, "text/html"))
     assert run.name in pages
     assert "conservation" in pages
-    assert len(shown(cells, "image/png")) >= 1
+    assert len(shown(cells, "image/png")) >= 6
     assert "p95" in said(cells, "stdout")
+    assert "No fault was injected: there is no fallback to see." in said(cells, "stdout")
     assert said(cells, "stderr") == ""
 
     paths = {"ROUTESWARM_BASELINE": run.path, "ROUTESWARM_CANDIDATE": run.path}
     cells = execute("compare_runs.ipynb", monkeypatch, **paths)
     assert "exit code:" in said(cells, "stdout")
+    assert len(shown(cells, "image/png")) == 1
 
 
 def test_without_a_run_of_ones_own_they_read_the_example(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,11 +64,30 @@ def test_without_a_run_of_ones_own_they_read_the_example(monkeypatch: pytest.Mon
         monkeypatch.delenv(variable, raising=False)
 
     cells = execute("post_analysis.ipynb", monkeypatch)
-    assert len(shown(cells, "image/png")) == 2
+    assert len(shown(cells, "image/png")) == 9
+    tables = "".join(shown(cells, "text/html"))
+    for fault in load_run(EXAMPLES[2]).faults["fault"]:
+        assert fault in tables
+    assert "Universal Scalability Law" in tables
+    assert said(cells, "stderr") == ""
     cells = execute("compare_runs.ipynb", monkeypatch)
     pages = shown(cells, "text/html")
     assert any("not comparable" in page and "num users" in page for page in pages)
     assert any("no difference shown" in page for page in pages)
+
+
+def test_plain_locust_files_go_through_and_sections_say_what_they_lack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in EXAMPLES[0].glob("locust_*.csv"):
+        shutil.copy(path, tmp_path)
+
+    said_so = said(execute("post_analysis.ipynb", monkeypatch, ROUTESWARM_RUN=tmp_path), "stdout")
+    for sentence in (
+        "No fault was injected", "No fault windows", "percentiles cannot be merged", "No number of users had 20",
+        "single latencies are not known", "No history was kept", "latency by priority is not known",
+    ):  # fmt: skip
+        assert sentence in said_so
 
 
 @pytest.mark.parametrize("name", ["post_analysis.ipynb", "compare_runs.ipynb"])
