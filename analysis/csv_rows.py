@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -21,6 +21,18 @@ def whole_rows(data: bytes) -> bytes:
     return data[:end]
 
 
+def refuse_foreign(path: Path, data: bytes, names: Collection[str]) -> None:
+    """Raise ``RunError`` where ``data``, a file without a whole row, is not the begin of a header of ``names``.
+
+    A file that was cut off in its first line is empty; one of something else is not.
+    """
+    *whole, last = (field.strip('"') for field in data.decode("utf-8", errors="replace").split(","))
+    if unknown := [field for field in whole if field not in names]:
+        raise RunError(f"{path}: column {unknown[0][:40]!r}, expected one of {', '.join(names)}")
+    if not any(name.startswith(last.rstrip("\r\n")) for name in names):
+        raise RunError(f"{path}: begins with {last[:40]!r}, expected a header of {', '.join(names)}")
+
+
 def read_rows(
     path: Path, columns: Sequence[Column], names: Mapping[str, str] | None = None, optional: Sequence[str] = ()
 ) -> tuple[pd.DataFrame, str | None]:
@@ -36,6 +48,7 @@ def read_rows(
     whole = whole_rows(data)
     fault = f"{path.name} ends in the middle of a row: that row is left out." if whole != data else None
     if not whole:
+        refuse_foreign(path, data, _in_file([each.name for each in columns], names or {}))
         return empty(columns), fault or f"{path.name} is empty."
     try:
         found = pd.read_csv(io.BytesIO(whole), dtype="str", keep_default_na=False, na_values=["", "N/A"])

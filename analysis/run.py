@@ -257,15 +257,19 @@ def load_run(path: str | os.PathLike[str]) -> Run:
 def load_runs(pattern: str) -> list[Run]:
     """Return the runs whose paths match ``pattern``, such as ``results/2025*-route-*``, sorted by path.
 
-    A link to another of them, such as ``latest``, is left out. Raises ``RunError`` where nothing matches, and for a
-    path that is no run.
+    Each run is there once, whether a link such as ``latest``, or several of Locust's files, lead to it. Whatever
+    ``load_run`` takes is a pattern, too. Raises ``RunError`` where nothing matches, and for a path that is no run.
     """
     paths = [Path(path) for path in sorted(glob.glob(pattern))]  # noqa: PTH207  # of any folder, absolute ones too
-    real = {path.resolve() for path in paths if not path.is_symlink()}
-    chosen = [path for path in paths if not (path.is_symlink() and path.resolve() in real)]
-    if not chosen:
+    if not paths and locust_files.prefix_of(Path(pattern)) is not None:
+        paths = [Path(pattern)]
+    if not paths:
         raise RunError(f"{pattern}: matches nothing; expected run directories such as 'results/2*'")
-    return [load_run(path) for path in chosen]
+    found: dict[Path, Run] = {}
+    for path in sorted(paths, key=lambda path: (path.is_symlink(), path)):  # a run goes by its own name
+        run = load_run(path)
+        found.setdefault(run.path.resolve(), run)
+    return sorted(found.values(), key=lambda run: run.path)
 
 
 def columns_of(table: str) -> pd.DataFrame:

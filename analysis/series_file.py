@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.csv_rows import whole_rows
+from analysis.csv_rows import refuse_foreign, whole_rows
 from analysis.history import rows_of
 from harness.measure import vitals
 from harness.measure.series import COLUMNS
@@ -37,6 +37,8 @@ def read_series(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
         return _empty_series(), ("series.csv is missing: there are no numbers over time.",)
     data = path.read_bytes()
     whole = whole_rows(data)
+    if not whole:
+        refuse_foreign(path, data, COLUMNS)
     faults = ["series.csv ends in the middle of a row: that row is left out."] if whole != data else []
     frame = _parse(whole, path) if whole else _empty_series()
     if frame.empty:
@@ -51,10 +53,12 @@ def read_series(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
 
 def read_vitals(path: Path) -> pd.DataFrame:
     """Return the vitals frame (see ``Run.vitals``); raises ``RunError`` where the file holds something else."""
-    data = whole_rows(path.read_bytes()) if path.is_file() else b""
+    there = path.read_bytes() if path.is_file() else b""
+    data = whole_rows(there)
     kinds = {name: _TEXT_TYPE if name.endswith("_hdr") else "float64" for name in vitals.COLUMNS}
     kinds |= dict.fromkeys(("second", "worker", "gc_count"), "int64")
     if not data:
+        refuse_foreign(path, there, vitals.COLUMNS)
         return pd.DataFrame(columns=list(vitals.COLUMNS), dtype=_TEXT_TYPE).astype(kinds)
     try:
         frame = pd.read_csv(io.BytesIO(data), dtype=kinds, lineterminator="\n")

@@ -180,3 +180,22 @@ def test_many_runs_are_loaded_by_a_pattern_without_links_to_them(make_run, tmp_p
     assert [run.path.name for run in load_runs(str(tmp_path / "*-latest"))] == ["2025-latest"]
     with pytest.raises(RunError, match="matches nothing"):
         load_runs(str(tmp_path / "2026*"))
+
+
+def test_a_prefix_and_its_files_are_one_run_however_they_are_named(write_locust, tmp_path: Path) -> None:
+    prefix = write_locust(tmp_path / "plain" / "foo")
+    write_locust(tmp_path / "plain" / "bar")
+
+    for pattern in (prefix, f"{prefix}*", f"{prefix}_*.csv", f"{prefix}_stats.csv"):
+        assert [run.path for run in load_runs(str(pattern))] == [prefix]
+    both = load_runs(str(tmp_path / "plain" / "*"))
+    assert [run.path.name for run in both] == ["bar", "foo"]
+    with pytest.raises(RunError, match="matches nothing"):
+        load_runs(str(tmp_path / "plain" / "fo"))
+
+
+def test_a_run_goes_by_its_own_name_even_where_a_link_sorts_before_it(make_run, row) -> None:
+    folder = make_run([row(0, [1_000])], name="run")
+    (folder.parent / "a-link").symlink_to(folder)
+
+    assert [run.path for run in load_runs(str(folder.parent / "*"))] == [folder]

@@ -85,6 +85,46 @@ def test_a_series_without_rows_is_empty_and_said_to_be(make_run, manifest, verdi
     assert "series.csv has no rows: no operation was recorded." in run.missing
 
 
+@pytest.mark.parametrize(
+    "data",
+    [b"garbage", b"\x00\x01\xff\xfe", b"second,user_class,garbage", b"Timestamp,Name,co", b'{"a": "b"}', b'"a\nb'],
+)
+@pytest.mark.parametrize(
+    ("name", "frame"),
+    [(f"{table}.csv", table) for table in ("series", "vitals", "arrivals", "faults")] + [("locust_stats.csv", "stats")],
+)
+def test_a_file_of_something_else_is_refused_even_without_a_line_end(
+    make_run, name: str, frame: str, data: bytes
+) -> None:
+    folder = make_run([])
+    (folder / name).write_bytes(data)
+
+    run = load_run(folder)
+
+    with pytest.raises(RunError, match=name):
+        getattr(run, frame)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("series.csv", b"second,user_cl"), ("series.csv", b"second,"), ("series.csv", b""),
+        ("vitals.csv", b"second,wor"),
+        ("faults.csv", b"name,kind,wh"), ("locust_stats.csv", b"Type,Name,Request Co"),
+        ("locust_stats.csv", b'"Type","Name","Req'),
+    ],
+)  # fmt: skip
+def test_a_header_that_was_cut_off_is_an_empty_file(make_run, name: str, data: bytes) -> None:
+    folder = make_run([])
+    (folder / name).write_bytes(data)
+    run = load_run(folder)
+
+    assert run.series.empty
+    assert run.vitals.empty
+    assert run.faults.empty
+    assert run.stats.empty
+
+
 @pytest.mark.parametrize("route", ["fast", "two\nlines"])
 @pytest.mark.parametrize("cut", [1, 30, 90])
 def test_a_last_row_that_was_cut_off_is_left_out_and_said_to_be(
