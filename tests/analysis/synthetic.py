@@ -29,6 +29,23 @@ def levels(random: np.random.Generator, seconds: int, correlation: float, wander
     return found
 
 
+def operations(
+    random: np.random.Generator,
+    seconds: int = 60,
+    rate: int = 80,
+    correlation: float = 0.5,
+    wander: float = 0.1,
+    slower: float = 1.0,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return second, route (its place in ``ROUTES``) and latency (µs) of each operation."""
+    level = levels(random, seconds, correlation, wander)
+    second = np.repeat(np.arange(seconds), random.poisson(rate, seconds))
+    route = random.choice(len(ROUTES), size=len(second), p=[share for _, share in ROUTES.values()])
+    median = np.log([median for median, _ in ROUTES.values()])[route]
+    values = np.exp(median + np.log(slower) + level[second] + SPREAD * random.standard_normal(len(second)))
+    return second, route, values
+
+
 def sample(
     random: np.random.Generator,
     seconds: int = 60,
@@ -39,11 +56,7 @@ def sample(
     name: str = "run",
 ) -> Sample:
     """Return a sample of a run whose latencies are ``slower`` times as long as by default."""
-    level = levels(random, seconds, correlation, wander)
-    second = np.repeat(np.arange(seconds), random.poisson(rate, seconds))
-    route = random.choice(len(ROUTES), size=len(second), p=[share for _, share in ROUTES.values()])
-    median = np.log([median for median, _ in ROUTES.values()])[route]
-    values = np.exp(median + np.log(slower) + level[second] + SPREAD * random.standard_normal(len(second)))
+    second, route, values = operations(random, seconds, rate, correlation, wander, slower)
     bucket = bucket_of(values)
     number = int(np.clip(seconds // BLOCK_S, FEWEST_BLOCKS, MOST_BLOCKS))
     block = second * number // seconds

@@ -227,6 +227,21 @@ def test_loading_and_statistics_pull_in_no_load_generator_and_no_plots() -> None
 
 
 @pytest.mark.slow
+def test_everything_a_notebook_needs_is_imported_in_less_than_a_second() -> None:
+    """Of processor time, and the least of three: other processes decide how long it takes."""
+    script = """
+import time
+begin = time.process_time()
+import analysis
+analysis.load_run, analysis.compare, analysis.statistics, analysis.plots
+print(time.process_time() - begin)
+"""
+    took = [float(subprocess.check_output([sys.executable, "-c", script])) for _ in range(3)]
+
+    assert min(took) < 1.0
+
+
+@pytest.mark.slow
 def test_the_report_pulls_in_no_load_generator_and_no_pyplot() -> None:
     script = "import analysis.report, sys; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
