@@ -226,12 +226,14 @@ VITALS = (
     _text("lag_rest_hdr", "of all but steps of the target"),
 )
 FAULTS = (
-    _label("fault", "its name in the fault plan"),
+    _label("name", "of the fault, in the fault plan"),
     _label("kind", "kind of the fault"),
-    _label("place", "where it hits: a stage, a route with its tier, a backend"),
+    _label("where", "where it hits: a stage, a route with its tier, a backend"),
     Column("share", "float64", "", "share of the calls that it hits"),
-    _ns("start_ns", "when the first worker opened it", "Int64"),
-    _ns("end_ns", "when the last worker closed it; missing where none did", "Int64"),
+    Column("start_unix_s", "float64", "s", "when the first worker opened it, since the Unix epoch"),
+    Column("end_unix_s", "float64", "s", "when the last worker closed it; NaN where none did"),
+    _ns("start_ns", "the same as start_unix_s", "Int64"),
+    _ns("end_ns", "the same as end_unix_s", "Int64"),
     Column("start_s", "float64", "s", "when it opened, from the first second of the series, as on the axes of plots"),
     Column("end_s", "float64", "s", "when it closed, likewise"),
     *(_count(name, meaning, "Int64") for name, meaning in (

@@ -6,14 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.columns import FAULTS, Column
+from analysis.columns import FAULTS
 from analysis.csv_rows import read_rows
 
-_NAMES = {"name": "fault", "where": "place"}
-_UNIX = {"start_ns": "start_unix_s", "end_ns": "end_unix_s"}
-_ON_AXIS = {"start_s": "start_ns", "end_s": "end_ns"}
-_NEEDED = ("fault", *_UNIX)
+_NEEDED = ("name", "start_unix_s", "end_unix_s")
 """Columns without which it is no such file; a run of another version may lack others."""
+_ADDED = ("start_ns", "end_ns", "start_s", "end_s")
 
 
 def read_faults(path: Path, first_second: int | None) -> pd.DataFrame:
@@ -21,18 +19,13 @@ def read_faults(path: Path, first_second: int | None) -> pd.DataFrame:
 
     An absent file gives an empty frame. Raises ``RunError`` where the file holds something else.
     """
-    inside = [_in_file(column) for column in FAULTS if column.name not in _ON_AXIS]
-    optional = [column.name for column in FAULTS if column.name not in _NEEDED]
-    found, _ = read_rows(path, inside, _NAMES, optional)
-    for name, theirs in _UNIX.items():
-        seconds = found.pop(theirs)
-        whole = (seconds * 1e6).round().astype("Int64")  # microseconds are what the file has
-        found[name] = whole * 1000
-    for name, nanoseconds in _ON_AXIS.items():
-        since = found[nanoseconds] - (0 if first_second is None else first_second * 1_000_000_000)
-        found[name] = (since / 1e9).astype("float64") if first_second is not None else float("nan")
+    inside = [column for column in FAULTS if column.name not in _ADDED]
+    optional = [column.name for column in inside if column.name not in _NEEDED]
+    found, _ = read_rows(path, inside, optional=optional)
+    for edge in ("start", "end"):
+        microseconds = (found[f"{edge}_unix_s"] * 1e6).round().astype("Int64")  # what the file has
+        found[f"{edge}_ns"] = microseconds * 1000
+        found[f"{edge}_s"] = float("nan")
+        if first_second is not None:
+            found[f"{edge}_s"] = ((microseconds - first_second * 1_000_000) / 1e6).astype("float64")
     return found[[column.name for column in FAULTS]]
-
-
-def _in_file(column: Column) -> Column:
-    return Column(_UNIX[column.name], "float64", "s", column.meaning) if column.name in _UNIX else column

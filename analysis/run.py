@@ -83,7 +83,8 @@ class Run:
     def faults(self) -> pd.DataFrame:
         """One row per window of a fault, as it was judged, in the order of ``faults.csv``; empty where there was none.
 
-        Columns as ``columns_of("faults")`` has them. ``plots.shade_windows`` and ``statistics.load_levels`` take it.
+        Columns as in the file, and ``start_ns``, ``end_ns``, ``start_s``, ``end_s``: see ``columns_of("faults")``.
+        ``plots.shade_windows`` and ``statistics.load_levels`` take it.
         Raises ``RunError`` where the file holds something else.
         """
         second = self.series["second"].min()

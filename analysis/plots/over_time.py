@@ -13,6 +13,7 @@ from analysis.plots.style import (
     BLUE,
     INK,
     MUTED,
+    PAPER,
     PURPLE,
     SHADE,
     VERMILLION,
@@ -136,11 +137,9 @@ def _shade_edges(ax: Axes, frame: pd.DataFrame) -> None:
 def _name_shade(ax: Axes, x: float, name: str, *, inside_left: bool) -> None:
     """Write ``name`` at the top of the axes, left of ``x`` or, with an arrow to it, right of it."""
     text, side = (f"{name} ", "right") if inside_left else (f" ◂ {name}", "left")
-    # Over the edges of fault windows (``shade_windows``), which would run through the words.
-    paper = {"facecolor": SHADE, "edgecolor": "none", "linewidth": 0, "pad": 1.5}
     ax.text(
-        x, 0.985, text, ha=side, va="top", fontsize=9, color=MUTED, transform=ax.get_xaxis_transform(), zorder=6,
-        bbox=paper,
+        x, 0.985, text, ha=side, va="top", fontsize=9, color=MUTED, transform=ax.get_xaxis_transform(), zorder=5,
+        bbox={"facecolor": SHADE if inside_left else PAPER, "edgecolor": "none", "pad": 1},  # over edges of windows
     )  # fmt: skip
 
 

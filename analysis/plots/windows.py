@@ -41,18 +41,17 @@ class _Window:
 def shade_windows(ax: Axes, windows: pd.DataFrame, says: Sequence[str] | None = None, *, over: bool = False) -> Axes:
     """Shade each window, draw a bar over the axes as long as it, and name it; return the axes.
 
-    ``windows`` need ``fault, start_s, end_s`` (seconds on the axis; NaN where it never closed), as ``Run.faults`` and
-    ``statistics.fallback_activation`` have them. Names stand over their bars. Where they do not fit, or there is more
-    to say of each (``says``), the bars are numbered and a list under the axis has the names of the first eight.
-    ``over`` shades over what is drawn, for areas that would hide it. Call it last: it takes the limits of the x axis
-    as they are.
+    ``windows`` need ``fault`` or ``name``, ``start_s``, ``end_s`` (seconds on the axis; NaN where it never closed), as
+    ``statistics.fallback_activation`` and ``Run.faults`` have them. Names stand over their bars. Where they do not fit,
+    or there is more to say of each (``says``), the bars are numbered and a list under the axis has the names of the
+    first eight. ``over`` shades over what is drawn, for areas that would hide it. Call it last: it takes the limits of
+    the x axis as they are.
     """
     low, high = ax.get_xlim()
+    names = windows["fault" if "fault" in windows else "name"]
     found: list[_Window] = []
     lines: list[str] = []
-    for place, (name, start, end) in enumerate(
-        zip(windows["fault"], windows["start_s"], windows["end_s"], strict=True)
-    ):
+    for place, (name, start, end) in enumerate(zip(names, windows["start_s"], windows["end_s"], strict=True)):
         begin, until = max(float(start), low), high if pd.isna(end) else min(float(end), high)
         if begin <= high and until >= low:
             found.append(_Window(begin, until, cut(str(name))))

@@ -7,7 +7,6 @@ draws random numbers takes a ``seed``: the same frame always gives the same resu
 """
 
 from analysis.statistics.classes import fairness, jain_index, priority_classes, priority_inversions
-from analysis.statistics.crossings import Crossing, crossing
 from analysis.statistics.curves import latency_density, latency_heat, nines, percentile_curve
 from analysis.statistics.fallbacks import fallback_activation, switch_delays, wrong_fallbacks
 from analysis.statistics.latency import (
@@ -27,6 +26,7 @@ from analysis.statistics.latency import (
 from analysis.statistics.levels import goodput, latency_by_throughput, littles_law, load_levels, with_flow
 from analysis.statistics.routing import confusion_matrix, route_shares, served_over_time, shares_over_time
 from analysis.statistics.tails import split_tail, tail_attribution
+from analysis.statistics.thresholds import Crossing, crossing
 from analysis.statistics.windows import breaker_states, fault_windows, worst_states
 from harness.judge.as_before import RecoveryRule
 

@@ -66,7 +66,7 @@ def test_without_a_run_of_ones_own_they_read_the_example(monkeypatch: pytest.Mon
     cells = execute("post_analysis.ipynb", monkeypatch)
     assert len(shown(cells, "image/png")) == 9
     tables = "".join(shown(cells, "text/html"))
-    for fault in load_run(EXAMPLES[2]).faults["fault"]:
+    for fault in load_run(EXAMPLES[2]).faults["name"]:
         assert fault in tables
     assert "Universal Scalability Law" in tables
     assert said(cells, "stderr") == ""
