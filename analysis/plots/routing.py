@@ -146,7 +146,9 @@ def _says(window: pd.Series) -> str:
     """Return activation delay and recovery of a window in words."""
     delay, recovery, step = window["activation_delay_s"], window["recovery_s"], window["resolution_s"]
     first = "no fallback" if pd.isna(delay) else f"▼ {delay:,.0f} s ±1 s" if step else f"▼ {delay:,.2f} s"
-    unknown = "not recovered" if "had not recovered" in str(window["missing"]) else "recovery unknown"
+    missing = str(window["missing"])
+    unknown = "not recovered" if "had not recovered" in missing else "recovery unknown"
+    unknown = "recovery with that of another" if "another window was open" in missing else unknown
     back = unknown if pd.isna(recovery) else f"▲ {recovery:,.0f} s"
     return f"{first}, {back}"
 
