@@ -10,13 +10,14 @@ import pytest
 from nbclient import NotebookClient
 from user_folder import Folder
 
-from analysis import load_run
+from analysis import load_run, statistics
+from analysis.statistics import fits
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = ROOT / "analysis" / "notebooks"
-EXAMPLES = tuple(ROOT / "results" / name for name in ("example", "example-busy", "example-storm"))
+EXAMPLES = tuple(ROOT / "results" / name for name in ("example", "example-busy", "example-overload", "example-storm"))
 
 
 def execute(name: str, monkeypatch: pytest.MonkeyPatch, **environment: Path) -> list[nbformat.NotebookNode]:
@@ -48,7 +49,7 @@ def test_a_fresh_run_goes_through_both_notebooks(folder: Folder, monkeypatch: py
     pages = "".join(shown(cells, "text/html"))
     assert run.name in pages
     assert "conservation" in pages
-    assert len(shown(cells, "image/png")) >= 6
+    assert len(shown(cells, "image/png")) >= 8
     assert "p95" in said(cells, "stdout")
     assert "No fault was injected: there is no fallback to see." in said(cells, "stdout")
     assert said(cells, "stderr") == ""
@@ -64,9 +65,9 @@ def test_without_a_run_of_ones_own_they_read_the_example(monkeypatch: pytest.Mon
         monkeypatch.delenv(variable, raising=False)
 
     cells = execute("post_analysis.ipynb", monkeypatch)
-    assert len(shown(cells, "image/png")) == 9
+    assert len(shown(cells, "image/png")) == 11
     tables = "".join(shown(cells, "text/html"))
-    for fault in load_run(EXAMPLES[2]).faults["name"]:
+    for fault in load_run(EXAMPLES[3]).faults["name"]:
         assert fault in tables
     assert "Universal Scalability Law" in tables
     assert said(cells, "stderr") == ""
@@ -97,13 +98,26 @@ def test_notebooks_are_kept_without_output(name: str) -> None:
     assert not [cell for cell in notebook.cells if cell.get("outputs") or cell.get("execution_count")]
 
 
+def test_the_example_of_an_overload_has_a_knee_and_crosses_its_criterion() -> None:
+    levels = statistics.load_levels(load_run(EXAMPLES[2]).series)
+    best, found = fits.best_fit(fits.fit_models(levels)), statistics.crossing(levels, "p95_ms", 500)
+
+    assert best is not None
+    assert best.model.name == "mmc"
+    assert 20 < best.knee.low < best.knee.value < best.knee.high < 40
+    assert 40 < found.low < found.users < found.high < 80
+    assert found.missing == ""
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
 def test_the_examples_are_whole_valid_and_small(path: Path) -> None:
     run = load_run(path)
 
     assert run.missing == ()
     assert run.verdict is not None
-    assert run.verdict.verdict == "PASS"
+    failed = [entry.name for entry in run.verdict.criteria if entry.status != "PASS"]
+    assert failed == (["p95_ms < 500 at users >= 100"] if path.name == "example-overload" else [])
+    assert {entry.status for entry in (*run.verdict.checks, *run.verdict.validity)} == {"VALID"}
     assert run.verdict.totals is not None
     assert len(run.operations) == run.verdict.totals.operations == int(run.series["count"].sum())
     assert sum(file.stat().st_size for file in path.rglob("*")) < 2_000_000
