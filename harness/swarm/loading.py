@@ -22,7 +22,7 @@ from harness.swarm.session import Delta, Session, open_session
 from harness.swarm.truth import Truth
 from harness.swarm.users import RouteUser
 from harness.target.injector import Injector
-from harness.target.noise import measure_noise
+from harness.target.noise import MOST_TOGETHER, PAUSE_S, measure_noise
 from harness.target.switching import Switches
 from harness.target.windows import Windows
 from harness.words.clock import Epoch
@@ -92,7 +92,8 @@ class Loader:
         gc.freeze()
         self._gc_threshold = young, *older = gc.get_threshold()
         gc.set_threshold(round(young * YOUNG_COLLECTIONS), *older)
-        self.noise_floor = measure_noise(self._loop)  # under the collector that the target will meet
+        # Under the collector that the target will meet.
+        self.noise_floor = measure_noise(self._loop, _together, self._users_expected(workers))
         self._logs.clear()
         random.seed(f"{inputs.options.seed} {worker}")  # Locust draws tasks and think times from the module's generator
         session = Session(inputs, run_id, self._loop, Epoch.of_this_process(), worker, workers)
@@ -163,6 +164,13 @@ class Loader:
             self._truth.stop()
         self._faults = self._truth = None
 
+    def _users_expected(self, workers: int) -> int:
+        """Return how many users this process will have; of a load shape, whose users vary, as many as matter."""
+        options = self._environment.parsed_options
+        if self._environment.shape_class is not None or options is None or not options.num_users:
+            return MOST_TOGETHER
+        return -(-int(options.num_users) // workers)
+
     def _begin_schedules(self, **_: object) -> None:
         """Begin when all users are there, so that starting them is not taken for arrivals that were not delivered."""
         if self._session is not None:
@@ -191,6 +199,16 @@ class Loader:
             if self._environment.runner is not None and self._environment.runner.state != STATE_CLEANUP:
                 session.sample_users(self._count_users())
             gevent.sleep(USERS_SAMPLED_EVERY_S)
+
+
+def _together(count: int, call: Callable[[], None]) -> None:
+    """Call from ``count`` greenlets that sleep and wake together (``noise.Together``)."""
+
+    def wake() -> None:
+        gevent.sleep(PAUSE_S)
+        call()
+
+    gevent.joinall([gevent.spawn(wake) for _ in range(count)])
 
 
 def _freeze(**_: object) -> None:

@@ -8,7 +8,7 @@ from harness.judge.criteria import parse_criterion
 from harness.judge.entry import Entry, Status
 from harness.judge.noise_floor import NoiseFloor, above_floor, highest
 
-FLOOR = NoiseFloor(p50_ms=0.1, p95_ms=0.2, p99_ms=0.25, max_ms=1.3)
+FLOOR = NoiseFloor(p50_ms=0.1, p95_ms=0.2, p99_ms=0.25, max_ms=1.3, best_p95_ms=0.08)
 
 
 def judged(line, status=Status.PASS, floor=FLOOR):
@@ -75,8 +75,8 @@ def test_with_a_floor_a_decision_above_it_is_as_it_was():
 
 
 def test_the_floor_of_a_run_is_the_largest_over_its_workers():
-    floors = [NoiseFloor(0.1, 0.3, 0.5, 0.9), NoiseFloor(0.2, 0.25, 0.3, 4.0)]
-    assert highest(floors) == NoiseFloor(0.2, 0.3, 0.5, 4.0)
+    floors = [NoiseFloor(0.1, 0.3, 0.5, 0.9, 0.1), NoiseFloor(0.2, 0.25, 0.3, 4.0, 0.07)]
+    assert highest(floors) == NoiseFloor(0.2, 0.3, 0.5, 4.0, 0.1)
     assert highest([]) is None
 
 
