@@ -6,19 +6,21 @@ row that lacks what it looks at is UNKNOWN and not required; it changes nothing 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
 from harness.judge.entry import Entry, Status
-from harness.measure.histogram import Histogram, bucket_of
+from harness.judge.worker_rows import (
+    LAG_PERCENT,
+    OfWorker,
+    grouped,
+    in_ms,
+    merged_of,
+    named,
+    shown_ms,
+    status_of,
+    unknown_row,
+)
 from harness.measure.vitals import Vitals
-from harness.words.operation import Flag, Operation
-
-HARNESS_SHARE = 0.10
-"""Largest harness lag, as a share of the p95 of the response times: a tenth shows in the digits people read."""
-
-HARNESS_LAG_MS = 2.0
-"""Below it harness lag is not held against a run: users that wake in the same millisecond queue for one core."""
 
 OWN_LAG_SHARE, OWN_LAG_MS = 0.10, 10.0
 """Largest lag of the loop by the harness's own doing, as a share of the p95 and in milliseconds.
@@ -33,11 +35,6 @@ WAITED_SHARE, WAITED_MS = 0.50, 250.0
 Wide, because a busy machine delays the target as it would in production, and latencies only ever look worse by it.
 """
 
-LAG_PERCENT = 95.0
-"""The percentile of lags that is judged: what one moment in twenty meets, as the p95 is what one operation in twenty
-meets. Rarer stalls are shown (p99, largest); in a run of seconds one of them is chance.
-"""
-
 FEWEST_PROBES = 50
 """Probes of one second."""
 
@@ -48,11 +45,14 @@ On a machine that other processes kept busy (load 8 on two processors) it was 0.
 four times what it is otherwise.
 """
 
-PROCESSOR_WATCHED_MS = 10_000
-"""Time a process must have been watched: in a run of seconds its own start is what the processors are busy with."""
+CONCERNED_SHARE = 0.20
+"""Share of that time from which on the row says that latencies look worse than they are."""
 
-FEWEST_OPERATIONS = 20
-"""Operations of a worker whose lag is judged by itself: with fewer, the p95 is the largest."""
+PROCESSOR_WATCHED_MS = 3_000.0
+"""Time a process must have been watched: in less, one other process that starts is much of it."""
+
+STARTING_S = 1
+"""Seconds of a process that are left out: others of the run start as well."""
 
 WATCHED_MS = 1_000.0
 """Time a worker of several must have been watched before its pauses are judged: with less, one may be a twentieth."""
@@ -101,78 +101,6 @@ def recording(counts: Mapping[str, int], errors: Sequence[str]) -> Entry:
     return Entry("recording", Status.VALID, actual, "equal counts", "all records hold the same operations")
 
 
-class HarnessLag:
-    """A fold of operations: harness lag beside response time by worker, of all that were not stopped with the run.
-
-    Harness lag is (start - intended) + (resumed - end): the operation waits for the harness, before and after it runs.
-    """
-
-    def __init__(self) -> None:
-        self._of: dict[int, tuple[Histogram, Histogram]] = {}  # worker -> lags, responses
-
-    def add(self, operation: Operation) -> None:
-        """Take one operation."""
-        if operation.flag is Flag.STOPPED:
-            return
-        of = self._of.get(operation.worker)
-        if of is None:
-            of = self._of[operation.worker] = Histogram(), Histogram()
-        for histogram, value_ns in zip(of, (operation.lag_ns, operation.response_ns), strict=True):
-            bucket = bucket_of(max(value_ns + 500, 0) // 1000)
-            histogram.counts[bucket] = histogram.counts.get(bucket, 0) + 1
-
-    @property
-    def response_p95_ms(self) -> float | None:
-        """The p95 of the response times of all workers, None where there was no operation."""
-        return _ms(_together(responses for _, responses in self._of.values()), LAG_PERCENT)
-
-    def close(self, vitals: Sequence[Vitals]) -> Entry:
-        """INVALID if a worker's own part of the p95 of its lag is over ``HARNESS_SHARE`` of that of its response.
-
-        While an operation waits for the harness, steps of others may run: that wait is the target's own load on its
-        core. So the lag counts by the share of busy time that was neither the target's nor spent without a processor.
-        At full speed with 100 users and 0.1 ms of target per operation the lag as such was 21 % of the p95, and the
-        harness's part of it 5 %. Workers with fewer than ``FEWEST_OPERATIONS`` are judged only where no other is.
-        """
-        name, target = "harness share", f"<= {HARNESS_SHARE:.0%} of p95"
-        if not self._of:
-            return _unknown(name, target, "no operation to look at")
-        many = [worker for worker, (lags, _) in self._of.items() if len(lags) >= FEWEST_OPERATIONS] or list(self._of)
-        by_worker = _by_worker(vitals)
-        judged = [row for worker in many if (row := self._judge(worker, by_worker.get(worker, []))) is not None]
-        if not judged:
-            return _unknown(name, target, "no vitals of the loading processes")
-        worst = max(judged)
-        detail = _named(worst.worker, len(self._of)) + worst.detail
-        return Entry(name, _judged(worst.broken), f"{worst.share:.1%} of p95", target, detail)
-
-    def _judge(self, worker: int, vitals: Sequence[Vitals]) -> _OfWorker | None:
-        """Return what the lag of one worker is, None where it is not known."""
-        lag_ms, response_ms = (_ms(histogram, LAG_PERCENT) for histogram in self._of[worker])
-        shares = _busy_shares(vitals)
-        if lag_ms is None or not response_ms or shares is None:
-            return None
-        rest, own = shares
-        own_ms = lag_ms * own
-        detail = (
-            f"p95 of harness lag {_shown(lag_ms)}, of it the harness's own {_shown(own_ms)}, response "
-            f"{_shown(response_ms)}; of the busy time {rest:.0%} was not steps of the target, {own:.0%} without "
-            "waiting for a processor"
-        )
-        broken = own_ms > HARNESS_SHARE * response_ms and own_ms > HARNESS_LAG_MS
-        return _OfWorker(broken, own_ms / response_ms, worker, detail)
-
-
-class _OfWorker(NamedTuple):
-    """What one worker's part in a row is; the largest is the worst."""
-
-    broken: bool
-    share: float
-    worker: int
-    detail: str
-    actual: str = ""
-
-
 def event_loop_lag(vitals: Sequence[Vitals], response_p95_ms: float | None) -> Entry:
     """INVALID if a worker's loop was late by the harness's doing, or for want of a processor, by much of the p95.
 
@@ -180,9 +108,9 @@ def event_loop_lag(vitals: Sequence[Vitals], response_p95_ms: float | None) -> E
     it is the target's, as in production.
     """
     name = "event loop lag"
-    by_worker = _by_worker(vitals)
+    by_worker = grouped(vitals)
     if response_p95_ms is None:
-        return _unknown(name, None, "no operation to look at")
+        return unknown_row(name, None, "no operation to look at")
     limit_ms = max(OWN_LAG_SHARE * response_p95_ms, OWN_LAG_MS)
     rest_limit_ms = max(WAITED_SHARE * response_p95_ms, WAITED_MS)
     probes = {worker: sum(len(row.lag) for row in rows) for worker, rows in by_worker.items()}
@@ -192,25 +120,25 @@ def event_loop_lag(vitals: Sequence[Vitals], response_p95_ms: float | None) -> E
         if probes[worker] >= FEWEST_PROBES
     ]
     if not judged:
-        return _unknown(name, None, f"{max(probes.values(), default=0)} probes of a process and no more")
+        return unknown_row(name, None, f"{max(probes.values(), default=0)} probes of a process and no more")
     worst = max(judged)
-    detail = _named(worst.worker, len(by_worker)) + worst.detail
-    return Entry(name, _judged(worst.broken), worst.actual, f"<= {_shown(limit_ms)}", detail)
+    detail = named(worst.worker, len(by_worker)) + worst.detail
+    return Entry(name, status_of(worst.broken), worst.actual, f"<= {shown_ms(limit_ms)}", detail)
 
 
-def _loop_of(worker: int, vitals: Sequence[Vitals], limit_ms: float, rest_limit_ms: float) -> _OfWorker:
-    lag, rest, own = (_together(getattr(row, part) for row in vitals) for part in ("lag", "lag_rest", "lag_own"))
-    own_ms, rest_ms = _ms(own, LAG_PERCENT) or 0.0, _ms(rest, LAG_PERCENT) or 0.0
+def _loop_of(worker: int, vitals: Sequence[Vitals], limit_ms: float, rest_limit_ms: float) -> OfWorker:
+    lag, rest, own = (merged_of(getattr(row, part) for row in vitals) for part in ("lag", "lag_rest", "lag_own"))
+    own_ms, rest_ms = in_ms(own, LAG_PERCENT) or 0.0, in_ms(rest, LAG_PERCENT) or 0.0
     largest = max(vitals, key=lambda row: row.lag_max_ms)
     detail = (
-        f"p95 of {len(lag):,} probes without target steps {_shown(own_ms)}, with waiting for a processor "
-        f"{_shown(rest_ms)}, at most {_shown(rest_limit_ms)}; all of it p99 {_shown(_ms(lag, 99.0) or 0.0)}, largest "
-        f"{_shown(largest.lag_max_ms)}, of that in target steps {_shown(largest.lag_max_steps_ms)}"
+        f"p95 of {len(lag):,} probes without target steps {shown_ms(own_ms)}, with waiting for a processor "
+        f"{shown_ms(rest_ms)}, at most {shown_ms(rest_limit_ms)}; all of it p99 {shown_ms(in_ms(lag, 99.0) or 0.0)}, "
+        f"largest {shown_ms(largest.lag_max_ms)}, of that in target steps {shown_ms(largest.lag_max_steps_ms)}"
         f"{_waiting(vitals)}"
     )
     share = max(own_ms / limit_ms, rest_ms / rest_limit_ms)
-    actual = f"p95 {_shown(rest_ms if rest_ms > rest_limit_ms else own_ms)}"
-    return _OfWorker(share > 1, share, worker, detail, actual)
+    actual = f"p95 {shown_ms(rest_ms if rest_ms > rest_limit_ms else own_ms)}"
+    return OfWorker(share > 1, share, worker, detail, actual)
 
 
 def _waiting(vitals: Sequence[Vitals]) -> str:
@@ -227,7 +155,7 @@ def garbage_collection(vitals: Sequence[Vitals], response_p95_ms: float | None) 
     nothing but garbage at full speed, plain asyncio spends 6 to 10 % on it.
     """
     name, target = "garbage collection", f"<= {GC_SHARE:.0%} outside target steps"
-    by_worker = _by_worker(vitals)
+    by_worker = grouped(vitals)
     watched_ms = {worker: sum(row.wall_ms for row in rows) for worker, rows in by_worker.items()}
     watched = [worker for worker, wall_ms in watched_ms.items() if wall_ms >= WATCHED_MS]
     shares = {
@@ -236,16 +164,16 @@ def garbage_collection(vitals: Sequence[Vitals], response_p95_ms: float | None) 
         if watched_ms[worker]
     }
     if not shares:
-        return _unknown(name, target, "no vitals of the loading processes")
+        return unknown_row(name, target, "no vitals of the loading processes")
     worst = max(shares, key=lambda worker: shares[worker])
     rows = by_worker[worst]
-    against = f", p95 of the response {_shown(response_p95_ms)}" if response_p95_ms is not None else ""
+    against = f", p95 of the response {shown_ms(response_p95_ms)}" if response_p95_ms is not None else ""
     detail = (
-        f"{_named(worst, len(by_worker))}{sum(row.gc_count for row in rows):,} pauses, "
+        f"{named(worst, len(by_worker))}{sum(row.gc_count for row in rows):,} pauses, "
         f"{sum(row.gc_ms for row in rows) / watched_ms[worst]:.1%} of the time with those in target steps; longest "
-        f"{_shown(max(row.gc_max_ms for row in rows))}{against}"
+        f"{shown_ms(max(row.gc_max_ms for row in rows))}{against}"
     )
-    return Entry(name, _judged(shares[worst] > GC_SHARE), f"{shares[worst]:.1%}", target, detail)
+    return Entry(name, status_of(shares[worst] > GC_SHARE), f"{shares[worst]:.1%}", target, detail)
 
 
 def processor(vitals: Sequence[Vitals]) -> Entry:
@@ -256,17 +184,20 @@ def processor(vitals: Sequence[Vitals]) -> Entry:
     """
     name, target = "processor", f"<= {NO_PROCESSOR_SHARE:.0%} of the time without one"
     shares: dict[int, float] = {}
-    for worker, of_worker in _by_worker(vitals).items():
-        rows = [row for row in of_worker if row.waited_ms is not None]
+    for worker, of_worker in grouped(vitals).items():
+        begun = min(row.second for row in of_worker) + STARTING_S
+        rows = [row for row in of_worker if row.waited_ms is not None and row.second >= begun]
         wall_ms = sum(row.wall_ms for row in rows)
         if wall_ms >= PROCESSOR_WATCHED_MS:
             shares[worker] = sum(row.waited_ms or 0.0 for row in rows) / wall_ms
     if not shares:
-        shortest_s = PROCESSOR_WATCHED_MS / 1000
-        return _unknown(name, target, f"no process was watched for {shortest_s:g} s on a system that tells (Linux)")
+        shortest_s = STARTING_S + PROCESSOR_WATCHED_MS / 1000
+        return unknown_row(name, target, f"no process was watched for {shortest_s:g} s on a system that tells (Linux)")
     worst = max(shares, key=lambda worker: shares[worker])
-    detail = f"{_named(worst, len(shares))}ready to run and waiting for a processor for {shares[worst]:.1%} of the time"
-    return Entry(name, _judged(shares[worst] > NO_PROCESSOR_SHARE), f"{shares[worst]:.1%}", target, detail)
+    detail = f"{named(worst, len(shares))}ready to run and waiting for a processor for {shares[worst]:.1%} of the time"
+    if shares[worst] > CONCERNED_SHARE:
+        detail += ": latencies are higher than they would be on a machine without other work"
+    return Entry(name, status_of(shares[worst] > NO_PROCESSOR_SHARE), f"{shares[worst]:.1%}", target, detail)
 
 
 def delivered_load(due: int, not_delivered: int, *, begun: bool = True, joined_late: Sequence[str] = ()) -> Entry:
@@ -284,7 +215,7 @@ def delivered_load(due: int, not_delivered: int, *, begun: bool = True, joined_l
     detail = f"{not_delivered:,} of {due:,} operations that were due were not started"
     if joined_late:
         detail += f"; joined after the schedule was shared out, and got no arrivals: {', '.join(joined_late)}"
-    return Entry(name, _judged(broken), f"{share:.2%} not delivered", target, detail)
+    return Entry(name, status_of(broken), f"{share:.2%} not delivered", target, detail)
 
 
 def held_back(held_s: Mapping[str, float], vitals: Sequence[Vitals]) -> Entry:
@@ -292,11 +223,11 @@ def held_back(held_s: Mapping[str, float], vitals: Sequence[Vitals]) -> Entry:
     name, target = "backpressure", f"<= {HELD_BACK_SHARE:.0%} of the time"
     wall_s = sum(row.wall_ms for row in vitals) / 1000 / max(len({row.worker for row in vitals}), 1)
     if not wall_s:
-        return _unknown(name, target, "no vitals of the loading processes")
+        return unknown_row(name, target, "no vitals of the loading processes")
     share = max(held_s.values()) / wall_s
     each = ", ".join(f"{worker} {seconds:.1f} s" for worker, seconds in sorted(held_s.items()))
     detail = f"users waited until what was recorded had been taken: {each} of about {wall_s:.0f} s"
-    return Entry(name, _judged(share > HELD_BACK_SHARE), f"{share:.1%} of the time", target, detail)
+    return Entry(name, status_of(share > HELD_BACK_SHARE), f"{share:.1%} of the time", target, detail)
 
 
 def agreement(mismatches: Sequence[str], workers: int) -> Entry:
@@ -312,59 +243,11 @@ def clocks(offsets_ms: Mapping[str, float]) -> Entry:
     """INVALID if the clock of a worker (name -> its offset to the master's) is over ``CLOCK_OFFSET_MS`` away."""
     name, target = "clocks", f"within {CLOCK_OFFSET_MS:g} ms"
     if not offsets_ms:
-        return _unknown(name, target, "no worker's clock was compared")
+        return unknown_row(name, target, "no worker's clock was compared")
     worst = max(offsets_ms, key=lambda worker: abs(offsets_ms[worker]))
     beyond = {worker: offset for worker, offset in offsets_ms.items() if abs(offset) > CLOCK_OFFSET_MS}
     shown = ", ".join(
         f"{worker} {offset:+,.1f} ms" for worker, offset in sorted((beyond or {worst: offsets_ms[worst]}).items())
     )
     detail = f"against the master's clock: {shown}" + ("" if beyond else " is the furthest away")
-    return Entry(name, _judged(bool(beyond)), f"{abs(offsets_ms[worst]):,.1f} ms", target, detail)
-
-
-def _judged(broken: bool) -> Status:
-    return Status.INVALID if broken else Status.VALID
-
-
-def _unknown(name: str, target: str | None, why: str) -> Entry:
-    return Entry(name, Status.UNKNOWN, None, target, why, required=False)
-
-
-def _busy_shares(vitals: Sequence[Vitals]) -> tuple[float, float] | None:
-    """Return which share of the time that was not idle was not the target's, and that without what was waited for.
-
-    Waiting for a processor is taken off the rest alone, though it meets steps as well: in the harness's favour. None
-    where nothing was busy.
-    """
-    rest_ms = sum(row.rest_ms for row in vitals)
-    busy_ms = rest_ms + sum(row.steps_ms for row in vitals)
-    waited_ms = sum(row.waited_ms or 0.0 for row in vitals)
-    return (rest_ms / busy_ms, max(rest_ms - waited_ms, 0.0) / busy_ms) if busy_ms else None
-
-
-def _by_worker(vitals: Iterable[Vitals]) -> dict[int, list[Vitals]]:
-    rows: dict[int, list[Vitals]] = {}
-    for row in vitals:
-        rows.setdefault(row.worker, []).append(row)
-    return rows
-
-
-def _named(worker: int, of: int) -> str:
-    """Return how a detail begins that is of one worker of several."""
-    return f"worker {worker}: " if of > 1 else ""
-
-
-def _together(histograms: Iterable[Histogram]) -> Histogram:
-    merged = Histogram()
-    for histogram in histograms:
-        merged.merge(histogram.counts)
-    return merged
-
-
-def _ms(histogram: Histogram, percent: float) -> float | None:
-    value = histogram.percentile_us(percent)
-    return None if value is None else value / 1000
-
-
-def _shown(milliseconds: float) -> str:
-    return f"{milliseconds:,.3f} ms" if milliseconds < 10 else f"{milliseconds:,.1f} ms"
+    return Entry(name, status_of(bool(beyond)), f"{abs(offsets_ms[worst]):,.1f} ms", target, detail)

@@ -15,13 +15,13 @@ from harness.judge.check import Decides, Fold, FoldsOperations, OfOperations, ch
 from harness.judge.checkers import Accuracy, Checker, Conservation, Consistency, Hang, SilentFailure, decided_routes
 from harness.judge.criteria import Criterion, judge_criteria
 from harness.judge.entry import Entry, Status
+from harness.judge.harness_share import HarnessLag
 from harness.judge.levels import RampToFailure, judge_levels, judge_search
 from harness.judge.littles_law import Cycles
 from harness.judge.noise_floor import NoiseFloor, above_floor
 from harness.judge.steady import WHOLE_RUN, WarmUp
 from harness.judge.steps import Step, Steps
 from harness.judge.totals import Totals, of_series
-from harness.judge.validity import HarnessLag
 from harness.judge.verdict import Verdict, conclude
 from harness.load.faults import Fault
 from harness.measure.series import SeriesRow, read_series
@@ -161,7 +161,7 @@ def _validity(
     rows = [
         validity.workers(facts.lost_workers, facts.late_workers),
         validity.recording(counts, facts.errors),
-        lag.close(vitals),
+        lag.close(vitals, None if facts.noise_floor is None else facts.noise_floor.p95_ms),
         validity.event_loop_lag(vitals, p95_ms),
         validity.processor(vitals),
         validity.garbage_collection(vitals, p95_ms),
