@@ -1,15 +1,18 @@
 """Steady state: where the warm-up of a run ends, found from the measurements by MSER-5, never by a fixed guess.
 
+Looked at is what came after the last user had been started: response times and throughput, each of which may settle
+later than the other.
+
 Source: K. P. White, "An effective truncation heuristic for bias reduction in simulation output", Simulation 69 (1997);
 White, Cobb and Spratt, "A comparison of five steady-state truncation heuristics", WSC 2000 (batches of five).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.words.operation import Operation, Outcome
+from harness.words.operation import Flag, Operation, Outcome
 
 BATCH = 5
 """Observations per batch: the 5 in MSER-5."""
@@ -18,7 +21,7 @@ FEWEST_BATCHES = 10
 """With fewer, the rule has next to nothing to choose from."""
 
 BIN_NS = 100_000_000
-"""One observation is the mean response time of the operations that ended ok within 0.1 s."""
+"""One observation is of 0.1 s: the mean response time of what ended ok in it, or the number of operations."""
 
 SECOND_NS = 1_000_000_000
 
@@ -44,36 +47,60 @@ WHOLE_RUN = Steady(None)
 
 
 class WarmUp:
-    """A fold of a history: the mean response time of what ended ok, in bins of 0.1 s, and what follows from it."""
+    """A fold of a history: mean response times of what ended ok and numbers of operations, in bins of 0.1 s."""
 
     def __init__(self) -> None:
-        self._bins: dict[int, list[int]] = {}  # bin -> sum of response times (ns), operations
+        self._ok: dict[int, list[int]] = {}  # bin -> sum of response times (ns), operations that ended ok
+        self._ended: dict[int, int] = {}  # bin -> operations
 
     def add(self, operation: Operation) -> None:
         """Take one operation, its times in nanoseconds since the Unix epoch."""
-        if operation.outcome is not Outcome.OK:
+        if operation.flag is Flag.STOPPED:
             return
         number = operation.end_ns // BIN_NS
-        found = self._bins.get(number)
+        self._ended[number] = self._ended.get(number, 0) + 1
+        if operation.outcome is not Outcome.OK:
+            return
+        found = self._ok.get(number)
         if found is None:
-            self._bins[number] = [operation.end_ns - operation.intended_ns, 1]
+            self._ok[number] = [operation.end_ns - operation.intended_ns, 1]
         else:
             found[0] += operation.end_ns - operation.intended_ns
             found[1] += 1
 
-    def steady(self) -> Steady:
-        """Return the steady state, cut at whole seconds; bins in which nothing ended ok are no observations."""
-        numbers = sorted(self._bins)
+    def steady(self, users: Mapping[int, int]) -> Steady:
+        """Return the steady state, cut at whole seconds; ``users`` ran in each Unix second, as far as is known.
+
+        It begins no earlier than the second after the one in which there were as many users as ever, and where the
+        later of both cuts is. A bin in which nothing ended ok is no observation of the response time.
+        """
+        if not self._ok:
+            return Steady(None, why_whole=_TOO_SHORT)
+        first_s = min(self._ended) * BIN_NS // SECOND_NS
+        all_there_s = max(_all_there(users), first_s)
+        begin = all_there_s * SECOND_NS // BIN_NS
+        numbers = sorted(number for number in self._ok if number >= begin)
         if len(numbers) < FEWEST_BATCHES * BATCH:
-            return Steady(None, why_whole="too short a run to find a steady state in")
-        length = warm_up_length([total / count for total, count in map(self._bins.__getitem__, numbers)])
+            after = " after the last user had been started" if all_there_s > first_s else ""
+            return Steady(None, why_whole=_TOO_SHORT + after)
+        length = warm_up_length([self._ok[number][0] / self._ok[number][1] for number in numbers])
         if length is None:
             return Steady(None, why_whole="no steady state was found")
-        first_s = numbers[0] * BIN_NS // SECOND_NS
-        if not length:
-            return Steady(first_s)
-        from_s = -(-numbers[length] * BIN_NS // SECOND_NS)
+        # The last bin ends with the run. A throughput that never settles, as of a target that stalls, is its own.
+        ended = [self._ended.get(number, 0) for number in range(numbers[0], max(self._ended))]
+        cut = max(numbers[length] if length else begin, numbers[0] + at if (at := warm_up_length(ended)) else begin)
+        from_s = -(-cut * BIN_NS // SECOND_NS)
         return Steady(from_s, from_s - first_s)
+
+
+_TOO_SHORT = "too short a run to find a steady state in"
+
+
+def _all_there(users: Mapping[int, int]) -> int:
+    """Return the Unix second from which on there were as many users as ever; 0 where they were so from the start."""
+    most = max(users.values(), default=0)
+    reached = min((second for second, count in users.items() if count == most), default=0)
+    return reached + 1 if users and reached > min(users) else 0
 
 
 def warm_up_length(values: Sequence[float]) -> int | None:

@@ -91,7 +91,7 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
         found = check(read_operations(parts_of(run.history, "operations").paths), plain, of_all)
     checks = cases.shown(found)
     vitals = _read_vitals(run.vitals)
-    steady = warm_up.steady() if facts.trim else WHOLE_RUN
+    steady = warm_up.steady(users) if facts.trim else WHOLE_RUN
     decided_by = {entry.name for entry in checks if entry.status is not Status.UNKNOWN}
     percents = {checker.name: checker.percent for checker in (consistency, accuracy)}
     measured = {name: value for name, value in percents.items() if name in decided_by}

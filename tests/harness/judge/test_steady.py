@@ -49,12 +49,12 @@ def test_the_last_values_that_fill_no_batch_do_not_matter() -> None:
 def steady_of_fixture(operation):
     """Return a function: response times (ms) of operations that end one after another, to the steady state."""
 
-    def steady_of(times_ms, every_ms=20, **fields):
+    def steady_of(times_ms, every_ms=20, users=None, **fields):
         fold = WarmUp()
         for n, time_ms in enumerate(times_ms):
             ended = START_S * 1_000_000_000 + n * every_ms * 1_000_000
             fold.add(operation(n, **fields)._replace(intended_ns=ended - round(time_ms * 1e6), end_ns=ended))
-        return fold.steady()
+        return fold.steady(users or {})
 
     return steady_of
 
@@ -78,7 +78,7 @@ def test_a_short_run_and_one_that_never_became_steady_count_whole_and_say_why(st
 
 
 def test_a_run_of_nothing_counts_whole() -> None:
-    assert WarmUp().steady().from_s is None
+    assert WarmUp().steady({}).from_s is None
     assert WHOLE_RUN.covers(0)
 
 
@@ -96,5 +96,59 @@ def test_the_order_of_the_history_does_not_matter(operation) -> None:
         one.add(op)
     for op in draw.sample(made, len(made)):
         other.add(op)
-    assert one.steady() == other.steady()
-    assert 3 <= one.steady().warm_up_s <= 5
+    assert one.steady({}) == other.steady({})
+    assert 3 <= one.steady({}).warm_up_s <= 5
+
+
+def ramped(operation, users_at, seconds, think_ms=100, response_ms=5.0):
+    """Return what users send of whom each begins when ``users_at`` says, and the users by second."""
+    made = []
+    for begin_s in users_at:
+        for at_ms in range(round(begin_s * 1000), seconds * 1000, think_ms):
+            end_ns = START_S * 1_000_000_000 + at_ms * 1_000_000
+            made.append(operation(len(made))._replace(intended_ns=end_ns - round(response_ms * 1e6), end_ns=end_ns))
+    return made, {START_S + s: sum(begin_s < s + 1 for begin_s in users_at) for s in range(seconds)}
+
+
+def fold_of(operations):
+    fold = WarmUp()
+    for each in operations:
+        fold.add(each)
+    return fold
+
+
+def test_while_users_are_added_nothing_is_steady_though_each_response_is_the_same(operation) -> None:
+    made, users = ramped(operation, [n / 1.5 for n in range(20)], 40)
+    assert fold_of(made).steady(users) == Steady(START_S + 13, 13)
+
+
+def test_users_that_were_all_there_within_the_first_second_need_no_warm_up(operation) -> None:
+    made, users = ramped(operation, [n / 40 for n in range(20)], 40)
+    assert fold_of(made).steady(users).warm_up_s <= 1
+
+
+def test_a_throughput_that_settles_later_than_the_response_time_is_waited_for(operation) -> None:
+    made, users = ramped(operation, [0.0] * 2, 40)
+    late, _ = ramped(operation, [0.0] * 18, 40)
+    made += [each for each in late if each.end_ns >= (START_S + 6) * 1_000_000_000]
+    users = dict.fromkeys(users, 20)
+    assert fold_of(made).steady({}).warm_up_s == fold_of(made).steady(users).warm_up_s == 6
+
+
+def test_a_stall_in_the_second_half_leaves_the_steady_state_of_the_response_time(operation) -> None:
+    made, users = ramped(operation, [n / 1.5 for n in range(20)], 40)
+    made = [each for each in made if not START_S + 35 <= each.end_ns / 1e9 < START_S + 39]
+    assert fold_of(made).steady(users) == Steady(START_S + 13, 13)
+
+
+def test_users_that_come_back_after_some_were_lost_are_no_rise(operation) -> None:
+    made, users = ramped(operation, [0.0] * 20, 40)
+    users |= {START_S + second: 15 for second in range(20, 25)}
+    assert fold_of(made).steady(users) == Steady(START_S, 0)
+
+
+def test_a_run_that_ends_soon_after_its_last_user_began_counts_whole_and_says_why(operation) -> None:
+    made, users = ramped(operation, [n / 1.5 for n in range(20)], 17)
+    assert fold_of(made).steady(users) == Steady(
+        None, why_whole="too short a run to find a steady state in after the last user had been started"
+    )
