@@ -228,10 +228,11 @@ def _with_warm_up(metric: str, measured: _Measured) -> str:
     if measured.trims(metric):
         value = measured.whole.measure(metric)
         shown = "not measured" if value is None else _shown(value, metric)
-        return f"; the whole run with its warm-up of {measured.remark.warm_up_s:,} s: {shown}"
+        more = f" (while users were started; {measured.remark.why_no_more})" if measured.remark.why_no_more else ""
+        return f"; the whole run with its warm-up of {measured.remark.warm_up_s:,} s{more}: {shown}"
     if measured.remark.warm_up_s:
         return "; the warm-up included: none of these seconds is in the steady state"
-    return f"; the warm-up included: {measured.remark.why_whole}" if measured.remark.why_whole else ""
+    return f"; the warm-up included: {measured.remark.why_no_more}" if measured.remark.why_no_more else ""
 
 
 def _only_without_warm_up(criterion: Criterion, measured: _Measured) -> str | None:

@@ -25,17 +25,21 @@ BIN_NS = 100_000_000
 
 SECOND_NS = 1_000_000_000
 
+FEWEST_SECONDS = 3
+"""Seconds with all users without which those before stay in: throughput needs one beside the first and the last."""
+
 
 @dataclass(frozen=True, slots=True)
 class Steady:
     """The seconds of a run that are its steady state: from Unix second ``from_s`` on, after ``warm_up_s`` others.
 
-    ``from_s`` is None where the whole run counts; ``why_whole`` says why, if it was looked for.
+    ``from_s`` is None where the whole run counts. ``why_no_more`` says why no more is left out than the seconds in
+    which users were still being started, if it was looked for.
     """
 
     from_s: int | None
     warm_up_s: int = 0
-    why_whole: str = ""
+    why_no_more: str = ""
 
     def covers(self, second: int) -> bool:
         """Whether a Unix second counts."""
@@ -74,21 +78,21 @@ class WarmUp:
         It begins no earlier than the second after the one in which there were as many users as ever, and where the
         later of both cuts is. A bin in which nothing ended ok is no observation of the response time.
         """
-        if not self._ok:
-            return Steady(None, why_whole=_TOO_SHORT)
-        first_s = min(self._ended) * BIN_NS // SECOND_NS
+        if not self._ended:
+            return Steady(None, why_no_more=_TOO_SHORT)
+        first_s, last_s = (at(self._ended) * BIN_NS // SECOND_NS for at in (min, max))
         all_there_s = max(_all_there(users), first_s)
         begin = all_there_s * SECOND_NS // BIN_NS
         numbers = sorted(number for number in self._ok if number >= begin)
-        if len(numbers) < FEWEST_BATCHES * BATCH:
-            after = " after the last user had been started" if all_there_s > first_s else ""
-            return Steady(None, why_whole=_TOO_SHORT + after)
         length = warm_up_length([self._ok[number][0] / self._ok[number][1] for number in numbers])
         if length is None:
-            return Steady(None, why_whole="no steady state was found")
+            why = _TOO_SHORT if len(numbers) < FEWEST_BATCHES * BATCH else "no steady state was found"
+            if first_s < all_there_s <= last_s - FEWEST_SECONDS:
+                return Steady(all_there_s, all_there_s - first_s, why)
+            return Steady(None, why_no_more=why)
         # The last bin ends with the run. A throughput that never settles, as of a target that stalls, is its own.
-        ended = [self._ended.get(number, 0) for number in range(numbers[0], max(self._ended))]
-        cut = max(numbers[length] if length else begin, numbers[0] + at if (at := warm_up_length(ended)) else begin)
+        ended = [self._ended.get(number, 0) for number in range(begin, max(self._ended))]
+        cut = max(numbers[length] if length else begin, begin + (warm_up_length(ended) or 0))
         from_s = -(-cut * BIN_NS // SECOND_NS)
         return Steady(from_s, from_s - first_s)
 

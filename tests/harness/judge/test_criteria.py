@@ -332,6 +332,11 @@ class TestSteadyState:
         assert (entry.status, entry.actual) == (Status.PASS, "100 %")
         assert entry.concern == "availability_pct == 100 holds only without the warm-up of 3 s (99.5670996 % with it)"
 
+    def test_where_no_more_than_the_start_of_users_is_left_out_the_detail_says_why(self):
+        entry = judged("p95_ms < 500", self.ROWS, Steady(3, 3, "no steady state was found"))
+        assert entry.actual == "10 ms"
+        assert "warm-up of 3 s (while users were started; no steady state was found): 100 ms" in entry.detail
+
     def test_what_holds_without_the_warm_up_only_is_a_concern_that_names_both(self):
         entry = judged("p95_ms < 50", self.ROWS, self.FROM_3)
         assert (entry.status, entry.actual) == (Status.PASS, "10 ms")
@@ -357,7 +362,7 @@ class TestSteadyState:
         assert entry.detail.endswith("; the warm-up included: none of these seconds is in the steady state")
 
     def test_a_run_without_a_steady_state_is_judged_whole_and_says_so(self):
-        entry = judged("p95_ms < 50", self.ROWS, Steady(None, why_whole="no steady state was found"))
+        entry = judged("p95_ms < 50", self.ROWS, Steady(None, why_no_more="no steady state was found"))
         assert (entry.status, entry.actual, entry.concern) == (Status.FAIL, "100 ms", None)
         assert entry.detail.endswith("; the warm-up included: no steady state was found")
 

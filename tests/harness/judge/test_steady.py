@@ -72,8 +72,8 @@ def test_a_run_that_is_steady_from_the_start_has_no_warm_up(steady_of) -> None:
 
 def test_a_short_run_and_one_that_never_became_steady_count_whole_and_say_why(steady_of) -> None:
     short, rising = steady_of([20.0] * 200), steady_of([20.0] * 1200 + [500.0] * 300)
-    assert (short.from_s, short.warm_up_s, short.why_whole) == (None, 0, "too short a run to find a steady state in")
-    assert (rising.from_s, rising.warm_up_s, rising.why_whole) == (None, 0, "no steady state was found")
+    assert (short.from_s, short.warm_up_s, short.why_no_more) == (None, 0, "too short a run to find a steady state in")
+    assert (rising.from_s, rising.warm_up_s, rising.why_no_more) == (None, 0, "no steady state was found")
     assert short.covers(0)
 
 
@@ -147,8 +147,21 @@ def test_users_that_come_back_after_some_were_lost_are_no_rise(operation) -> Non
     assert fold_of(made).steady(users) == Steady(START_S, 0)
 
 
-def test_a_run_that_ends_soon_after_its_last_user_began_counts_whole_and_says_why(operation) -> None:
-    made, users = ramped(operation, [n / 1.5 for n in range(20)], 17)
-    assert fold_of(made).steady(users) == Steady(
-        None, why_whole="too short a run to find a steady state in after the last user had been started"
-    )
+@pytest.mark.parametrize(("seconds", "from_s"), [(17, START_S + 13), (16, None), (10, None)])
+def test_a_run_that_ends_soon_after_its_last_user_began_counts_from_there_and_says_why(
+    operation, seconds, from_s
+) -> None:
+    made, users = ramped(operation, [n / 1.5 for n in range(20)], seconds)
+    steady = fold_of(made).steady(users)
+    assert steady == Steady(from_s, 13 if from_s else 0, "too short a run to find a steady state in")
+
+
+def test_a_run_that_never_settles_after_its_last_user_began_counts_from_there(operation) -> None:
+    made, users = ramped(operation, [n / 1.5 for n in range(20)], 40)
+    made = [
+        each
+        if n % 2
+        else each._replace(intended_ns=each.intended_ns - max(0, each.end_ns - (START_S + 30) * 10**9) // 10)
+        for n, each in enumerate(made)
+    ]
+    assert fold_of(made).steady(users) == Steady(START_S + 13, 13, "no steady state was found")
