@@ -51,6 +51,9 @@ CONCERNED_SHARE = 0.20
 PROCESSOR_WATCHED_MS = 3_000.0
 """Time a process must have been watched: in less, one other process that starts is much of it."""
 
+SHORT_MS, SHORT_SHARE = 10_000.0, 0.75
+"""The largest share where a process was watched for less than so long: a few seconds of others' work may be chance."""
+
 STARTING_S = 1
 """Seconds of a process that are left out: others of the run start as well."""
 
@@ -182,22 +185,33 @@ def processor(vitals: Sequence[Vitals]) -> Entry:
     Then other processes decided how long operations took. Source: the run delay of Linux's scheduler
     (/proc/self/schedstat).
     """
-    name, target = "processor", f"<= {NO_PROCESSOR_SHARE:.0%} of the time without one"
-    shares: dict[int, float] = {}
-    for worker, of_worker in grouped(vitals).items():
+    name, target = "processor", _without(NO_PROCESSOR_SHARE)
+    judged: list[OfWorker] = []
+    by_worker = grouped(vitals)
+    for worker, of_worker in by_worker.items():
         begun = min(row.second for row in of_worker) + STARTING_S
         rows = [row for row in of_worker if row.waited_ms is not None and row.second >= begun]
         wall_ms = sum(row.wall_ms for row in rows)
         if wall_ms >= PROCESSOR_WATCHED_MS:
-            shares[worker] = sum(row.waited_ms or 0.0 for row in rows) / wall_ms
-    if not shares:
+            judged.append(_starved(worker, sum(row.waited_ms or 0.0 for row in rows) / wall_ms, wall_ms))
+    if not judged:
         shortest_s = STARTING_S + PROCESSOR_WATCHED_MS / 1000
         return unknown_row(name, target, f"no process was watched for {shortest_s:g} s on a system that tells (Linux)")
-    worst = max(shares, key=lambda worker: shares[worker])
-    detail = f"{named(worst, len(shares))}ready to run and waiting for a processor for {shares[worst]:.1%} of the time"
-    if shares[worst] > CONCERNED_SHARE:
+    worst = max(judged)
+    detail = named(worst.worker, len(by_worker)) + worst.detail
+    return Entry(name, status_of(worst.broken), worst.actual, worst.target, detail)
+
+
+def _starved(worker: int, share: float, wall_ms: float) -> OfWorker:
+    most = NO_PROCESSOR_SHARE if wall_ms >= SHORT_MS else SHORT_SHARE
+    detail = f"ready to run and waiting for a processor for {share:.1%} of the time"
+    if share > CONCERNED_SHARE:
         detail += ": latencies are higher than they would be on a machine without other work"
-    return Entry(name, status_of(shares[worst] > NO_PROCESSOR_SHARE), f"{shares[worst]:.1%}", target, detail)
+    return OfWorker(share > most, share, worker, detail, f"{share:.1%}", _without(most))
+
+
+def _without(most: float) -> str:
+    return f"<= {most:.0%} of the time without one"
 
 
 def delivered_load(due: int, not_delivered: int, *, begun: bool = True, joined_late: Sequence[str] = ()) -> Entry:

@@ -239,12 +239,23 @@ def test_a_load_of_which_nothing_was_due_is_required_to_be_known(begun, why):
 
 
 @pytest.mark.parametrize(
-    ("waited_ms", "status"),
-    [(0.0, Status.VALID), (480.0, Status.VALID), (510.0, Status.INVALID), (None, Status.UNKNOWN)],
+    ("seconds", "waited_ms", "status"),
+    [
+        (20, 0.0, Status.VALID),
+        (20, 480.0, Status.VALID),
+        (20, 510.0, Status.INVALID),
+        (20, None, Status.UNKNOWN),
+        (4, 740.0, Status.VALID),
+        (4, 760.0, Status.INVALID),
+        (4, None, Status.UNKNOWN),
+        (11, 510.0, Status.INVALID),
+    ],
 )
-@pytest.mark.parametrize("seconds", [4, 20])
-def test_a_machine_that_others_keep_busy_is_not_believed(waited_ms, status, seconds):
-    assert validity.processor(vitals(waited_ms=waited_ms, seconds=seconds)).status is status
+def test_a_machine_that_others_keep_busy_is_not_believed(seconds, waited_ms, status):
+    row = validity.processor(vitals(waited_ms=waited_ms, seconds=seconds))
+    assert row.status is status
+    if status is not Status.UNKNOWN:
+        assert row.target == f"<= {50 if seconds > 10 else 75}% of the time without one"
 
 
 @pytest.mark.parametrize(("waited_ms", "concerned"), [(190.0, False), (210.0, True), (480.0, True)])
