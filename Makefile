@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench venv clean
+.PHONY: run test lint bench soak venv clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -32,6 +32,9 @@ bench: venv ## speed and memory, as ratios measured side by side
 	@missed=0; for bench in bridge breakdown chain breaker scaling memory; do \
 		$(BIN)/python benchmarks/$$bench.py || missed=1; \
 	done; exit $$missed
+
+soak: venv ## ten minutes at full speed: memory stays flat, the history is complete
+	@$(BIN)/python benchmarks/soak.py
 
 clean: ## remove what the other targets made, but not results
 	@rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,8 +1,10 @@
 """Where the harness's own time goes: microseconds of CPU per operation in Locust, in the client, in recording.
 
-One process, 100 greenlets on the same graph, in turns of a second: the bare graph driven by the loop, then with
-the client around it, then with recording, then from Locust's users with its request event. Printed are medians of the
-differences within a round, so that what else the machine does meets all of them.
+One process, 100 greenlets on the same graph, in short turns: the bare graph driven by the loop, then with the client
+around it, then with recording, then from Locust's users with its request event; every other round backwards. Printed
+are medians of the differences within a round, so that what else the machine does meets all of them. Recording is all
+that is done with an operation until it is on disk: series, history and spans taken, merged, encoded and written, as a
+single process does. ``record`` alone is what a user waits for between an operation and its next.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from gevent import monkey
 
@@ -28,7 +31,7 @@ from locust.env import Environment  # noqa: E402
 from locust.runners import LocalRunner  # noqa: E402
 
 from harness.loop import HubLoop, use_native_logging_lock  # noqa: E402
-from harness.measure.series import Merged  # noqa: E402
+from harness.measure.series import Merged, write_header, write_rows  # noqa: E402
 from harness.record.history import PartWriter  # noqa: E402
 from harness.record.tables import warm_up  # noqa: E402
 from harness.swarm.inputs import load_inputs  # noqa: E402
@@ -41,9 +44,13 @@ from harness.target.target import default_context  # noqa: E402
 from harness.words.clock import Epoch  # noqa: E402
 
 RECORDING = "recording (series, history, spans, to disk)"
-GOAL_US = 8
+ON_THE_WAY = "of it on the way of a user: record()"
+GOALS_US = {RECORDING: 8.0, ON_THE_WAY: 2.0}
 USERS = 100
-TURN_S = 1.0  # as long as what a worker gathers before it hands it over
+TURN_S = 0.45
+"""Two turns of it, with what is between them, are one second: what is gathered before it is handed over and written."""
+RECORDED_AT_ONCE = 2_000
+"""Operations of one timing of ``record``: their parts stay as small as those of a second."""
 
 
 class Bench:
@@ -66,6 +73,9 @@ class Bench:
         self.done = 0
         self.merged = Merged()
         self.parts = PartWriter(folder)
+        self.series = (folder / "series.csv").open("w", encoding="utf-8", newline="")
+        write_header(self.series)
+        self._kept_to = 0
         gc.collect()
         gc.freeze()
         young, *older = gc.get_threshold()
@@ -109,19 +119,42 @@ class Bench:
 
     def _measure(self, count: Callable[[], int]) -> float:
         gevent.sleep(0.05)
-        self.session.take()
         before, began = count(), time.process_time()
         gevent.sleep(TURN_S)
-        self._keep()
         return (time.process_time() - began) / (count() - before) * 1e6
 
-    def _keep(self) -> None:
-        """Do what the keeping side does with what was recorded: merge the series, write the parts."""
+    def record_turn(self) -> float:
+        """Return CPU microseconds of one ``record``, of operations as the client makes them."""
+        given: list[tuple[Any, ...]] = []
+        self.session.record = lambda *operation: given.append(operation)  # type: ignore[method-assign]
+        user = BusyUser(self.environment)
+        user.client._fire = lambda **_: None
+        while len(given) < RECORDED_AT_ONCE:
+            user.route()
+        del self.session.record  # the method again
+        record, began = self.session.record, time.process_time()
+        for operation in given:
+            record(*operation)
+        cost = (time.process_time() - began) / len(given) * 1e6
+        self.session.take()
+        return cost
+
+    def begin_second(self) -> None:
+        """Wait for a Unix second to begin, so that two turns are in one, and forget what was recorded."""
+        gevent.sleep(1 - time.time() % 1)
+        self.session.take()
+        self._kept_to = self.session.arrivals
+
+    def keep_turn(self) -> float:
+        """Return CPU microseconds per operation of handing over, merging and writing what was recorded in a second."""
+        count, began = self.session.arrivals - self._kept_to, time.process_time()
         delta = self.session.take()
         self.merged.merge(delta["series"])
-        self.merged.pop_before(None)
+        write_rows(self.series, self.merged.pop_before(None), USERS)
+        self.series.flush()
         for table, part in delta["history"].items():
             self.parts.write(table, 0, part)
+        return (time.process_time() - began) / count * 1e6
 
 
 class _Unrecorded:
@@ -139,7 +172,7 @@ class _Unrecorded:
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="rounds of the four turns (7)")
+    parser.add_argument("--rounds", type=int, default=21, help="rounds of the turns (21)")
     count = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as folder:
         kept = report(measure(Bench(Path(folder)), count))
@@ -147,27 +180,56 @@ def main() -> None:
     os._exit(not kept)  # greenlets of Locust would keep the process
 
 
-def measure(bench: Bench, count: int) -> list[tuple[float, ...]]:
-    """Return the costs of each round in microseconds: bare, client, recording, Locust."""
-    rounds = []
-    for _ in range(count):
-        bare = bench.turn(bench.bare)
-        client = bench.turn(lambda: bench.client(recorded=False))
-        recorded = bench.turn(lambda: bench.client(recorded=True))
-        rounds.append((bare, client - bare, recorded - client, bench.locust_turn() - recorded))
-    return rounds
+def measure(bench: Bench, count: int) -> dict[str, list[float]]:
+    """Return the costs of each round in microseconds, by name."""
+    costs: dict[str, list[float]] = {}
+    for number in range(count):
+        bare, client, record, recorded, locust, keep = _round(bench, backwards=bool(number % 2))
+        found = {
+            "loop and graph": bare,
+            "client (reading, tracing)": client - bare,
+            RECORDING: recorded - client + keep,
+            ON_THE_WAY: record,
+            "Locust (users, event, stats)": locust - recorded,
+        }
+        for name, cost in found.items():
+            costs.setdefault(name, []).append(cost)
+    return costs
 
 
-def report(rounds: list[tuple[float, ...]]) -> bool:
-    """Print the medians; whether recording keeps its goal."""
-    names = ("loop and graph", "client (reading, tracing)", RECORDING, "Locust (users, event, stats)")
-    kept = False
-    for name, costs in zip(names, zip(*rounds, strict=True), strict=True):
-        cost, goal = statistics.median(costs), ""
-        if name == RECORDING:
-            kept = cost <= GOAL_US
-            goal = f"  goal: at most {GOAL_US} µs {'kept' if kept else 'MISSED'}"
-        print(f"breakdown: {name:<44} {cost:6.1f} µs per operation{goal}")
+def _round(bench: Bench, *, backwards: bool) -> list[float]:
+    """Return what one turn of each costs: bare, client, record, recorded, Locust, keep."""
+    unrecorded: list[Callable[[], float]] = [
+        lambda: bench.turn(bench.bare),
+        lambda: bench.turn(lambda: bench.client(recorded=False)),
+        bench.record_turn,
+    ]
+    recorded: list[Callable[[], float]] = [
+        lambda: bench.turn(lambda: bench.client(recorded=True)),
+        bench.locust_turn,
+    ]
+    before = _in_order(unrecorded, backwards=backwards) if not backwards else []
+    bench.begin_second()
+    second = [*_in_order(recorded, backwards=backwards), bench.keep_turn()]
+    return [*(before or _in_order(unrecorded, backwards=backwards)), *second]
+
+
+def _in_order(turns: list[Callable[[], float]], *, backwards: bool) -> list[float]:
+    """Take turns, the last one first if ``backwards``; return their costs in the order of ``turns``."""
+    costs = [turn() for turn in (reversed(turns) if backwards else turns)]
+    return costs[::-1] if backwards else costs
+
+
+def report(costs: dict[str, list[float]]) -> bool:
+    """Print the medians and quartiles; whether recording keeps its goals."""
+    kept = True
+    for name, of_rounds in costs.items():
+        low, cost, high = statistics.quantiles(of_rounds, n=4)
+        goal_us, goal = GOALS_US.get(name), ""
+        if goal_us is not None:
+            kept &= cost <= goal_us
+            goal = f"  goal: at most {goal_us:g} µs {'kept' if cost <= goal_us else 'MISSED'}"
+        print(f"breakdown: {name:<44} {cost:6.1f} [{low:.1f}, {high:.1f}] µs per operation{goal}")
     return kept
 
 

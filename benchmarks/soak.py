@@ -1,7 +1,8 @@
 """Resident memory and completeness of a long run at full speed: users without think time, all recording on.
 
 Memory is read from outside, once a second, while users run; the growth that counts is from the end of the first minute
-to the highest value before the users are stopped. Not part of ``make bench``: it takes as long as it is told to.
+to the highest value before the users are stopped. ``make soak``, no part of
+``make bench``: it takes as long as it is told to.
 """
 
 from __future__ import annotations
