@@ -214,11 +214,14 @@ def _without(most: float) -> str:
     return f"<= {most:.0%} of the time without one"
 
 
-def delivered_load(due: int, not_delivered: int, *, begun: bool = True, joined_late: Sequence[str] = ()) -> Entry:
+def delivered_load(
+    due: int, not_delivered: int, *, begun: bool = True, joined_late: Sequence[str] = (), lost: bool = False
+) -> Entry:
     """INVALID if over ``NOT_DELIVERED_SHARE`` of the operations that were due could not be started, and not a few.
 
     UNKNOWN, and required, where nothing was due: the load that was asked for never came. ``begun`` says whether the
-    schedule began at all; users of the workers that ``joined_late`` were sent no arrivals.
+    schedule began at all; users of the workers that ``joined_late`` were sent no arrivals. Where a worker was ``lost``,
+    its arrivals after it was last heard of are among those that were not delivered.
     """
     name, target = "delivered load", f"<= {NOT_DELIVERED_SHARE:.1%} not delivered"
     if not due:
@@ -227,6 +230,8 @@ def delivered_load(due: int, not_delivered: int, *, begun: bool = True, joined_l
     share = not_delivered / due
     broken = share > NOT_DELIVERED_SHARE and not_delivered > FEW_NOT_DELIVERED
     detail = f"{not_delivered:,} of {due:,} operations that were due were not started"
+    if lost:
+        detail += "; those of a lost worker after it was last heard of among them"
     if joined_late:
         detail += f"; joined after the schedule was shared out, and got no arrivals: {', '.join(joined_late)}"
     return Entry(name, status_of(broken), f"{share:.2%} not delivered", target, detail)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.load.schedules import NEVER, Schedule
@@ -32,12 +31,6 @@ class Share:
         return max(0, -(-(arrivals - self.number) // self.of))
 
 
-def share_out(user_classes: Sequence[str], workers: Sequence[int], worker: int) -> dict[str, Share | None]:
-    """Return a worker's share of the schedule of each class; None for one that joined after they were shared out."""
-    share = Share(workers.index(worker), len(workers)) if worker in workers else None
-    return dict.fromkeys(user_classes, share)
-
-
 Counts = dict[int, list[int]]
 """Unix second -> [arrivals due in it, those of them that were not delivered]."""
 
@@ -50,7 +43,7 @@ class Arrivals:
 
     Args:
         schedule: of all workers together.
-        share: of it; None for a worker without one, where nothing is ever due.
+        share: of it; None as long as it has none, while nothing is due.
         epoch: of this process.
 
     """
@@ -76,8 +69,10 @@ class Arrivals:
         """When the next arrival is due; None before the beginning, after the end, and where there is none."""
         return self._next_due_ns
 
-    def begin(self, zero_ns: int) -> None:
-        """Set time zero of the schedule, once; never without a share of it."""
+    def begin(self, zero_ns: int, share: Share | None = None) -> None:
+        """Set time zero of the schedule, which may lie ahead, and the ``share`` of it, once; never without a share."""
+        if self._zero_ns is None:
+            self._share = self._share or share
         if self._share is not None and self._zero_ns is None and self._end_ns is None:
             self._zero_ns = zero_ns
             self._next_due_ns = self._due_ns(0)
@@ -138,6 +133,8 @@ class Arrivals:
         """
         assert self._zero_ns is not None
         assert self._share is not None
+        if moment_ns <= self._zero_ns:
+            return least
         if most is None:
             # One more microsecond than asked for, against the rounding of seconds to doubles.
             elapsed_s = (moment_ns - self._zero_ns + 1000) / 1e9

@@ -44,7 +44,7 @@ class Facts:
     locust_requests: int | None  # requests in Locust's own statistics, None where they were reset
     scheduled: bool = False  # whether a user class of the run is open-loop
     begun: bool = True  # whether all users were started, which is when schedules begin
-    due: int | None = None  # arrivals of schedules; None without a schedule, or where a worker's count was lost
+    due: int | None = None  # arrivals of schedules, with those of lost workers; None without a schedule
     not_delivered: int | None = None  # those of them that nobody was free to send
     joined_late: tuple[str, ...] = ()  # workers that came after schedules were shared out
     lost_workers: tuple[str, ...] = ()
@@ -169,7 +169,13 @@ def _validity(
     ]
     if facts.due is not None and facts.not_delivered is not None:
         rows.append(
-            validity.delivered_load(facts.due, facts.not_delivered, begun=facts.begun, joined_late=facts.joined_late)
+            validity.delivered_load(
+                facts.due,
+                facts.not_delivered,
+                begun=facts.begun,
+                joined_late=facts.joined_late,
+                lost=bool(facts.lost_workers),
+            )
         )
     if facts.held_back_s:
         rows.append(validity.held_back(facts.held_back_s, vitals))

@@ -62,6 +62,11 @@ class Signs:
         insort(self._at_ns, gathered_ns)
 
     @property
+    def last_ns(self) -> int | None:
+        """The latest of them, None without any."""
+        return self._at_ns[-1] if self._at_ns else None
+
+    @property
     def longest_gap_s(self) -> float:
         """The longest time between two of them, in seconds; 0 with fewer than two."""
         return max((later - earlier for earlier, later in pairwise(self._at_ns)), default=0) / 1e9

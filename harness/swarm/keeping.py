@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import gevent
@@ -16,6 +16,7 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner
 from harness.judge.noise_floor import NoiseFloor, highest
 from harness.judge.verdict import Verdict
 from harness.load.corpus import Scenario
+from harness.load.sharing import Sharing
 from harness.loop import HubLoop
 from harness.record.compaction import compact
 from harness.record.faults_file import write_faults
@@ -87,6 +88,11 @@ class Keeper:
         self.began_ns = time.time_ns()
         """Unix time of this host from which the seconds of the run count."""
         self._live: LiveLines | None = None
+        self.sharing: Sharing | None = None
+        """How the arrivals were shared out over workers, once that is so."""
+        self.stopped_ns: int | None = None
+        """Unix time of this host at which the run was told to stop."""
+        self._attended: tuple[Collection[int], int] | None = None
 
     def run_baseline(self) -> None:
         """Make the baseline: a sequential pass on a target built for it alone, its operations written down."""
@@ -145,6 +151,19 @@ class Keeper:
             if name not in before:
                 self._say(f"{name} joined after the schedule was shared out: its users get no arrivals")
 
+    def attend(self, alive: Collection[int]) -> None:
+        """Write the manifest anew where workers have joined or left since the last time; ``alive`` are there now.
+
+        So the folder of a master that dies names its workers.
+        """
+        seen = alive, self.roll.introduced
+        if seen == self._attended:
+            return
+        self._attended = seen
+        self._manifest["workers"] = self.roll.rows(alive)
+        self._manifest["hosts"] = self.roll.hosts() or self._manifest["hosts"]
+        self.run.write_json(self.run.manifest, self._manifest)
+
     def receive(self, delta: Delta) -> None:
         """Take what a worker hands over."""
         if self._live is not None and self.collector.expects(delta):
@@ -154,6 +173,7 @@ class Keeper:
 
     def finish(self) -> Verdict:
         """Write everything down, judge the run, and draw its report."""
+        self._count_undone()
         self.collector.close()
         if self._live is not None:
             self._live.close()
@@ -177,6 +197,15 @@ class Keeper:
             write_faults(self.run.faults, verdict.totals["faults"])  # type: ignore[arg-type]  # rows as mappings
         self._draw_report()
         return verdict
+
+    def _count_undone(self) -> None:
+        """Count what lost workers had due after they were last heard of as not delivered: nobody else sent it."""
+        if self.sharing is None:
+            return
+        stopped_ns = time.time_ns() if self.stopped_ns is None else self.stopped_ns
+        for index in self.roll.missing():
+            heard_ns = self.roll.last_heard_ns(index)
+            self.collector.arrivals.add(self.sharing.undone(self.inputs.schedules, index, heard_ns, stopped_ns))
 
     def _on_reset(self, **_: object) -> None:
         self._stats_reset = True
@@ -207,7 +236,6 @@ class Keeper:
             for level, count in worker.log_records.items():
                 levels[level] = levels.get(level, 0) + count
         scheduled = self._scheduled
-        counted = scheduled and not self.roll.lost
         return Facts(
             golden=self.inputs.golden,
             deadline_ms=self.inputs.options.deadline_ms,
@@ -215,8 +243,8 @@ class Keeper:
             locust_requests=None if self._stats_reset else self._environment.stats.total.num_requests,
             scheduled=scheduled,
             begun=self._all_started,
-            due=self.collector.arrivals.due if counted else None,
-            not_delivered=self.collector.arrivals.not_delivered if counted else None,
+            due=self.collector.arrivals.due if scheduled else None,
+            not_delivered=self.collector.arrivals.not_delivered if scheduled else None,
             joined_late=self.roll.joined_late,
             lost_workers=self.roll.lost,
             errors=tuple(self.collector.errors),

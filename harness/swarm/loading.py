@@ -59,6 +59,7 @@ class Loader:
         self._users_sampler: gevent.Greenlet | None = None
         self._sampler: Sampler | None = None
         self._gc_threshold = gc.get_threshold()
+        self._arrivals: dict[str, Arrivals] = {}
         self._faults: FaultClock | None = None
         self._truth: Truth | None = None
         warm_up()
@@ -75,16 +76,16 @@ class Loader:
         worker: int,
         workers: int,
         sharers: Sequence[int],
-        shares: Mapping[str, Share | None],
+        open_loop: Sequence[str],
         elapsed_s: Callable[[], float],
         users: Callable[[], int] | None = None,
     ) -> Session:
         """Open the session that users of this run join, and return it.
 
-        ``sharers`` are the workers that were there when it began, which share the indices of operations. ``shares``
-        says which arrivals of each schedule are this worker's: where it has none (None), its users of the class wait
-        until they are stopped. ``elapsed_s`` gives the seconds of the run on the master's clock, and ``users`` those
-        of the whole run (None: this process has them all).
+        ``sharers`` are the workers that were there when it began, which share the indices of operations. ``open_loop``
+        names the user classes with a schedule: their users wait until ``begin_schedules`` says when, and where they
+        have no share of it until they are stopped. ``elapsed_s`` gives the seconds of the run on the master's clock,
+        and ``users`` those of the whole run (None: this process has them all).
         """
         self._loop.start()
         # A full collection of the start-up heap stalls the loop for 20 to 30 ms, in the middle of a measurement.
@@ -99,14 +100,12 @@ class Loader:
         session = Session(inputs, run_id, self._loop, Epoch.of_this_process(), worker, workers)
         session.log_records = self._logs.counts
         session.count_users = self._count_users
-        session.pacers = {
-            name: Pacer(Arrivals(inputs.schedules[name], share, session.epoch)) for name, share in shares.items()
-        }
+        self._arrivals = {name: Arrivals(inputs.schedules[name], None, session.epoch) for name in open_loop}
+        session.pacers = {name: Pacer(arrivals) for name, arrivals in self._arrivals.items()}
         self._watch(session, sharers, elapsed_s, users or self._count_users)
         open_session(self._environment, session)
         self._session = session
         self._environment.events.spawning_complete.add_listener(_freeze)
-        self._environment.events.spawning_complete.add_listener(self._begin_schedules)
         self._users_sampler = gevent.spawn(self._sample_users, session)
         self._sampler = Sampler(self._loop, session.epoch, worker, self._count_route_users)
         session.take_vitals = self._sampler.take
@@ -125,7 +124,6 @@ class Loader:
         if self._users_sampler is not None:
             self._users_sampler.kill()
         self._environment.events.spawning_complete.remove_listener(_freeze)
-        self._environment.events.spawning_complete.remove_listener(self._begin_schedules)
         self.end_schedules()
         try:
             self._loop.settle(SETTLE_S)
@@ -171,11 +169,16 @@ class Loader:
             return MOST_TOGETHER
         return -(-int(options.num_users) // workers)
 
-    def _begin_schedules(self, **_: object) -> None:
-        """Begin when all users are there, so that starting them is not taken for arrivals that were not delivered."""
-        if self._session is not None:
-            for pacer in self._session.pacers.values():
-                pacer.begin()
+    def begin_schedules(self, zero_ns: int, shares: Mapping[str, Share]) -> None:
+        """Begin the schedules at ``zero_ns`` of this process's monotonic clock, once; ``shares`` are this worker's.
+
+        Not before all users are there, so that starting them is not taken for arrivals that were not delivered.
+        """
+        if self._session is None:
+            return
+        for name, pacer in self._session.pacers.items():
+            self._arrivals[name].begin(zero_ns, shares.get(name))
+            pacer.begin()  # which hands out what is due, and sets its alarm
 
     def end_schedules(self) -> None:
         """End the schedules now: the run is about to stop."""

@@ -6,7 +6,7 @@ import gevent
 from locust.env import Environment
 from locust.runners import LocalRunner
 
-from harness.load.arrivals import share_out
+from harness.load.arrivals import Share
 from harness.record.outbox import Outbox
 from harness.swarm.keeping import Keeper
 from harness.swarm.loading import Loader
@@ -24,11 +24,18 @@ class Local(KeepingRole):
         self._loader = Loader(environment, self.loop, self.logs)
         stop_once(runner, self._loader.end_schedules)
 
+    def wire(self) -> None:
+        """Listen to Locust."""
+        super().wire()
+        self.environment.events.spawning_complete.add_listener(lambda **_: self._begin_schedules())
+
+    def _begin_schedules(self) -> None:
+        self._loader.begin_schedules(now_ns(), dict.fromkeys(self.open_loop_classes(), Share(0, 1)))
+
     def begin(self) -> None:
         """Open the session that the users join, and start to keep what it gathers."""
         keeper = self.opened()
         keeper.begin()
-        shares = share_out(self.open_loop_classes(), [0], 0)
         began_ns = now_ns()
         session = self._loader.start(
             keeper.inputs,
@@ -36,11 +43,12 @@ class Local(KeepingRole):
             worker=0,
             workers=1,
             sharers=[0],
-            shares=shares,
+            open_loop=self.open_loop_classes(),
             elapsed_s=lambda: (now_ns() - began_ns) / 1e9,
         )
         keeper.roll.expect([0])
         keeper.introduce(about_this_process(0, "local", self._loader.noise_floor))
+        keeper.attend({0})
         waiting: Outbox[None] = Outbox(session.gate.set)
         keeper.collector.on_settled = lambda delta, kept: waiting.acknowledge(delta["seq"], kept=kept)
         self.tick_every_second(lambda: self._hand_over(keeper, waiting))

@@ -8,15 +8,26 @@ import gevent
 from gevent.event import Event
 from locust.env import Environment
 from locust.rpc import Message
-from locust.runners import STATE_MISSING, STATE_STOPPING, MasterRunner
+from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPING, MasterRunner
 
+from harness.load.sharing import Sharing
 from harness.record.run_directory import Json
 from harness.swarm.keeping import Keeper
-from harness.swarm.messages import DELTA, FINISH, HELLO, REFUSED, RUN, SENT, USERS
+from harness.swarm.messages import BEGIN, DELTA, FINISH, HELLO, REFUSED, RUN, SENT, USERS
 from harness.swarm.reports import Receiving, Sieve
 from harness.swarm.role import KeepingRole
 from harness.swarm.session import Delta
+from harness.swarm.terminal import say
+from harness.words.clock import Epoch, now_ns
 from harness.words.errors import UsageError
+
+REPORTED_WITHIN_S, LOOK_EVERY_S = 10.0, 0.02
+"""How long a master waits for workers to say that they have all their users, and how often it looks."""
+
+SOON_NS = 200_000_000
+"""How far ahead time zero of schedules lies when workers are told of it: the message must be there before."""
+
+RUNNING = frozenset({STATE_SPAWNING, STATE_RUNNING})
 
 FINAL_REPORT_S = 15.0
 """How long a master waits, beyond the stop timeout, for the last report of a worker that still lives."""
@@ -30,12 +41,15 @@ class Master(KeepingRole):
         self._master = runner
         self._reported = Event()
         self._receiving: Receiving | None = None
+        self._there: list[int] = []  # workers when the run began
 
     def wire(self) -> None:
         """Listen to Locust and to the workers."""
         super().wire()
         events = self.environment.events
         events.worker_report.add_listener(lambda data, **_: self._on_worker_report(data))
+        events.spawning_complete.add_listener(lambda **_: gevent.spawn(self._share_out))
+        events.test_stopping.add_listener(lambda **_: self._note_stop())
         events.worker_report = Sieve(events.worker_report, self._wants)
 
         def on_hello(msg: Message, **_: object) -> None:
@@ -58,8 +72,7 @@ class Master(KeepingRole):
         self._receiving = Receiving(self._master, keeper.run.run_id, keeper.collector)
         # With the options, and not as a message of its own: a worker may get its first spawn message before it listens
         # to any other, and one that joins late gets it as well.
-        clients = self._master.clients.all
-        there = [self._master.get_worker_index(client.id) for client in clients if client.state != STATE_MISSING]
+        there = self._alive()
         run: dict[str, Json] = {
             "run_id": keeper.run.run_id,
             "workers": max(self._master.worker_count, 1),
@@ -69,10 +82,48 @@ class Master(KeepingRole):
         }
         setattr(self.environment.parsed_options, RUN, run)
         keeper.roll.expect(there)
+        self._there = sorted(there)
         self.tick_every_second(lambda: self._tick(keeper))
+
+    def _note_stop(self) -> None:
+        if self.keeper is not None and self.keeper.stopped_ns is None:
+            self.keeper.stopped_ns = now_ns() + Epoch.of_this_process().offset_ns
+
+    def _share_out(self) -> None:
+        """Tell the workers when the schedules begin and who has which share, once all users are there."""
+        keeper, classes = self.keeper, self.open_loop_classes()
+        if keeper is None or not classes:
+            return
+        # Locust takes spawning for complete a second after it has asked for it, whatever workers say.
+        with gevent.Timeout(REPORTED_WITHIN_S, False):
+            while not self._all_there:
+                gevent.sleep(LOOK_EVERY_S)
+        if keeper is not self.keeper or keeper.sharing is not None or self.runner.state not in RUNNING:
+            return
+        sharers = {name: self._with_users(name) for name in classes}
+        for name, workers in sharers.items():
+            if len(workers) < len(self._there):
+                count = f"{len(workers)} of {len(self._there)} workers"
+                say(f"{count} have users of {name}: all of its arrivals are theirs; more workers need more users (-u)")
+        keeper.sharing = Sharing(now_ns() + Epoch.of_this_process().offset_ns + SOON_NS, sharers)
+        message = {"run_id": keeper.run.run_id, "zero_ns": keeper.sharing.zero_ns, "sharers": sharers}
+        self._master.send_message(BEGIN, message)
+
+    @property
+    def _all_there(self) -> bool:
+        return self._master.user_count == self._master.target_user_count
+
+    def _with_users(self, name: str) -> list[int]:
+        """Return the workers that have users of a class; all, where not all have said so, or that is to change."""
+        if self.environment.shape_class is not None or not self._all_there:
+            return self._there
+        clients = [client for client in self._master.clients.all if client.user_classes_count.get(name)]
+        found = {self._master.get_worker_index(client.id) for client in clients}
+        return sorted(found.intersection(self._there)) or self._there
 
     def _tick(self, keeper: Keeper) -> None:
         keeper.collector.write_closed_seconds()
+        keeper.attend(self._alive())
         plan = keeper.inputs.fault_plan
         if plan is not None and any(fault.when.users is not None for fault in plan.fault):
             self._master.send_message(USERS, {"users": self.runner.user_count})
@@ -89,6 +140,7 @@ class Master(KeepingRole):
 
     def gather(self, keeper: Keeper) -> None:
         """Have the workers report for the last time, and wait for those that still live."""
+        self._note_stop()  # Ctrl-C gets here before Locust stops the run
         # Else Locust shares out the users of the first worker that ends to the others, which end as well.
         self._master.update_state(STATE_STOPPING)
         self._master.send_message(FINISH)
@@ -99,6 +151,10 @@ class Master(KeepingRole):
 
     def _awaited(self, keeper: Keeper) -> list[int]:
         """Return the workers whose last report is still to come: not those that are gone."""
-        clients = self._master.clients.all
-        alive = {self._master.get_worker_index(client.id) for client in clients if client.state != STATE_MISSING}
+        alive = self._alive()
         return [index for index in keeper.roll.missing() if index in alive]
+
+    def _alive(self) -> set[int]:
+        """Return the workers that Locust hears of."""
+        clients = self._master.clients.all
+        return {self._master.get_worker_index(client.id) for client in clients if client.state != STATE_MISSING}

@@ -7,13 +7,15 @@ from typing import TypedDict
 RUN = "routeswarm_run"
 """Name under which a master adds its run to the options that go out with every spawn message.
 
-run_id; workers, how many; sharers, the indexes of those among whom schedules and indices of operations
-are shared out; open_loop, the names of
-the user classes whose schedules are; began_ns, the Unix time of the master from which the seconds of the run count.
+run_id; workers, how many; sharers, the indexes of those among whom indices of operations are shared out; open_loop, the
+names of the user classes with a schedule; began_ns, the Unix time of the master from which the seconds of the run count.
 """
 
 USERS = "routeswarm-users"
 """Master to worker, every second of a run with a fault that waits for them: users, those of the whole run."""
+
+BEGIN = "routeswarm-begin"
+"""Master to workers, when all users are there: run_id; zero_ns and sharers of a ``load.sharing.Sharing``."""
 
 HELLO = "routeswarm-hello"
 """Worker to master, when it joins a run: what it is (``manifest.about_this_process``)."""

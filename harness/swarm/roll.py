@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from harness.judge.agreement import differences
 from harness.record.run_directory import Json
@@ -51,10 +51,13 @@ class Roll:
         """Return the workers that took part and whose reports have not all been received."""
         return [index for index in self._all() if index not in self._records or not self._records[index].final]
 
-    def rows(self) -> list[Json]:
-        """Return what the manifest says of each worker."""
-        lost = set(self.missing())
-        return [self._row(index, index in lost) for index in self._all()]
+    def rows(self, running: Collection[int] = ()) -> list[Json]:
+        """Return what the manifest says of each worker; of those that are not finished, some may be ``running``."""
+        missing = set(self.missing())
+        return [
+            self._row(index, "finished" if index not in missing else "running" if index in running else "lost")
+            for index in self._all()
+        ]
 
     def hosts(self) -> list[Json]:
         """Return the hosts of the workers."""
@@ -103,14 +106,21 @@ class Roll:
         known = ((index, record.clock_offset) for index, record in sorted(self._records.items()))
         return {_name(index): offset[0] / 1e6 for index, offset in known if offset is not None}
 
+    def last_heard_ns(self, index: int) -> int | None:
+        """Return when a worker gathered the last report that was received, by the master's clock; None for none."""
+        record = self._records.get(index)
+        if record is None or record.signs.last_ns is None:
+            return None
+        return record.signs.last_ns + (0 if record.clock_offset is None else record.clock_offset[0])
+
     def _all(self) -> list[int]:
         return sorted({*self._expected, *self._introduced, *self._records})
 
-    def _row(self, index: int, lost: bool) -> dict[str, Json]:
+    def _row(self, index: int, fate: str) -> dict[str, Json]:
         row: dict[str, Json] = dict(self._introduced.get(index, {"index": index}))
-        row["fate"] = "lost" if lost else "finished"
+        row["fate"] = fate
         record = self._records.get(index)
-        row["left"] = None if record is None else stamp(record.last_report)
+        row["left"] = None if record is None or fate == "running" else stamp(record.last_report)
         if record is not None:
             offset = record.clock_offset
             row["late"] = self.late.get(_name(index))

@@ -11,13 +11,13 @@ from locust.env import Environment
 from locust.rpc import Message
 from locust.runners import WorkerRunner
 
-from harness.load.arrivals import share_out
+from harness.load.sharing import Sharing
 from harness.swarm.inputs import Inputs
 from harness.swarm.keeping import shown_path
 from harness.swarm.loading import Loader
 from harness.swarm.lost_master import MasterWatch
 from harness.swarm.manifest import about_this_process, agreed_on
-from harness.swarm.messages import ACK, FINISH, HELLO, REFUSED, RUN, SENT, USERS
+from harness.swarm.messages import ACK, BEGIN, FINISH, HELLO, REFUSED, RUN, SENT, USERS
 from harness.swarm.options import read_options
 from harness.swarm.role import REPORT_INTERVAL_S, Role, join_through_interrupts, stop_once
 from harness.swarm.salvage import keep_here
@@ -59,6 +59,7 @@ class Worker(Role):
         self._worker.register_message(FINISH, lambda **_: self._worker.stop(), concurrent=True)
         self._worker.register_message(ACK, self._on_answer)
         self._worker.register_message(USERS, self._on_users)
+        self._worker.register_message(BEGIN, self._on_begin)
 
     @property
     def clock_offset_ns(self) -> int | None:
@@ -76,14 +77,13 @@ class Worker(Role):
         index = self._worker.worker_index
         if index < 0:
             raise UsageError("the master gave no worker index: is it older than Locust 2.11?")
-        shares = share_out(run["open_loop"], run["sharers"], index)
         session = self._loader.start(
             inputs,
             run["run_id"],
             index,
             run["workers"],
             run["sharers"],
-            shares,
+            run["open_loop"],
             self._elapsed_since(run["began_ns"]),
             lambda: self._users,
         )
@@ -101,6 +101,20 @@ class Worker(Role):
             return (now_ns() + offset_ns + (self.clock_offset_ns or 0) - began_ns) / 1e9
 
         return elapsed_s
+
+    def _on_begin(self, msg: Message, **_: object) -> None:
+        """Begin the schedules when the master's clock says, so that shares of workers mesh as they do in one process.
+
+        Without an offset that is known, or where none may be as well, the clocks are taken for equal.
+        """
+        shipping = self._shipping
+        if shipping is None or msg.data["run_id"] != shipping.session.run_id:
+            return
+        best = shipping.clock.best
+        offset_ns = 0 if best is None or abs(best.offset_ns) <= best.within_ns else best.offset_ns
+        sharing = Sharing(msg.data["zero_ns"], msg.data["sharers"])
+        zero_ns = sharing.zero_ns - offset_ns - shipping.session.epoch.offset_ns
+        self._loader.begin_schedules(zero_ns, sharing.shares_of(self._worker.worker_index))
 
     def _on_users(self, msg: Message, **_: object) -> None:
         self._users = msg.data["users"]

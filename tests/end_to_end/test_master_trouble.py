@@ -125,6 +125,8 @@ def test_when_the_master_dies_what_workers_held_is_on_disk_on_their_side(
     _, alive = psutil.wait_procs(orphans, timeout=30)
     assert alive == [], process.last_words
     masters = next(run for run in folder.runs if not is_salvaged(run))
+    assert {worker["pid"] for worker in masters.manifest["workers"]} == {orphan.pid for orphan in orphans}
+    assert {worker["fate"] for worker in masters.manifest["workers"]} == {"running"}
     salvaged = [run for run in folder.runs if is_salvaged(run)]
     assert {run.path.name for run in salvaged} == {f"{masters.path.name}-worker-{index}" for index in (0, 1)}
     for run in salvaged:

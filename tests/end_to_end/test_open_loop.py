@@ -97,6 +97,11 @@ def test_a_constant_rate_at_half_the_capacity_is_delivered_within_half_a_percent
         assert late[int(0.95 * len(late))] < 50_000_000  # sent when it was due, not only counted as due then
         # Of two workers each has every second arrival.
         assert min(after - before for before, after in pairwise(intended)) >= 5_000_000 * workers - 1
+    # Together they mesh as those of one process do: what is not delivered leaves gaps of whole steps.
+    together = sorted(row["intended_ns"] for row in folder.run.operations)
+    gaps = [(after - before) / 5_000_000 for before, after in pairwise(together)]
+    assert min(gaps) > 0.9
+    assert max(abs(gap - round(gap)) for gap in gaps) < 0.1
 
 
 def test_a_rate_no_machine_can_deliver_is_counted_and_the_run_ends_in_time(folder: Folder) -> None:

@@ -122,13 +122,46 @@ def test_an_interrupt_in_the_baseline(folder: Folder) -> None:
     assert folder.run.operations == []
 
 
-def test_a_killed_run_leaves_a_directory_that_loads(folder: Folder) -> None:
-    process = start_in_mid_run(folder, target="fast:pipeline")
-    folder.wait_for_history(parts=2)
+# The request of an operation has the operation's id in its lower bits; those of the baseline have small users.
+LOGGED = """
+import os
+import time
+
+from fast import Router, pipeline_of
+
+log = os.open("log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+
+class Logged(Router):
+    async def execute(self, ctx):
+        answer = await super().execute(ctx)
+        ids = ctx.snapshot.run_id
+        if ids.user_id.int > 1_000:
+            os.write(log, b"%d %d\\n" % (ids.request_id.int & (1 << 96) - 1, time.monotonic_ns()))
+        return answer
+
+
+pipeline = pipeline_of(Logged)
+"""
+
+LOST_AT_MOST_S = 1.5
+"""What was gathered since the last time, a second before at most, and is being written."""
+
+
+def test_a_killed_run_leaves_a_directory_that_loads_and_lacks_no_more_than_its_last_second(folder: Folder) -> None:
+    (folder.path / "logged.py").write_text(LOGGED)
+    process = start_in_mid_run(folder, target="logged:pipeline")
+    folder.wait_for_history(parts=3)
     process.kill()
     run = folder.run
     assert run.manifest["run_id"] == run.path.name
-    assert len(run.operations) > 0
+    assert [worker["fate"] for worker in run.manifest["workers"]] == ["running"]
+    lines = (folder.path / "log.txt").read_text().splitlines()
+    served = {int(identifier): int(at_ns) for identifier, at_ns in map(str.split, lines)}
+    kept = {row["id"] for row in run.operations}
+    assert kept <= served.keys()
+    lost = [at_ns for identifier, at_ns in served.items() if identifier not in kept]
+    assert max(served.values()) - min(lost, default=max(served.values())) < LOST_AT_MOST_S * 1e9
     assert not (run.path / "verdict.json").exists()
 
 

@@ -90,6 +90,28 @@ class Caller(ArrivalRateUser):
 """
 
 
+def test_arrivals_of_a_worker_that_is_killed_are_due_and_not_delivered(folder: Folder) -> None:
+    (folder.path / "busy.py").write_text(OPEN_LOOP)
+    process = folder.headless(*LOAD, "--processes", 2, *ports())
+    process.wait_for("All users spawned|Spawning is complete")
+    folder.wait_for_workers(2)
+    victim = workers_of(process)[0]
+    os.kill(victim, signal.SIGKILL)
+    before = len(folder.run.parts("operations"))
+    wait_until(lambda: len(folder.run.parts("operations")) > before + 3, "the other goes on")
+    process.interrupt()
+    assert process.wait() == 12
+    run = folder.run
+    lost = next(worker["index"] for worker in run.manifest["workers"] if worker["pid"] == victim)
+    sent = sorted(row["intended_ns"] for row in run.operations if row["worker"] != lost)
+    due, not_delivered = run.totals["arrivals_due"], run.totals["not_delivered"]
+    assert 0 <= due - not_delivered - len(run.operations) <= 2  # those in flight when last heard of
+    assert due == pytest.approx(2 * len(sent), abs=8)  # each had every second one; both stop within 0.2 s
+    row = next(row for row in run.verdict["validity"] if row["name"] == "delivered load")
+    assert row["status"] == "INVALID"
+    assert "those of a lost worker after it was last heard of" in row["detail"]
+
+
 def start_with_one_worker(folder: Folder) -> tuple[LocustProcess, tuple[str | int, ...]]:
     """Start a run by hand; return its master, and the arguments with which further workers join."""
     port = free_port()

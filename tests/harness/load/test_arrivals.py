@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.load.arrivals import Arrivals, Counts, Share, share_out
+from harness.load.arrivals import Arrivals, Counts, Share
 from harness.load.poisson import Poisson
 from harness.load.schedules import Constant, Ramp, Schedule
 from harness.load.trace import Trace
@@ -133,10 +133,28 @@ def test_what_was_taken_and_could_not_be_sent_is_not_delivered() -> None:
     assert share.counts(0) == {7: [1, 1]}
 
 
-def test_workers_that_join_late_have_no_share() -> None:
-    assert share_out(["A", "B"], [2, 5], 5) == {"A": Share(1, 2), "B": Share(1, 2)}
-    assert share_out(["A"], [2, 5], 6) == {"A": None}
-    assert share_out([], [0], 0) == {}
+def test_a_share_that_comes_with_the_beginning_is_the_one_that_counts_and_no_later_one() -> None:
+    late = Arrivals(Constant(10), None, EPOCH)
+    late.begin(S, Share(1, 2))
+    late.begin(2 * S, Share(0, 2))
+    assert late.next_due_ns == S + S // 10
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_before_time_zero_nothing_is_due_and_then_all_of_it(schedule: Schedule) -> None:
+    ahead = arrivals(schedule, zero_ns=5 * S)
+    assert ahead.counts(4 * S) == {}
+    ahead.skip(5 * S)
+    assert ahead.counts(5 * S - 1) == {}
+    ahead.end(7 * S)
+    assert totals(ahead.counts(8 * S)) == (schedule.count(2.0),) * 2
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_run_that_stops_before_time_zero_had_nothing_due(schedule: Schedule) -> None:
+    ahead = arrivals(schedule, zero_ns=5 * S)
+    ahead.end(4 * S)
+    assert (ahead.counts(9 * S), ahead.next_due_ns) == ({}, None)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
