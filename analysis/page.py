@@ -124,7 +124,10 @@ def where_the_time_went(frame: pd.DataFrame) -> list[list[str]]:
 _CLOCKS = {
     "response": ("response time", "intended start to outcome"),
     "service": ("service time", "first stage entered to outcome: the target's"),
-    "queue": ("queueing in the loop", "handed to the loop to first stage entered"),
+    "queue": (
+        "queueing in the loop",
+        "handed to the loop to first stage entered: waiting, making the context, Stageflow's own start",
+    ),
     "lag": (
         "harness lag",
         "intended start to handed over, and outcome to the moment the user went on: the harness's own",

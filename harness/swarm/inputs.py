@@ -51,8 +51,10 @@ class Inputs:
         return random.Random(f"baseline {self.options.seed}").sample(self.scenarios, wanted), budget
 
 
-def load_inputs(options: Options, declared: Mapping[str, Schedule] | None = None) -> Inputs:
+def load_inputs(options: Options, declared: Mapping[str, Schedule] | None = None, *, judges: bool = True) -> Inputs:
     """Read and validate target, corpus, criteria, and the schedules ``declared`` by user classes.
+
+    A process that gives no verdict (``judges`` False: a worker) reads no criteria: their file need not be there.
 
     Raises:
         UsageError: one of them cannot be used; the message is the one line to show.
@@ -61,13 +63,17 @@ def load_inputs(options: Options, declared: Mapping[str, Schedule] | None = None
     runner = load_runner(options)
     plan = None if options.fault_plan is None else _load_fault_plan(options.fault_plan, runner)
     corpus, golden = _load_corpus(options)
-    if options.criteria is None:
+    if not judges:
+        criteria: tuple[Criterion, ...] = ()
+    elif options.criteria is None:
         criteria = parse_criteria(DEFAULT_CRITERIA, "default criteria")
     else:
         criteria = read_criteria(options.criteria)
     schedules = {name: _prepared(name, schedule, options.seed) for name, schedule in (declared or {}).items()}
-    text = "\n".join(criterion.text for criterion in criteria)
-    digests = {"corpus": corpus.digest, "criteria": hashlib.sha256(text.encode()).hexdigest()}
+    digests = {"corpus": corpus.digest}
+    if judges:
+        text = "\n".join(criterion.text for criterion in criteria)
+        digests["criteria"] = hashlib.sha256(text.encode()).hexdigest()
     digests |= {f"schedule of {name}": schedule.digest for name, schedule in schedules.items()}
     scenarios = corpus.scenarios
     if not golden:

@@ -62,10 +62,11 @@ def about_this_process(worker: int, worker_id: str, noise_floor: NoiseFloor | No
 
 
 def agreed_on(inputs: Inputs) -> dict[str, Json]:
-    """Return what must be the same in every process of a run, besides the versions."""
+    """Return what must be the same in every process of a run, besides the versions; workers know no criteria."""
     options = inputs.options
+    of_load = {name: digest for name, digest in inputs.digests.items() if name != "criteria"}
     return {
-        **{f"{name} digest": digest[:12] for name, digest in inputs.digests.items()},
+        **{f"{name} digest": digest[:12] for name, digest in of_load.items()},
         "ROUTE stages": list(inputs.runner.route_stages),
         "--target": options.target,
         "--graph-scope": options.graph_scope,

@@ -7,8 +7,9 @@ from typing import TypedDict
 RUN = "routeswarm_run"
 """Name under which a master adds its run to the options that go out with every spawn message.
 
-run_id; workers, how many; sharers, the indexes of those among whom indices of operations are shared out; open_loop, the
-names of the user classes with a schedule; began_ns, the Unix time of the master from which the seconds of the run count.
+run_id; workers, how many; sharers, the indexes of those among whom indices of operations are shared out; open_loop,
+the names of the user classes with a schedule; began_ns, the Unix time of the master from which the seconds of the run
+count.
 """
 
 USERS = "routeswarm-users"

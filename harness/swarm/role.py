@@ -9,6 +9,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable
+from typing import ClassVar
 
 import gevent
 from gevent.event import Event
@@ -41,7 +42,14 @@ INTERRUPTS_TAKEN = 3
 
 
 class Role:
-    """RouteSwarm in one Locust process."""
+    """RouteSwarm in one Locust process.
+
+    Attributes:
+        judges: whether it gives the verdict.
+
+    """
+
+    judges: ClassVar[bool] = True
 
     def __init__(self, environment: Environment, runner: Runner) -> None:
         assert environment.parsed_options is not None
@@ -68,7 +76,7 @@ class Role:
         """
         assert self.environment.parsed_options is not None
         declared = declared_schedules(self.environment.user_classes)
-        return load_inputs(read_options(self.environment.parsed_options), declared)
+        return load_inputs(read_options(self.environment.parsed_options), declared, judges=self.judges)
 
     def begin_run(self) -> None:
         """Begin a run, or refuse it."""

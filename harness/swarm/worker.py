@@ -34,6 +34,8 @@ CONFIRMED_WITHIN_S = 10.0
 class Worker(Role):
     """RouteSwarm in a worker."""
 
+    judges = False
+
     def __init__(self, environment: Environment, runner: WorkerRunner) -> None:
         super().__init__(environment, runner)
         self._worker = runner

@@ -127,6 +127,7 @@ def test_a_worker_that_joins_late_takes_part_and_is_counted_from_then(folder: Fo
     master, worker = start_with_one_worker(folder)
     folder.wait_for_history(parts=2)
     (folder.path / "slow_to_start.py").write_text(SLOW_TO_START)
+    (folder.path / "criteria.txt").unlink()  # the master's alone: it judges
     folder.start(*worker, locustfile="slow_to_start.py")
     folder.wait_for_workers(2)
     master.interrupt()
@@ -141,22 +142,47 @@ def test_a_worker_that_joins_late_takes_part_and_is_counted_from_then(folder: Fo
     assert [worker["fate"] for worker in (first, second)] == ["finished", "finished"]
 
 
-def test_a_worker_that_joins_an_open_loop_late_gets_no_arrivals_and_that_is_said(folder: Folder) -> None:
+# A host whose clock is a second ahead.
+AHEAD = """
+from harness.words.clock import Epoch
+
+true = Epoch.of_this_process
+Epoch.of_this_process = classmethod(lambda cls: cls(true().offset_ns + 1_000_000_000))
+
+from busy import *
+"""
+
+
+def test_a_worker_that_joins_an_open_loop_late_with_another_corpus_and_clock_is_found_out(folder: Folder) -> None:
     (folder.path / "busy.py").write_text(OPEN_LOOP)
     master, worker = start_with_one_worker(folder)
     folder.wait_for_history(parts=1)
-    late = folder.start(*worker)
+    (folder.path / "ahead.py").write_text(AHEAD)
+    folder.write_corpus(priority=3)
+    late = folder.start(*worker, locustfile="ahead.py")
+    master.wait_for("worker 1: corpus digest")
     master.wait_for("worker 1 joined after the schedule was shared out: its users get no arrivals")
     master.wait_for("All users spawned|Spawning is complete", times=2)
     folder.wait_for_history(len(folder.run.parts("operations")) + 1)
     master.interrupt()
-    assert master.wait() in (0, 12), master.last_words  # 12: on a busy machine rows of validity may say so
+    assert master.wait() == 12, master.last_words
     assert late.wait() == 0, late.last_words
     assert "Traceback" not in late.said
     run = folder.run
     run.assert_conserved(least=40)
     assert {row["worker"] for row in run.operations} == {0}
     assert [row["fate"] for row in run.manifest["workers"]] == ["finished", "finished"]
-    (row,) = (row for row in run.verdict["validity"] if row["name"] == "delivered load")
-    assert row["status"] == "VALID"
-    assert row["detail"].endswith("; joined after the schedule was shared out, and got no arrivals: worker 1")
+    rows = {row["name"]: row for row in run.verdict["validity"]}
+    assert [rows[name]["status"] for name in ("agreement", "clocks", "delivered load")] == [
+        "INVALID",
+        "INVALID",
+        "VALID",
+    ]
+    assert rows["agreement"]["actual"] == "1 differences"
+    assert "worker 1: corpus digest" in rows["agreement"]["detail"]
+    assert "worker 1 -1,0" in rows["clocks"]["detail"] or "worker 1 -999." in rows["clocks"]["detail"]
+    assert "agreement" in run.verdict["reason"]
+    assert "clocks" in run.verdict["reason"]
+    assert rows["delivered load"]["detail"].endswith(
+        "; joined after the schedule was shared out, and got no arrivals: worker 1"
+    )

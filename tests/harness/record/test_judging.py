@@ -218,6 +218,23 @@ class TestDoubt:
         assert recording.status is Status.INVALID
         assert {"history": "history 199, series 200", "series": "history 200, series 199"}[record] in recording.actual
 
+    def test_workers_that_ran_something_else_are_inconclusive_and_the_difference_is_told(self, run):
+        mismatch = "worker 1: gevent 25.1, master 26.9"
+        verdict = judge_run(run(), CRITERIA, facts(workers=2, mismatches=(mismatch,)))
+        assert verdict.exit_code is ExitCode.INCONCLUSIVE
+        assert verdict.reason == "the run cannot be trusted: agreement"
+        assert {entry.name: entry.detail for entry in verdict.validity}["agreement"] == mismatch
+        assert judge_run(run(), CRITERIA, facts(workers=2)).exit_code is ExitCode.PASS
+
+    def test_clocks_that_are_apart_are_inconclusive_and_named(self, run):
+        verdict = judge_run(run(), CRITERIA, facts(clock_offsets_ms={"worker 0": 0.1, "worker 1": -300.0}))
+        assert (verdict.exit_code, verdict.reason) == (
+            ExitCode.INCONCLUSIVE,
+            "the run cannot be trusted: clocks",
+        )
+        assert "worker 1 -300.0 ms" in {entry.name: entry.detail for entry in verdict.validity}["clocks"]
+        assert judge_run(run(), CRITERIA, facts(clock_offsets_ms={"worker 0": 249.0})).exit_code is ExitCode.PASS
+
     def test_a_request_that_locust_did_not_see_is_inconclusive(self, run):
         verdict = judge_run(run(), CRITERIA, facts(locust_requests=199))
         assert verdict.exit_code is ExitCode.INCONCLUSIVE
