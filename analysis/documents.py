@@ -77,7 +77,7 @@ class Step(msgspec.Struct, frozen=True):
     """What was measured while a load shape kept ``users`` users running, after the step's warm-up.
 
     ``from_ns`` and ``to_ns`` are Unix nanoseconds, as in the history; None where the users never ran. ``warm_up_s``
-    seconds at the beginning are left out, None where no steady state was found and nothing is. ``held`` is the
+    seconds at the beginning are left out, None where nothing is, and ``warm_up_unknown`` says why. ``held`` is the
     outcome of a trial of a ramp to failure.
     """
 
@@ -86,6 +86,7 @@ class Step(msgspec.Struct, frozen=True):
     to_ns: int | None = None
     held: bool | None = None
     warm_up_s: float | None = None
+    warm_up_unknown: str | None = None
     seconds: float | None = None
     operations: int | None = None
     ok: int | None = None

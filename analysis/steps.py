@@ -59,7 +59,7 @@ def _row(step: Step, start_ns: int) -> StepRow:
     return StepRow(
         users=f"{step.users:,}",
         begin=f"{(step.from_ns - start_ns) / 1e9:,.1f} s",
-        warm_up="unknown" if step.warm_up_s is None else f"{step.warm_up_s:,.1f} s",
+        warm_up=_warm_up(step),
         measured="—" if step.seconds is None else f"{step.seconds:,.1f} s",
         operations=number(step.operations),
         throughput="—" if step.throughput_rps is None else f"{number(step.throughput_rps)} /s",
@@ -69,3 +69,9 @@ def _row(step: Step, start_ns: int) -> StepRow:
         not_ok=", ".join(f"{number(count)} {name}" for name, count in others.items() if count) or "0",
         held={True: "holds", False: "breaks", None: "not judged"}[step.held],
     )
+
+
+def _warm_up(step: Step) -> str:
+    if step.warm_up_s is not None:
+        return f"{step.warm_up_s:,.1f} s"
+    return "unknown" if step.warm_up_unknown is None else f"unknown: {step.warm_up_unknown}"

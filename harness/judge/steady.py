@@ -107,14 +107,14 @@ def _all_there(users: Mapping[int, int]) -> int:
     return reached + 1 if users and reached > min(users) else 0
 
 
-def warm_up_length(values: Sequence[float]) -> int | None:
-    """Return how many leading observations are warm-up, a multiple of ``BATCH``; 0 where there is none.
+def warm_up_length(values: Sequence[float], batch: int = BATCH) -> int | None:
+    """Return how many leading observations are warm-up, a multiple of ``batch``; 0 where there is none.
 
     The cut is the one after which the mean of what is left has the smallest squared standard error,
     ``sum((y - mean)**2) / n**2`` over the batch means left. None where there are fewer than ``FEWEST_BATCHES`` batches,
     or where the best cut lies in the second half: then no steady state was reached.
     """
-    batches = [sum(values[at : at + BATCH]) / BATCH for at in range(0, len(values) - BATCH + 1, BATCH)]
+    batches = [sum(values[at : at + batch]) / batch for at in range(0, len(values) - batch + 1, batch)]
     if len(batches) < FEWEST_BATCHES:
         return None
     best_cut, best_error = 0, float("inf")
@@ -127,4 +127,4 @@ def warm_up_length(values: Sequence[float]) -> int | None:
         error = squares / left**2
         if left >= FEWEST_BATCHES // 2 and error <= best_error:
             best_cut, best_error = cut, error
-    return best_cut * BATCH if best_cut <= len(batches) // 2 else None
+    return best_cut * batch if best_cut <= len(batches) // 2 else None

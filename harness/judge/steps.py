@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.judge.steady import BATCH, warm_up_length
+from harness.judge.steady import BATCH, FEWEST_BATCHES, warm_up_length
 from harness.measure.histogram import Histogram, within_ms
 from harness.words.operation import Flag, Operation, Outcome
 
 BIN_NS = 100_000_000
 MOST_BINS = 1_000
 """Bins of a step: one that is longer than 100 s has wider ones, so that its memory is bounded."""
+
+TOO_FEW = f"fewer than {FEWEST_BATCHES} operations ended ok"
+NEVER_STEADY = "no steady state"
+"""Why no warm-up is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,43 +66,68 @@ class _Measured:
         self.from_ns = from_ns
         self.to_ns = to_ns
         self._bin_ns = max(BIN_NS, -(-(to_ns - from_ns) // MOST_BINS))
-        self._sums: dict[int, tuple[int, int]] = {}  # bin -> sum of responses and number of what ended ok
+        finer = MOST_BINS * self._bin_ns // (to_ns - from_ns)
+        self._fine_ns = self._bin_ns // max(divisor for divisor in (1, 2, 5, 10) if divisor <= max(finer, 1))
+        self._sums: dict[int, tuple[int, int]] = {}  # fine bin -> sum of responses and number of what ended ok
         self._blocks: dict[int, _Block] = {}
 
     def add(self, operation: Operation) -> None:
         """Take an operation whose outcome was known within the step."""
-        at = (operation.end_ns - self.from_ns) // self._bin_ns
+        elapsed_ns = operation.end_ns - self.from_ns
         response_ns = operation.end_ns - operation.intended_ns
         if operation.outcome is Outcome.OK:
+            at = elapsed_ns // self._fine_ns
             total, count = self._sums.get(at, (0, 0))
             self._sums[at] = total + response_ns, count + 1
-        block = self._blocks.get(at // BATCH)
+        number = elapsed_ns // self._bin_ns // BATCH
+        block = self._blocks.get(number)
         if block is None:
-            block = self._blocks[at // BATCH] = _Block()
+            block = self._blocks[number] = _Block()
         block.add(operation.outcome, response_ns)
 
-    def _warm_up_blocks(self) -> int | None:
-        """Return how many blocks are warm-up; bins in which nothing ended ok say nothing and are passed over."""
-        whole = (self.to_ns - self.from_ns) // self._bin_ns
-        bins = sorted(at for at in self._sums if at < whole)
-        cut = warm_up_length([self._sums[at][0] / self._sums[at][1] for at in bins])
-        return None if cut is None else -(-bins[cut] // BATCH) if cut else 0
+    def _warm_up_blocks(self) -> int | str:
+        """Return how many blocks are warm-up, or why that is not known.
+
+        Bins in which nothing ended ok say nothing and are passed over. Where too few are left, as of one user who
+        thinks, the fine ones are observations, which then hold an operation or two each, in smaller batches if need be.
+        """
+        wide: dict[int, tuple[int, int]] = {}
+        for at, (total, count) in self._sums.items():
+            known = wide.get(at * self._fine_ns // self._bin_ns, (0, 0))
+            wide[at * self._fine_ns // self._bin_ns] = known[0] + total, known[1] + count
+        cut_ns = self._cut_ns(wide, self._bin_ns, BATCH)
+        if cut_ns == TOO_FEW:
+            cut_ns = self._cut_ns(self._sums, self._fine_ns, min(len(self._sums) // FEWEST_BATCHES, BATCH))
+        return cut_ns if isinstance(cut_ns, str) else -(-cut_ns // (BATCH * self._bin_ns))
+
+    def _cut_ns(self, sums: Mapping[int, tuple[int, int]], width_ns: int, batch: int) -> int | str:
+        """Return where the warm-up ends by bins of a width, in nanoseconds of the step, or why that is not known."""
+        bins = sorted(at for at in sums if (at + 1) * width_ns <= self.to_ns - self.from_ns)
+        if not batch or len(bins) < FEWEST_BATCHES * batch:
+            return TOO_FEW
+        cut = warm_up_length([sums[at][0] / sums[at][1] for at in bins], batch)
+        if cut is None:
+            return NEVER_STEADY
+        return bins[cut] * width_ns if cut else 0
 
     def as_json(self) -> dict[str, object]:
         """Return the step without its warm-up; latencies in milliseconds."""
-        warm_up = self._warm_up_blocks()
+        found = self._warm_up_blocks()
+        why_unknown = found if isinstance(found, str) else None
+        warm_up = 0 if isinstance(found, str) else found
         left = _Block()
         for at, block in self._blocks.items():
-            if at >= (warm_up or 0):
+            if at >= warm_up:
                 left.merge(block)
-        seconds = (self.to_ns - self.from_ns - (warm_up or 0) * BATCH * self._bin_ns) / 1e9
+        seconds = (self.to_ns - self.from_ns - warm_up * BATCH * self._bin_ns) / 1e9
         operations = sum(left.outcomes.values())
         stands = 2 * left.outcomes.get(Outcome.OK, 0) >= operations
         percentiles = left.ok.percentiles_us((50.0, 95.0, 99.0)) if stands else [None] * 3
-        p50, p95, p99 = (within_ms(found, left.min_ns, left.max_ns) for found in percentiles)
+        p50, p95, p99 = (within_ms(percentile, left.min_ns, left.max_ns) for percentile in percentiles)
         return {
             **_edges(self.step),
-            "warm_up_s": None if warm_up is None else round(warm_up * BATCH * self._bin_ns / 1e9, 3),
+            "warm_up_s": None if why_unknown else round(warm_up * BATCH * self._bin_ns / 1e9, 3),
+            "warm_up_unknown": why_unknown,
             "seconds": round(seconds, 3),
             "operations": operations,
             **{outcome.value: left.outcomes.get(outcome, 0) for outcome in Outcome},

@@ -110,7 +110,7 @@ def _steps(steps: object) -> Table | None:
         table.add_row(
             held,
             f"{step['users']:,}",
-            "unknown" if step["warm_up_s"] is None else f"{step['warm_up_s']:.1f} s",
+            f"unknown: {step['warm_up_unknown']}" if step["warm_up_s"] is None else f"{step['warm_up_s']:.1f} s",
             f"{step['seconds']:.1f} s",
             f"{step['operations']:,}",
             f"{step['throughput_rps']:,.1f}/s",

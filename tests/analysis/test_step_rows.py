@@ -56,8 +56,10 @@ def test_latency_against_users_has_a_point_for_each_step_that_has_enough_operati
 
 def test_rows_are_in_the_order_of_the_run_and_say_what_is_not_known() -> None:
     never = {"users": 200, "from_ns": None, "to_ns": None, "held": None}
-    first, second, third = rows_of(steps_of(step_of(5, 0, warm_up_s=None), step_of(1, 15, held=False), never))
-    assert (first.begin, first.warm_up, first.p95, first.not_ok) == ("0.0 s", "unknown", "100 ms", "10 failed")
+    first, second, third = rows_of(
+        steps_of(step_of(5, 0, warm_up_s=None, warm_up_unknown="few"), step_of(1, 15, held=False), never)
+    )
+    assert (first.begin, first.warm_up, first.p95, first.not_ok) == ("0.0 s", "unknown: few", "100 ms", "10 failed")
     assert (second.begin, second.warm_up, second.held) == ("15.0 s", "1.5 s", "breaks")
     assert (third.begin, third.p95) == ("not reached", "—")
 

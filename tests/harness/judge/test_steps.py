@@ -69,10 +69,32 @@ def test_a_steady_step_has_no_warm_up(operation: MakeOperation) -> None:
 def test_where_no_steady_state_is_found_nothing_is_left_out(operation: MakeOperation) -> None:
     begin, end = EDGES[0]
     growing = [ending(operation, at, (at - begin) / S + 1) for at in range(begin, end, 20_000_000)]
-    short = steady(operation, *EDGES[2])[:100]  # two seconds of it: too few to say
-    rows = folded(STEPS, growing + short)
+    few = steady(operation, *EDGES[2], every_ns=S // 2)[:9]
+    rows = folded(STEPS, growing + few)
     assert (rows[0]["warm_up_s"], rows[0]["operations"]) == (None, len(growing))
-    assert (rows[2]["warm_up_s"], rows[2]["operations"]) == (None, 100)
+    assert (rows[2]["warm_up_s"], rows[2]["operations"]) == (None, 9)
+    assert rows[0]["warm_up_unknown"] == "no steady state"
+    assert rows[2]["warm_up_unknown"] == "fewer than 10 operations ended ok"
+
+
+@pytest.mark.parametrize("every_ns", [S // 4, S // 3, S])
+def test_the_few_operations_of_one_user_who_thinks_are_enough_to_find_its_warm_up(
+    operation: MakeOperation, every_ns: int
+) -> None:
+    begin, end = EDGES[0]
+    cold = [ending(operation, at, 500) for at in range(begin + every_ns // 2, begin + 4 * S, every_ns)]
+    warm = steady(operation, begin + 4 * S + every_ns // 2, end, every_ns)
+    row = folded(STEPS[:1], cold + warm)[0]
+    assert 4.0 <= row["warm_up_s"] <= 6.5
+    assert row["warm_up_unknown"] is None
+    assert row["p99_ms"] == pytest.approx(11, rel=1e-2)
+
+
+def test_a_short_step_with_many_operations_is_trimmed_as_well(operation: MakeOperation) -> None:
+    begin, _ = EDGES[2]
+    cold = [ending(operation, at, 500) for at in range(begin, begin + S, 20_000_000)]
+    row = folded([Step(1, begin, begin + 4 * S)], cold + steady(operation, begin + S, begin + 4 * S))[0]
+    assert (row["warm_up_s"], row["operations"]) == (1.0, 150)
 
 
 def test_a_step_that_was_never_reached_has_no_numbers(operation: MakeOperation) -> None:
