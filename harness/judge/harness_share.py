@@ -99,13 +99,13 @@ class HarnessLag:
 def _busy_shares(vitals: Sequence[Vitals]) -> tuple[float, float] | None:
     """Return which share of the time that was not idle was not the target's, and that without what was waited for.
 
-    Waiting for a processor meets the target's steps and the rest alike. A process that is mostly idle waits above all
-    when it is to wake up, which is no part of its busy time: then its CPU time says more. None where nothing was busy.
+    Waiting for a processor meets the target's steps and the rest alike, and a process that wakes up waits before it is
+    busy at all: what it ran is set against all that it was ready to. None where nothing was busy.
     """
     rest_ms = sum(row.rest_ms for row in vitals)
     busy_ms = rest_ms + sum(row.steps_ms for row in vitals)
     if not busy_ms:
         return None
-    waited_ms = sum(row.waited_ms or 0.0 for row in vitals)
-    ran = max(1 - waited_ms / busy_ms, min(sum(row.cpu_ms for row in vitals) / busy_ms, 1.0))
+    ran_ms, waited_ms = sum(row.cpu_ms for row in vitals), sum(row.waited_ms or 0.0 for row in vitals)
+    ran = ran_ms / (ran_ms + waited_ms) if waited_ms else 1.0
     return rest_ms / busy_ms, rest_ms / busy_ms * ran

@@ -83,7 +83,7 @@ def test_a_constant_rate_at_half_the_capacity_is_delivered_within_half_a_percent
     process = folder.headless(
         "-u", 200, "-r", 200, "-t", "4s", *spread, target="server:pipeline", locustfile="calls.py"
     )
-    assert process.wait() == 0, process.last_words
+    assert process.wait() == 0, folder.run.verdict["reason"]
     due, not_delivered = assert_counted(folder.run)
     assert any("too short a run" in row["detail"] for row in folder.run.verdict["criteria"])  # a warm-up was looked for
     assert due > 200  # a master may take a second of the four until all are spawned
@@ -94,7 +94,7 @@ def test_a_constant_rate_at_half_the_capacity_is_delivered_within_half_a_percent
         asked = 200 / workers * (intended[-1] - intended[0]) / 1e9 + 1
         assert len(intended) == pytest.approx(asked, rel=0.005)
         late = sorted(row["start_ns"] - row["intended_ns"] for row in folder.run.operations if row["worker"] == worker)
-        assert late[int(0.95 * len(late))] < 50_000_000  # sent when it was due, not only counted as due then
+        assert late[len(late) // 2] < 5_000_000  # sent when it was due, not only counted as due then
         # Of two workers each has every second arrival.
         assert min(after - before for before, after in pairwise(intended)) >= 5_000_000 * workers - 1
     # Together they mesh as those of one process do: what is not delivered leaves gaps of whole steps.
