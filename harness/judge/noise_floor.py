@@ -52,7 +52,7 @@ _NUMBERS = tuple(field.name for field in fields(NoiseFloor))
 TIGHT_MS = 10.0
 """Latencies at or below which a criterion may ask for less than the harness can see, where no floor is known.
 
-A start in which too few bursts are done in time takes over 20 ms for each.
+A start in which too few bursts are done in time takes over 40 ms for each.
 """
 
 
