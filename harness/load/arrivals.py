@@ -65,6 +65,11 @@ class Arrivals:
         return self._zero_ns is not None
 
     @property
+    def ended(self) -> bool:
+        """Whether the schedule was stopped."""
+        return self._end_ns is not None
+
+    @property
     def next_due_ns(self) -> int | None:
         """When the next arrival is due; None before the beginning, after the end, and where there is none."""
         return self._next_due_ns

@@ -76,7 +76,7 @@ class Pacer:
             if idle.due_ns is None:
                 self._idle.remove(idle)
             else:
-                arrivals.lose(idle.due_ns)
+                self._hand_on(idle.due_ns)
             raise
         return handed_ns
 
@@ -89,10 +89,20 @@ class Pacer:
         arrivals = self._arrivals
         while self._idle and (due_ns := arrivals.next_due_ns) is not None and due_ns <= self._now_ns():
             arrivals.take()
-            idle = self._idle.popleft()
-            idle.due_ns = due_ns
-            self._hub.loop.run_callback(idle.waiter.switch, due_ns)
+            self._hand_to_longest_idle(due_ns)
         self._arm()
+
+    def _hand_on(self, due_ns: int) -> None:
+        """Give an arrival whose user was stopped before it could send to another one that is idle, if there is one."""
+        if self._idle and not self._arrivals.ended:
+            self._hand_to_longest_idle(due_ns)
+        else:
+            self._arrivals.lose(due_ns)
+
+    def _hand_to_longest_idle(self, due_ns: int) -> None:
+        idle = self._idle.popleft()
+        idle.due_ns = due_ns
+        self._hub.loop.run_callback(idle.waiter.switch, due_ns)
 
     def _arm(self) -> None:
         """Ring when the next arrival is due, where there is a user to take it."""

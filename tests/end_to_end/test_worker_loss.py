@@ -112,11 +112,11 @@ def test_arrivals_of_a_worker_that_is_killed_are_due_and_not_delivered(folder: F
     assert "those of a lost worker after it was last heard of" in row["detail"]
 
 
-def start_with_one_worker(folder: Folder) -> tuple[LocustProcess, tuple[str | int, ...]]:
+def start_with_one_worker(folder: Folder, *more: str | int) -> tuple[LocustProcess, tuple[str | int, ...]]:
     """Start a run by hand; return its master, and the arguments with which further workers join."""
     port = free_port()
     master = folder.headless(
-        "--master", "--expect-workers", 1, "--master-bind-host", "127.0.0.1", "--master-bind-port", port, *LOAD
+        "--master", "--expect-workers", 1, "--master-bind-host", "127.0.0.1", "--master-bind-port", port, *LOAD, *more
     )
     worker = ("--worker", "--master-host", "127.0.0.1", "--master-port", port)
     folder.start(*worker)
@@ -155,7 +155,7 @@ from busy import *
 
 def test_a_worker_that_joins_an_open_loop_late_with_another_corpus_and_clock_is_found_out(folder: Folder) -> None:
     (folder.path / "busy.py").write_text(OPEN_LOOP)
-    master, worker = start_with_one_worker(folder)
+    master, worker = start_with_one_worker(folder, "-u", 48, "-r", 48)  # a second of arrivals, should the machine stall
     folder.wait_for_history(parts=1)
     (folder.path / "ahead.py").write_text(AHEAD)
     folder.write_corpus(priority=3)
@@ -173,8 +173,11 @@ def test_a_worker_that_joins_an_open_loop_late_with_another_corpus_and_clock_is_
     assert {row["worker"] for row in run.operations} == {0}
     assert [row["fate"] for row in run.manifest["workers"]] == ["finished", "finished"]
     rows = {row["name"]: row for row in run.verdict["validity"]}
-    assert rows["agreement"]["status"] == rows["clocks"]["status"] == "INVALID"
-    assert run.totals["not_delivered"] <= 6, "one in the hands of each of the slots that Locust moves"
+    assert [rows[name]["status"] for name in ("agreement", "clocks", "delivered load")] == [
+        "INVALID",
+        "INVALID",
+        "VALID",
+    ]
     assert rows["agreement"]["actual"] == "1 differences"
     assert "worker 1: corpus digest" in rows["agreement"]["detail"]
     assert "worker 1 -" in rows["clocks"]["detail"]

@@ -127,6 +127,34 @@ def test_a_user_that_is_killed_when_it_has_just_been_handed_an_arrival_did_not_d
     other.kill()
 
 
+def test_an_arrival_whose_user_is_killed_before_it_sends_is_handed_on_to_one_that_is_idle(pace, clock) -> None:
+    pacer = pace(Trace((1,)))
+    pacer.begin()
+    killed, other = (gevent.spawn(pacer.wait, at(0)) for _ in range(2))
+    settle()
+    killed.kill(block=False)
+    clock.now_ns = at(1)
+    pacer._hand_out()  # what the alarm calls; the greenlet dies before it runs
+    assert other.get(timeout=5) == at(1)
+    assert totals(pacer) == (1, 0)
+
+
+def test_an_arrival_whose_user_is_killed_as_the_run_stops_is_handed_to_nobody(pace, clock) -> None:
+    pacer = pace(Trace((1,)))
+    pacer.begin()
+    killed, other = (gevent.spawn(pacer.wait, at(0)) for _ in range(2))
+    settle()
+    killed.kill(block=False)
+    clock.now_ns = at(1)
+    pacer._hand_out()
+    pacer.end()
+    settle()
+    assert killed.dead
+    assert not other.ready()
+    assert totals(pacer) == (1, 1)
+    other.kill()
+
+
 def test_the_end_leaves_waiting_users_waiting(pace, clock) -> None:
     pacer = pace(Constant(1))
     pacer.begin()
