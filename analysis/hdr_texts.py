@@ -99,3 +99,39 @@ def _buckets(numbers: Integers, place: Integers) -> Integers:
 
 def _broken(name: object, reason: str) -> RunError:
     return RunError(f"series row {name}: hdr is no HdrHistogram ({reason})")
+
+
+def write_counts(size: int, row: Integers, bucket: Integers, count: Integers) -> list[str]:
+    """Return ``size`` histograms as ``read_counts`` reads them, from their buckets in use, sorted by row and bucket."""
+    first = np.diff(row, prepend=-1) != 0
+    following = np.where(first, 0, np.concatenate((np.zeros(1, dtype=np.int64), bucket[:-1] + 1))[: len(bucket)])
+    numbers = np.empty(2 * len(row), dtype=np.int64)
+    numbers[0::2] = 2 * (bucket - following) - 1  # a run of empty buckets; -1 where there is none
+    numbers[1::2] = 2 * count
+    kept = numbers > 0
+    numbers, owner = numbers[kept], np.repeat(row, 2)[kept]
+    stream, length = _stream(numbers)
+    bytes_of = np.bincount(owner, weights=length, minlength=size).astype(np.int64)
+    ends = np.cumsum(bytes_of)
+    begins = ends - bytes_of
+    return [_text(stream[begin:end].tobytes()) for begin, end in zip(begins, ends, strict=True)]
+
+
+def _stream(numbers: Integers) -> tuple[NDArray[np.uint8], Integers]:
+    """Return numbers as LEB128, one behind the other, and how many bytes each has."""
+    length = np.ones(len(numbers), dtype=np.int64)
+    for place in range(1, _MOST_BYTES):
+        length += numbers >> (7 * place) > 0
+    starts = np.cumsum(length) - length
+    stream = np.zeros(int(length.sum()), dtype=np.uint8)
+    for place in range(int(length.max(initial=0))):
+        reach = length > place
+        more = np.where(length[reach] > place + 1, 0x80, 0)
+        stream[starts[reach] + place] = (numbers[reach] >> (7 * place) & 0x7F) | more
+    return stream, length
+
+
+def _text(payload: bytes) -> str:
+    inner = _INNER.pack(_INNER_COOKIE, len(payload), 0, SIGNIFICANT_DIGITS, LOWEST_US, HIGHEST_US, 1.0)
+    compressed = zlib.compress(inner + payload, 1)
+    return binascii.b2a_base64(_OUTER.pack(_OUTER_COOKIE, len(compressed)) + compressed, newline=False).decode("ascii")

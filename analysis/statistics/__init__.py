@@ -1,12 +1,14 @@
 """Statistics: a frame of a run in, a frame out, with documented columns and units.
 
-The series goes into ``latency``, ``curves``, ``levels``, ``routing`` and ``classes``, the tables of the history into
-``windows``, ``fallbacks``, ``tails`` and ``classes``. ``fits`` fits models to levels; it is imported by its own name,
-as it takes SciPy half a second to come. What was not measured is NaN, and a column ``missing`` says why. Whatever
-draws random numbers takes a ``seed``: the same frame always gives the same result.
+The series goes into ``latency``, ``curves``, ``levels``, ``crossings``, ``routing`` and ``classes``, the tables of
+the history into ``windows``, ``fallbacks``, ``tails`` and ``classes``. ``fits`` fits models to levels; it is imported
+by its own name, as it takes SciPy half a second to come. What was not measured is NaN, and a column ``missing`` says
+why. Whatever draws random numbers takes a ``seed``: the same frame always gives the same result.
 """
 
 from analysis.statistics.classes import fairness, jain_index, priority_classes, priority_inversions
+from analysis.statistics.condensing import condensed
+from analysis.statistics.crossings import latency_crossing, throughput_intervals
 from analysis.statistics.curves import latency_density, latency_heat, nines, percentile_curve
 from analysis.statistics.fallbacks import fallback_activation, switch_delays, wrong_fallbacks
 from analysis.statistics.latency import (
@@ -38,6 +40,7 @@ __all__ = [
     "breaker_states",
     "clocks",
     "clocks_over_time",
+    "condensed",
     "confusion_matrix",
     "crossing",
     "ended_ok",
@@ -48,6 +51,7 @@ __all__ = [
     "jain_index",
     "latency_by_throughput",
     "latency_by_users",
+    "latency_crossing",
     "latency_density",
     "latency_heat",
     "latency_over_time",
@@ -67,6 +71,7 @@ __all__ = [
     "switch_delays",
     "tail_attribution",
     "throughput",
+    "throughput_intervals",
     "wind_down",
     "with_flow",
     "worst_states",

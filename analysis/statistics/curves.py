@@ -70,7 +70,7 @@ def _curve(
     shown = [percent for percent in percents if percent <= 50 or (1 - percent / 100) * count >= BEYOND] if count else []
     values = merged.percentiles(shown)[0]
     frame = pd.DataFrame({"percent": shown, "value_ms": values / 1000})
-    blocks, block_s = _blocks(seconds)
+    blocks, block_s = blocks_of(seconds)
     number = int(blocks.max()) + 1 if len(blocks) else 0
     frame[["low_ms", "high_ms", "effective_count"]] = np.nan
     if number >= FEWEST_BLOCKS and shown:
@@ -87,7 +87,7 @@ def per_second(rows: pd.DataFrame, clock: str = "response") -> tuple[Integers, H
     return seconds, decode(rows[clock_column(clock, "hdr")]).merge(groups, len(seconds))
 
 
-def _blocks(seconds: Integers) -> tuple[Integers, int]:
+def blocks_of(seconds: Integers) -> tuple[Integers, int]:
     """Return the block of each second, from 0 without gaps, and the seconds of a block."""
     if not len(seconds):
         return seconds, 0
@@ -108,7 +108,7 @@ def _intervals(
     table[blocks.row, column] = blocks.count
     draws = random.multinomial(blocks.size, np.full(blocks.size, 1 / blocks.size), size=resamples).astype(np.float64)
     counts = draws @ table
-    found = _percentiles(counts, used, percents)
+    found = percentiles_of(counts, used, percents)
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(found, [tail, 1 - tail], axis=0)
     # Share at or below the percentile's bucket, in every resample: its spread says how many operations count.
@@ -121,7 +121,7 @@ def _intervals(
     return low, high, effective
 
 
-def _percentiles(counts: Floats, used: Integers, percents: Sequence[float]) -> Floats:
+def percentiles_of(counts: Floats, used: Integers, percents: Sequence[float]) -> Floats:
     """Return the percentiles (µs) of each row of counts per bucket of ``used``; as ``Histograms.percentiles``."""
     reached = np.cumsum(counts, axis=1)
     totals = reached[:, -1]
@@ -202,6 +202,6 @@ def nines(percent: float) -> float:
 
 
 __all__ = [
-    "NINES", "latency_density", "latency_heat", "log_bin", "nines", "per_second", "percentile_column",
-    "percentile_curve",
+    "NINES", "blocks_of", "latency_density", "latency_heat", "log_bin", "nines", "per_second", "percentile_column",
+    "percentile_curve", "percentiles_of",
 ]  # fmt: skip

@@ -44,16 +44,19 @@ def split_tail(operations: pd.DataFrame, percent: float = 99.0) -> TailSplit:
     return TailSplit(ids[response > beyond], ids[(response >= low) & (response <= high)], float(beyond) / 1e6)
 
 
-def tail_attribution(operations: pd.DataFrame, spans: pd.DataFrame, percent: float = 99.0) -> pd.DataFrame:
+def tail_attribution(
+    operations: pd.DataFrame, spans: pd.DataFrame, percent: float = 99.0, split: TailSplit | None = None
+) -> pd.DataFrame:
     """Return one row per component, the one that adds most first: mean time in tail and median operations.
 
     ``operations`` need ``id, intended_ns, start_ns, entered_ns, end_ns, outcome``; ``spans`` at least the rows of the
-    operations that ``split_tail`` names. Columns: ``component`` (a stage's name or one of the three others), ``kind``
+    operations that ``split_tail`` names. With a ``split`` made before, ``operations`` need have its rows alone, and no
+    ``outcome``. Columns: ``component`` (a stage's name or one of the three others), ``kind``
     (of the stage, else 'harness'), ``tail_ms`` and ``median_ms`` (means per operation), ``extra_ms`` (their
     difference), ``extra_pct`` (of the difference of the response times), ``dominates_pct`` (tail operations in which
     it adds most). Empty where no operation lies beyond the percentile.
     """
-    split = split_tail(operations, percent)
+    split = split_tail(operations, percent) if split is None else split
     if not len(split.tail) or not len(split.median):
         return pd.DataFrame(columns=list(COLUMNS))
     chosen = operations[operations["id"].isin(np.concatenate((split.tail, split.median)))]
