@@ -21,6 +21,7 @@ examples:
   python -m analysis report results/latest
   python -m analysis curve results/latest
   python -m analysis curve results/latest -o curve.svg
+  python -m analysis fallback results/latest
   python -m analysis compare results/before results/after --max-regression 5%
   python -m analysis export results/latest operations -o operations.parquet
 
@@ -29,27 +30,33 @@ exit codes: 0 done; 2 no run, or a mistake in the command; compare has 10 and 12
 """
 
 REPORT = """\
-Write RUN_DIR/report.html and RUN_DIR/plots/*.svg and *.png.
+Write RUN_DIR/report.html, RUN_DIR/report.md and RUN_DIR/plots/*.svg and *.png.
 
-The report is one file that opens from disk without network: the verdict and what it means, criteria, checks with
-their evidence, validity, latency over time and against users, configuration, how to reproduce the run, and what
-was not tested. A run that was cut off gets a report, too; it says what is missing. Writing it again gives the same
-bytes.
+report.html is one file that opens from disk without network: the verdict and what it means, criteria, checks with
+their evidence, validity, every plot that the run has data for with a sentence on what it shows, the windows of faults
+and the circuit breakers, configuration, how to reproduce the run, and what was not tested. report.md is the same for a
+pull request or an archive. A run that was cut off gets a report, too; it says what is missing. Of the files of
+`locust --csv PREFIX` it writes PREFIX_report.html, PREFIX_report.md and PREFIX_plots/, with the plots that Locust's
+columns give. Writing it again gives the same bytes.
 """
 REPORT_EXAMPLES = """\
 examples:
   python -m analysis report results/latest
   python -m analysis report results/20250301T101500Z-route-1f3a
+  python -m analysis report some/prefix                     files of locust --csv some/prefix --csv-full-history
 
 exit codes: 0 the report was written; 2 RUN_DIR is no run directory or cannot be read or written.
 The verdict does not change the exit code: that is the run's own.
 """
 
 CURVE = """\
-Show how latency grows with the number of users: p50, p95 and p99 at each number that the run had, and one sentence.
+Show how latency and throughput grow with the number of users: p50, p95 and p99 at each number that the run had, where
+latency crosses the thresholds of the criteria, throughput with its interval, and the models fitted to the mean latency
+(linear, M/M/c, Universal Scalability Law) with knee and saturation point. Intervals hold 95 %.
 
 A run with steps (staircase, ramp to failure) has a row per step, without its warm-up; others a row per number of users.
-With -o the curve goes into a file: a table (.csv, .json, .parquet) or a drawing (.png, .svg).
+With -o the curve of latency goes into a file: a table (.csv, .json, .parquet) or a drawing (.png, .svg). The rest has
+names of its own in `export`: latency-crossings, throughput-against-users, latency-and-models, models.
 """
 CURVE_EXAMPLES = """\
 examples:
@@ -57,6 +64,22 @@ examples:
   python -m analysis curve results/latest -o curve.svg
   python -m analysis curve some/prefix                      files of locust --csv some/prefix --csv-full-history
   python -m analysis curve results/latest --format json | jq '.[-1].p95_ms'
+
+exit codes: 0 shown or written; 2 no run, or a mistake in the command.
+"""
+
+FALLBACK = """\
+Show what each window of a fault did to the tiers: how soon the first fallback was taken, who served (share by tier),
+how long after the window routing had recovered, and which fallbacks were false or missed; then the circuit breakers.
+
+With -o it goes into a file: a table (.csv, .json, .parquet) or a drawing (.png, .svg) of who served in each second, the
+states of the breakers and the windows. What is not known is said under the table.
+"""
+FALLBACK_EXAMPLES = """\
+examples:
+  python -m analysis fallback results/latest
+  python -m analysis fallback results/latest -o fallback.svg
+  python -m analysis fallback results/latest --format json | jq '.[].activation_delay_s'
 
 exit codes: 0 shown or written; 2 no run, or a mistake in the command.
 """
@@ -96,7 +119,7 @@ With several candidates 10 wins over 12.
 """
 
 EXPORT = """\
-Write one table, statistic or plot of a run.
+Write one table, statistic or plot of a run; every statistic has a name.
 
 Tables come as the run has them, every column with its unit in its name; `--list` shows what there is.
 The format is that of the file's name, or --format; without -o it goes to stdout, as CSV. The same run always gives the
@@ -108,6 +131,7 @@ examples:
   python -m analysis export results/latest operations -o operations.parquet
   python -m analysis export results/latest latency-over-time --format json
   python -m analysis export results/latest latency-over-time -o latency.svg
+  python -m analysis export results/latest models --format json
   python -m analysis export results/latest stats_history | head
 
 exit codes: 0 written; 2 no run, no such table, or a mistake in the command.
@@ -125,6 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run = {
         "report": commands.report,
         "curve": commands.curve,
+        "fallback": commands.fallback,
         "compare": commands.compare,
         "export": commands.export,
     }
@@ -140,11 +165,14 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m analysis", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=_RAW
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    report = _command(commands, "report", "write report.html and plots/ into a run directory", REPORT, REPORT_EXAMPLES)
+    report = _command(commands, "report", "write report.html, report.md and plots/", REPORT, REPORT_EXAMPLES)
     _run_dir(report)
-    curve = _command(commands, "curve", "show latency against users", CURVE, CURVE_EXAMPLES)
+    curve = _command(commands, "curve", "show latency and throughput against users", CURVE, CURVE_EXAMPLES)
     _run_dir(curve)
     _output(curve, "csv", "json", "parquet", "png", "svg")
+    fallback = _command(commands, "fallback", "show what faults did to the tiers", FALLBACK, FALLBACK_EXAMPLES)
+    _run_dir(fallback)
+    _output(fallback, "csv", "json", "parquet", "png", "svg")
     compare = _command(commands, "compare", "say whether runs are faster or slower", COMPARE, COMPARE_EXAMPLES)
     _compare(compare)
     export = _command(commands, "export", "write one table, statistic or plot", EXPORT, EXPORT_EXAMPLES)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 from rich.console import Console
@@ -13,15 +15,18 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis import export as exporting
-from analysis import wording
+from analysis import fault_rows, readings, wording
 from analysis.comparison import Comparison
 from analysis.comparison import compare as compare_sides
 from analysis.comparison.result import Answer, names, signed
 from analysis.comparison.sides import LEVEL
+from analysis.measured import Measured
 from analysis.progress import Step, progress
 from analysis.run import Run, load_run
-from analysis.views import VIEWS
 from harness.words.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from analysis.statistics.fits import Fit
 
 PIPE_WIDTH = 140
 """Columns where the output is no terminal, as in CI."""
@@ -46,13 +51,66 @@ def curve(options: argparse.Namespace) -> int:
     run = load_run(options.run_dir)
     if options.output is not None or options.format is not None:
         return _write(run, "latency-against-users", options)
-    with progress(1) as step:
+    measured = Measured(run)
+    with progress(2) as step:
         step("latency against users")
-        frame = VIEWS["latency-against-users"](run)
-    _print_curve(frame)
+        frame = measured.latency_by_users
+        step("models")
+        levels, throughputs = measured.levels, measured.throughputs
+        fits = measured.fits
+        said = readings.crossings(measured.crossings)
+    console = _console()
+    if len(frame):
+        console.print(_curve_table(frame))
+    console.print(wording.reading_by_users(frame), said, markup=False)
+    if len(levels):
+        console.print("\nLevels of load", _levels_table(levels, throughputs), sep="\n")
+        console.print(readings.throughputs(throughputs, fits), markup=False)
+        console.print("\nModels of the mean latency", _models_table(fits), sep="\n")
+        console.print(readings.models(levels, fits), markup=False)
+    _print_missing(run)
+    return ExitCode.PASS
+
+
+def fallback(options: argparse.Namespace) -> int:
+    """Show or write what each fault window did to the tiers."""
+    run = load_run(options.run_dir)
+    if options.output is not None or options.format is not None:
+        return _write(run, "fallback-activation", options)
+    measured = Measured(run)
+    with progress(1) as step:
+        step("fallback activation")
+        rows, breakers = fault_rows.activation(measured), fault_rows.breakers(measured)
+        said = (
+            "No data: no operation was recorded."
+            if measured.served.empty
+            else readings.activation(measured.activation, measured.served)
+        )
+    console = _console()
+    if rows.rows:
+        console.print(_table_of(rows))
+    console.print(Text(said))
+    if breakers is not None:
+        console.print("\nCircuit breakers, over all loading processes", _table_of(breakers), sep="\n")
+    for name, missing in zip(measured.activation["fault"], measured.activation["missing"], strict=True):
+        if missing:
+            console.print(Text(wording.visible(f"{name}: {missing}")))
+    _print_missing(run)
+    return ExitCode.PASS
+
+
+def _print_missing(run: Run) -> None:
     for sentence in run.missing:
         print(wording.visible(sentence))
-    return ExitCode.PASS
+
+
+def _table_of(found: fault_rows.Rows) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name in found.header:
+        table.add_column(name)
+    for row in found.rows:
+        table.add_row(*(Text(wording.visible(cell)) for cell in row))
+    return table
 
 
 def compare(options: argparse.Namespace) -> int:
@@ -72,7 +130,8 @@ def compare(options: argparse.Namespace) -> int:
 def export(options: argparse.Namespace) -> int:
     """Write one table, statistic or plot."""
     if options.list:
-        print("\n".join(exporting.names()))
+        plots = exporting.plotted()
+        print("\n".join(f"{name}  (also png, svg)" if name in plots else name for name in exporting.names()))
         return ExitCode.PASS
     if options.run_dir is None or options.table is None:
         raise UsageError("export: expected RUN_DIR and TABLE; `export --list` shows the tables")
@@ -137,19 +196,67 @@ def _console() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
-def _print_curve(frame: pd.DataFrame) -> None:
+def _curve_table(frame: pd.DataFrame) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in ("users", "seconds", "operations", "p50", "p95", "p99"):
         table.add_column(name, justify="right")
     for _, row in frame.iterrows():
-        users = (float(row["users_min"]), float(row["users_max"]))
-        shown = wording.number(users[0]) if users[0] == users[1] else "–".join(map(wording.number, users))  # noqa: RUF001
         counts = (wording.number(float(row[name])) for name in ("seconds", "count"))
-        table.add_row(shown, *counts, *(wording.milliseconds(row[name]) for name in ("p50_ms", "p95_ms", "p99_ms")))
-    console = _console()
-    if len(frame):
-        console.print(table)
-    console.print(wording.reading_by_users(frame), markup=False)
+        latencies = (wording.milliseconds(row[name]) for name in ("p50_ms", "p95_ms", "p99_ms"))
+        table.add_row(_range_of_users(row), *counts, *latencies)
+    return table
+
+
+def _range_of_users(row: pd.Series) -> str:
+    users = (float(row["users_min"]), float(row["users_max"]))
+    return wording.number(users[0]) if users[0] == users[1] else "–".join(map(wording.number, users))  # noqa: RUF001
+
+
+def _levels_table(levels: pd.DataFrame, throughputs: pd.DataFrame) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name in ("users", "seconds", "throughput", "interval", "mean latency", "under way"):
+        table.add_column(name, justify="right")
+    means = levels.set_index("users_min")
+    for _, row in throughputs.iterrows():
+        low, high = row["low_rps"], row["high_rps"]
+        interval = "—" if pd.isna(low) else f"[{wording.number(float(low))}, {wording.number(float(high))}]"
+        level = means.loc[row["users_min"]] if row["users_min"] in means.index else None
+        table.add_row(
+            _range_of_users(row),
+            wording.number(float(row["seconds"])),
+            f"{wording.number(float(row['throughput_rps']))} /s",
+            Text(interval),
+            "—" if level is None else wording.milliseconds(float(level["mean_ms"])),
+            "—" if level is None else wording.number(float(level["in_flight"])),
+        )
+    return table
+
+
+def _models_table(fits: Sequence[Fit]) -> Table:
+    from analysis.statistics.fits import fit_table
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("model")
+    for name in ("typical error", "ΔAICc", "knee", "saturation"):
+        table.add_column(name, justify="right")
+    table.add_column("not known")
+    for _, row in fit_table(fits).iterrows():
+        table.add_row(
+            row["label"],
+            "—" if pd.isna(row["rmse_pct"]) else f"{wording.number(float(row['rmse_pct']), 2)} %",
+            "—" if pd.isna(row["delta_aicc"]) else f"{row['delta_aicc']:.1f}",
+            *(Text(_estimate(row, name)) for name in ("knee", "saturation")),
+            Text(wording.visible(str(row["missing"] or ""))),
+        )
+    return table
+
+
+def _estimate(row: pd.Series, name: str) -> str:
+    if pd.isna(row[f"{name}_users"]):
+        return "—"
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    upper = f"{high:,.0f}" if math.isfinite(high) else "…"
+    return f"{row[f'{name}_users']:,.0f} [{low:,.0f}, {upper}] users"
 
 
 def _print_comparison(comparison: Comparison, max_regression_pct: float | None) -> None:

@@ -12,6 +12,7 @@ from typing import Literal, get_args
 import pandas as pd
 
 from analysis.columns import EVERY_TABLE
+from analysis.measured import Measured
 from analysis.run import Run
 from analysis.views import VIEWS
 from harness.words.errors import UsageError
@@ -24,7 +25,7 @@ TABLES = tuple(EVERY_TABLE)
 
 
 def names() -> tuple[str, ...]:
-    """Return what can be exported: tables of the run, and statistics, which are also plots."""
+    """Return what can be exported: tables of the run, and statistics, some of which are plots as well."""
     return (*TABLES, *VIEWS)
 
 
@@ -35,7 +36,14 @@ def frame_of(run: Run, name: str) -> pd.DataFrame:
         return found
     if name not in VIEWS:
         raise UsageError(f"export: no table or statistic {name!r}; expected one of {', '.join(names())}")
-    return VIEWS[name](run)
+    return VIEWS[name](Measured(run))
+
+
+def plotted() -> tuple[str, ...]:
+    """Return the names of the statistics that are plots as well; takes matplotlib to come."""
+    from analysis.figures import FIGURES
+
+    return tuple(figure.name for figure in FIGURES)
 
 
 def encode(frame: pd.DataFrame, form: Format) -> bytes:
@@ -51,15 +59,18 @@ def encode(frame: pd.DataFrame, form: Format) -> bytes:
 
 
 def picture(run: Run, name: str, form: Literal["png", "svg"]) -> bytes:
-    """Return a plot of a run as a file; raises ``UsageError`` for a name that is no plot."""
+    """Return a plot of a run as a file, one that says 'no data' where there is none.
+
+    Raises ``UsageError`` for a name that is no plot.
+    """
     # Imported here, so that a table does not wait for matplotlib.
     from analysis import plots
-    from analysis.report import FIGURES
+    from analysis.figures import FIGURES
 
     figures = {figure.name: figure for figure in FIGURES}
     if name not in figures:
         raise UsageError(f"export: {name!r} has no plot; expected one of {', '.join(figures)}")
-    return plots.save(figures[name].plot(VIEWS[name](run)), form, salt=name)
+    return plots.save(figures[name].plot(Measured(run)), form, salt=name)
 
 
 def form_of(path: Path | None, form: Format | None) -> Format:

@@ -17,6 +17,9 @@ import pandas as pd
 
 from analysis import columns
 from analysis.csv_rows import read_rows
+from analysis.statistics.curves import BEYOND
+from analysis.statistics.latency import MIN_COUNT
+from analysis.statistics.levels import with_flow
 
 Table = Literal["stats", "stats_history", "failures", "exceptions"]
 TABLES: tuple[Table, ...] = ("stats", "stats_history", "failures", "exceptions")
@@ -133,6 +136,42 @@ def latency_by_users(history: pd.DataFrame) -> pd.DataFrame:
         frame[name] = rows[name]
     frame["max_ms"] = np.nan
     return frame.reset_index(drop=True)
+
+
+def load_levels(history: pd.DataFrame) -> pd.DataFrame:
+    """Return throughput and mean response time at each number of users, in the columns of ``statistics.load_levels``.
+
+    From the sums that Locust keeps since the begin: requests and response times of the seconds in which a number of
+    users ran, failed requests included. Percentiles are NaN: of several stretches they cannot be merged.
+    """
+    rows = _sums(history)[["users", "count", "mean_ms"]].reset_index()
+    rows["sum_ms"] = rows["count"] * rows["mean_ms"].fillna(0.0)
+    steps = rows[["second", "count", "sum_ms"]].diff().assign(users=rows["users"])
+    steps = steps[(rows["users"] == rows["users"].shift()) & (steps["users"] > 0) & (steps["count"] >= 0)]
+    grouped = steps.groupby("users", sort=True)[["second", "count", "sum_ms"]].sum()
+    grouped = grouped[grouped["count"] >= MIN_COUNT].reset_index()
+    users = grouped["users"].astype("float64")
+    frame = pd.DataFrame({"users": users, "users_min": users, "users_max": users, "seconds": grouped["second"]})
+    frame["count"] = grouped["count"].astype("int64")
+    frame["throughput_rps"] = grouped["count"] / grouped["second"]
+    frame["mean_ms"] = grouped["sum_ms"] / grouped["count"]
+    return with_flow(frame)
+
+
+def percentile_curve(stats: pd.DataFrame) -> pd.DataFrame:
+    """Return Locust's percentiles of all requests, in the columns of ``statistics.percentile_curve``.
+
+    Failed requests are included; there is no interval, and the 100th percentile is left out.
+    """
+    names = ["percent", "value_ms", "low_ms", "high_ms", "count", "effective_count", "blocks", "block_s"]
+    rows = stats[stats["name"] == AGGREGATED].iloc[-1:]
+    count = int(rows["count"].iloc[0]) if len(rows) else 0
+    found = [
+        (float(percent.removesuffix("%")), float(rows[column].iloc[0]), *[np.nan] * 2, count, np.nan, 0, 0)
+        for percent, column in _PERCENTILES.items()
+        if count and percent != "100%" and (1 - float(percent.removesuffix("%")) / 100) * count >= BEYOND
+    ]
+    return pd.DataFrame(found, columns=names).dropna(subset="value_ms")
 
 
 def caution(history: pd.DataFrame) -> str:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import pandas as pd
 
 from analysis.documents import Entry, Manifest, Totals, Verdict
+from analysis.evidence import BROKEN
+from analysis.locust_files import AGGREGATED
+from analysis.measured import Measured
 from analysis.run import Run
 from analysis.statistics import ended_ok, outcomes, percentiles
+from analysis.steps import StepRow
 from analysis.wording import milliseconds, number, value
 from harness.words.operation import Outcome
 
@@ -19,7 +23,7 @@ OTHERS = "(others)"
 
 FILES = (
     "verdict.json", "series.csv", "vitals.csv", "manifest.json", "locust_stats.csv", "locust_stats_history.csv",
-    "locust_failures.csv", "locust_exceptions.csv", "faults.csv", "junit.xml", "history", "findings",
+    "locust_failures.csv", "locust_exceptions.csv", "arrivals.csv", "faults.csv", "junit.xml", "history", "findings",
 )  # fmt: skip
 
 
@@ -41,12 +45,38 @@ class Matrix:
     left_out: int  # rows not shown
 
 
-def totals_of(run: Run) -> Totals:
-    """Return the run's totals: those of the verdict, what is absent there computed from the series."""
-    verdict = run.verdict
-    if verdict is not None and verdict.totals is not None:
-        return verdict.totals
-    return _totals_of_series(run.series)
+def totals_of(run: Measured) -> Totals:
+    """Return the run's totals: those of the verdict, else what the series gives, or Locust's own sums."""
+    if run.totals is not None:
+        return run.totals
+    return _totals_of_locust(run.run) if run.run.plain else _totals_of_series(run.series)
+
+
+def _totals_of_locust(run: Run) -> Totals:
+    """Return what plain Locust files give: percentiles as Locust rounded them, failed requests included."""
+    rows = run.stats[run.stats["name"] == AGGREGATED].iloc[-1:]
+    history = run.stats_history
+    if rows.empty:
+        return Totals()
+    row, users = rows.iloc[0], history["users"].max()
+    seconds = int(history["second"].max() - history["second"].min()) if len(history) else 0
+    count, failed = int(row["count"]), int(row["failed"])
+    return Totals(
+        operations=count,
+        ok=count - failed,
+        failed=failed,
+        duration_s=seconds or None,
+        throughput_rps=_known(row, "throughput_rps"),
+        users_max=None if pd.isna(users) else int(users),
+        p50_ms=_known(row, "p50_ms"),
+        p95_ms=_known(row, "p95_ms"),
+        p99_ms=_known(row, "p99_ms"),
+        max_ms=_known(row, "max_ms"),
+    )
+
+
+def _known(row: pd.Series, column: str) -> float | None:
+    return None if pd.isna(row[column]) else float(row[column])
 
 
 def _totals_of_series(series: pd.DataFrame) -> Totals:
@@ -214,28 +244,35 @@ def configuration(manifest: Manifest) -> list[Fact]:
     return [Fact(name, value(each)) for name, each in found.items() if each is not None]
 
 
-def not_tested(run: Run) -> list[str]:
-    """Return what this run says nothing about, one sentence each."""
-    verdict = run.verdict
-    if verdict is None:
-        return ["Nothing was judged: no criterion, no check and no condition of validity."]
-    unknown = [
-        f"{entry.name} is UNKNOWN: {entry.detail or 'no reason given'}"
-        for entry in _entries(verdict)
-        if entry.status == "UNKNOWN"
-    ]
-    absent = []
-    if not verdict.hypotheses:
-        absent.append("No hypothesis was stated for this run.")
-    if not (run.path / "faults.csv").is_file():
-        absent.append("No fault was injected: how routing behaves while something fails was not tested.")
-    return [*unknown, *absent]
-
-
 def files(run: Run) -> list[str]:
     """Return the other files of the run directory that are there."""
     return [name for name in FILES if (run.path / name).exists()]
 
 
-def _entries(verdict: Verdict) -> list[Entry]:
-    return [*verdict.criteria, *verdict.checks, *verdict.validity, *verdict.hypotheses]
+def summary(verdict: Verdict | None) -> list[tuple[str, ...]]:
+    """Return how many rows of each kind hold, are broken, and are not known."""
+    if verdict is None:
+        return []
+    groups = {
+        "criteria": verdict.criteria,
+        "checks": verdict.checks,
+        "validity": verdict.validity,
+        "hypotheses": verdict.hypotheses,
+    }
+    counted = []
+    for name, entries in groups.items():
+        broken = sum(entry.status in BROKEN for entry in entries)
+        unknown = sum(entry.status == "UNKNOWN" for entry in entries)
+        counts = map(number, (len(entries) - broken - unknown, broken, unknown))
+        counted.append((name, *counts))
+    return counted
+
+
+def named(verdict: Verdict | None, word: str) -> list[Entry]:
+    """Return the checks whose name has a word in it."""
+    return [entry for entry in verdict.checks if word in entry.name] if verdict is not None else []
+
+
+def cells(rows: Sequence[StepRow]) -> list[tuple[str, ...]]:
+    """Return rows of steps as cells, in the order of their columns."""
+    return [astuple(row) for row in rows]

@@ -1,4 +1,4 @@
-"""``report.html`` and ``plots/``: one self-contained page for people, its plots as files for other pages.
+"""``report.html``, ``report.md`` and ``plots/``: a self-contained page, the same in Markdown, and the plots as files.
 
 The same run directory always gives the same bytes.
 """
@@ -6,55 +6,21 @@ The same run directory always gives the same bytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from matplotlib.axes import Axes
 
-from analysis import page, plots, statistics, steps, wording
+from analysis import evidence, fault_rows, markdown, page, plots, steps, wording
+from analysis.figures import FIGURES, Figure
+from analysis.findings import findings, recommendations
+from analysis.measured import Measured
+from analysis.not_tested import not_tested
 from analysis.progress import Step, silent
 from analysis.reproduce import reproduction
 from analysis.run import Run
-from analysis.views import VIEWS
 
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One plot of the report: the view of the run it shows, how it is drawn, and the sentence under it."""
-
-    name: str  # as in ``views.VIEWS``
-    title: str
-    plot: Callable[[pd.DataFrame], Axes]
-    reading: Callable[[pd.DataFrame], str]
-    section: str = "latency"
-
-
-FIGURES = (
-    Figure(
-        "latency-over-time",
-        "Latency over time",
-        plots.latency_over_time,
-        wording.reading_over_time,
-    ),
-    Figure(
-        "latency-against-users",
-        "Latency against users",
-        plots.latency_by_users,
-        wording.reading_by_users,
-    ),
-    Figure(
-        "clocks-over-time",
-        "The four clocks over time",
-        plots.clocks_over_time,
-        wording.reading_clocks_over_time,
-        section="clocks",
-    ),
-)
-"""The plots of a report, in their order."""
 STEPS = len(FIGURES) + 1
 """What writing a report takes, for showing how far it is."""
 
@@ -88,34 +54,59 @@ class Drawn:
     inline: Markup
 
 
-def write_report(run: Run, step: Step = silent) -> Path:
-    """Write ``report.html`` and ``plots/*.svg, *.png`` into the run's directory; return the report's path.
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A figure that a run has no data for, and why."""
 
-    ``step`` is told what is begun, ``STEPS`` times.
+    name: str
+    title: str
+    section: str
+    why: str
+
+
+def write_report(run: Run, step: Step = silent) -> Path:
+    """Write ``report.html``, ``report.md`` and ``plots/*.svg, *.png``; return the page's path.
+
+    Into the run's directory; of plain Locust files ``PREFIX_report.html`` and the like beside them. ``step`` is told
+    what is begun, ``STEPS`` times.
 
     Raises ``RunError`` where the series is damaged, ``OSError`` where the directory cannot be written.
     """
-    drawn = []
+    measured = Measured(run)
+    drawn: list[Drawn] = []
+    absent: list[Absent] = []
     for figure in FIGURES:
         step(figure.title)
-        drawn.append(draw(figure, VIEWS[figure.name](run)))
+        if why := figure.lacks(measured):
+            absent.append(Absent(figure.name, figure.title, figure.section, why))
+        else:
+            drawn.append(draw(figure, measured))
     step("report.html")
-    html = render(run, drawn)
-    folder = run.path / "plots"
+    path, folder = place_of(run, "report.html"), place_of(run, "plots")
+    context = content(measured, drawn, absent, folder.name)
+    html, text = render("report.html.j2", context), markdown.render(context)
     folder.mkdir(exist_ok=True)
+    for left in absent:  # an earlier report may have drawn it
+        for kind in ("svg", "png"):
+            (folder / f"{left.name}.{kind}").unlink(missing_ok=True)
     for each in drawn:
         (folder / f"{each.name}.svg").write_bytes(each.svg)
         (folder / f"{each.name}.png").write_bytes(each.png)
-    path = run.path / "report.html"
     path.write_text(html, encoding="utf-8")
+    path.with_suffix(".md").write_text(text, encoding="utf-8")
     return path
 
 
-def draw(figure: Figure, frame: pd.DataFrame) -> Drawn:
-    """Return a figure drawn from a view of the run."""
-    ax = figure.plot(frame)
+def place_of(run: Run, name: str) -> Path:
+    """Return where a file of the report goes: into the run's directory, or beside plain Locust files."""
+    return run.path.with_name(f"{run.path.name}_{name}") if run.plain else run.path / name
+
+
+def draw(figure: Figure, run: Measured) -> Drawn:
+    """Return a figure drawn from a run that has data for it."""
+    ax = figure.plot(run)
     svg, png = plots.save(ax, "svg", salt=figure.name), plots.save(ax, "png", salt=figure.name)
-    return Drawn(figure.name, figure.title, figure.section, figure.reading(frame), svg, png, inline(svg, figure.name))
+    return Drawn(figure.name, figure.title, figure.section, figure.reading(run), svg, png, inline(svg, figure.name))
 
 
 def inline(svg: bytes, name: str) -> Markup:
@@ -131,8 +122,51 @@ def inline(svg: bytes, name: str) -> Markup:
     return Markup(text)  # made by matplotlib, which escapes text
 
 
-def render(run: Run, drawn: list[Drawn]) -> str:
-    """Return the page."""
+def content(measured: Measured, drawn: list[Drawn], absent: list[Absent], folder: str) -> dict[str, object]:
+    """Return what both templates are filled with, by name."""
+    run = measured.run
+    verdict, totals = run.verdict, page.totals_of(measured)
+    found = findings(verdict)
+    entries = () if verdict is None else (*verdict.criteria, *verdict.checks, *verdict.hypotheses)
+    return {
+        "run": run,
+        "verdict": verdict,
+        "word": verdict.verdict if verdict is not None else wording.NOT_JUDGED,
+        "meaning": wording.PLAIN_MEANING if run.plain else wording.meaning(verdict),
+        "headline": page.headline(run, totals),
+        "totals": totals,
+        "steady_state": page.steady_state(totals),
+        "clocks": page.where_the_time_went(measured.clocks),
+        "clocks_reading": wording.reading_clocks(measured.clocks),
+        "counts": page.counts(totals),
+        "outside": page.outside(totals),
+        "routes": page.ranked(totals.routes),
+        "errors": page.ranked(totals.errors),
+        "steps": steps.rows_of(totals.steps),
+        "searched": any(step.held is not None for step in totals.steps),
+        "confusion": page.confusion(totals.label_confusion),
+        "figures": drawn,
+        "absent": absent,
+        "plots": folder,
+        "windows": fault_rows.fault_windows(measured),
+        "breakers": fault_rows.breakers(measured),
+        "summary": page.summary(verdict),
+        "silent": page.named(verdict, "silent"),
+        "log_cells": [(level, wording.number(count)) for level, count in (totals.log_records or {}).items()],
+        "step_cells": page.cells(steps.rows_of(totals.steps)),
+        "quotes": evidence.quotes(run, entries),
+        "quote_header": evidence.HEADER,
+        "findings": found,
+        "recommendations": recommendations(verdict, found),
+        "configuration": page.configuration(run.manifest),
+        "reproduction": reproduction(run.manifest, totals),
+        "not_tested": not_tested(run),
+        "files": page.files(run),
+    }
+
+
+def render(template: str, context: dict[str, object]) -> str:
+    """Return the page; what comes from the target is escaped by the template."""
     environment = Environment(
         loader=PackageLoader("analysis"),
         autoescape=True,
@@ -140,28 +174,7 @@ def render(run: Run, drawn: list[Drawn]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(visible=wording.visible, value=wording.value, count=wording.number)
-    verdict, totals = run.verdict, page.totals_of(run)
-    clocks = statistics.clocks(run.series)
-    return environment.get_template("report.html.j2").render(
-        run=run,
-        verdict=verdict,
-        word=verdict.verdict if verdict is not None else wording.NOT_JUDGED,
-        meaning=wording.meaning(verdict),
-        headline=page.headline(run, totals),
-        steady_state=page.steady_state(totals),
-        clocks=page.where_the_time_went(clocks),
-        clocks_reading=wording.reading_clocks(clocks),
-        counts=page.counts(totals),
-        outside=page.outside(totals),
-        routes=page.ranked(totals.routes),
-        errors=page.ranked(totals.errors),
-        steps=steps.rows_of(totals.steps),
-        searched=any(step.held is not None for step in totals.steps),
-        confusion=page.confusion(totals.label_confusion),
-        figures=drawn,
-        configuration=page.configuration(run.manifest),
-        reproduction=reproduction(run.manifest, totals),
-        not_tested=page.not_tested(run),
-        files=page.files(run),
+    environment.filters.update(
+        visible=wording.visible, value=wording.value, count=wording.number, short=wording.is_short
     )
+    return environment.get_template(template).render(context)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from analysis.documents import Step
-from analysis.statistics import MIN_COUNT
+from analysis.statistics import MIN_COUNT, ended_ok, percentiles
 from analysis.wording import milliseconds, number
 from harness.words.operation import Outcome
 
@@ -32,18 +33,40 @@ class StepRow:
     held: str
 
 
-def latency_by_step(steps: Sequence[Step]) -> pd.DataFrame:
-    """Return one row per step, by users: ``users, users_min, users_max, seconds, count, p50_ms, p95_ms, p99_ms``.
+def latency_by_step(steps: Sequence[Step], series: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return one row per number of users, ascending: ``users, users_min, users_max, seconds, count, p50_ms, p95_ms,
+    p99_ms``.
 
     ``count`` is of the operations that ended ok; steps with fewer than ``MIN_COUNT`` of them are left out, and so are
-    those whose latency does not stand for the step. ``seconds`` are those after the warm-up.
+    those whose latency does not stand for the step. ``seconds`` are those after the warm-up. Steps with the same number
+    of users are one row: their percentiles are those of the whole seconds of ``series`` within them; without such, the
+    row is that of the step with the most operations.
     """
-    rows = [
-        (step.users, step.users, step.users, step.seconds, step.ok, step.p50_ms, step.p95_ms, step.p99_ms)
-        for step in sorted(steps, key=lambda step: (step.users, step.from_ns or 0))
-        if step.p50_ms is not None and (step.ok or 0) >= MIN_COUNT
-    ]
+    known = [step for step in steps if step.p50_ms is not None and (step.ok or 0) >= MIN_COUNT]
+    rows = []
+    for users in sorted({step.users for step in known}):
+        same = [step for step in known if step.users == users]
+        merged = _merged(same, series) if len(same) > 1 and series is not None else None
+        longest = max(same, key=lambda step: step.ok or 0)
+        found = merged or (longest.seconds, longest.ok, longest.p50_ms, longest.p95_ms, longest.p99_ms)
+        rows.append((users, users, users, *found))
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(COLUMNS, "float64"))
+
+
+def _merged(steps: Sequence[Step], series: pd.DataFrame) -> tuple[float, ...] | None:
+    """Return ``seconds, count`` and percentiles of the whole seconds within ``steps``, after their warm-ups."""
+    inside = pd.Series(data=False, index=series.index)
+    seconds = 0.0
+    for step in steps:
+        if step.from_ns is None or step.to_ns is None:
+            continue
+        begin = math.ceil(step.from_ns / 1e9 + (step.warm_up_s or 0.0))
+        inside |= series["second"].between(begin, math.floor(step.to_ns / 1e9) - 1)
+        seconds += step.seconds or 0.0
+    found = percentiles(ended_ok(series[inside]), (), (50, 95, 99))
+    if found.empty or found["count"].iloc[0] < MIN_COUNT:
+        return None
+    return (seconds, *(float(found[name].iloc[0]) for name in ("count", "p50_ms", "p95_ms", "p99_ms")))
 
 
 def rows_of(steps: Sequence[Step]) -> list[StepRow]:

@@ -22,6 +22,9 @@ MEANINGS = {
 }
 NOT_JUDGED = "NOT JUDGED"
 NOT_JUDGED_MEANING = "The run was cut off before it was judged: there is no verdict.json to read."
+PLAIN_MEANING = "These are Locust's own files: there is no verdict.json to read."
+SHORT = 24
+"""Characters of a cell that is not broken into lines; longer ones would push the table out of the page."""
 
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, those that turn the direction of text, and halves of surrogate pairs."""
@@ -68,6 +71,11 @@ def visible(text: str, limit: int = 300) -> str:
     return _UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), shown)
 
 
+def is_short(text: str) -> bool:
+    """Return whether a cell's text may stand on one line."""
+    return len(text) <= SHORT
+
+
 def reading_over_time(frame: pd.DataFrame) -> str:
     """Say where the p95 of most seconds lay and which second was the slowest; the wind-down is left out."""
     working = frame[~frame["winding_down"].astype(bool)]
@@ -77,9 +85,9 @@ def reading_over_time(frame: pd.DataFrame) -> str:
             "No data: no operation ended ok." if frame["p95_ms"].isna().all() else "Users only left: nothing to read."
         )
     empty = len(working) - len(known)
-    stall = f" In {_counted(empty, 'second')} none ended ok." if empty else ""
+    stall = f" In {counted(empty, 'second')} none ended ok." if empty else ""
     leaving = len(frame) - len(working)
-    rest = stall + (f" Not counted: {_counted(leaving, 'second')} in which users left." if leaving else "")
+    rest = stall + (f" Not counted: {counted(leaving, 'second')} in which users left." if leaving else "")
     if len(known) == 1:
         row = known.iloc[0]
         return (
@@ -95,7 +103,7 @@ def reading_over_time(frame: pd.DataFrame) -> str:
 
 
 def reading_by_users(frame: pd.DataFrame) -> str:
-    """Compare the p95 at the fewest and the most users."""
+    """Compare the p95 at the fewest and the most users, and say where between it is higher."""
     if frame.empty:
         return "No data: no number of users had 20 operations that ended ok."
     first, last = frame.iloc[0], frame.iloc[-1]
@@ -103,7 +111,9 @@ def reading_by_users(frame: pd.DataFrame) -> str:
         return f"Only one load was measured: p95 is {_p95_at(last)}. How latency grows with users, this run cannot say."
     ratio = last["p95_ms"] / first["p95_ms"] if first["p95_ms"] > 0 else math.nan
     times = f": {number(ratio, 2)} times as much" if math.isfinite(ratio) else ""
-    return f"p95 is {_p95_at(first)} and {_p95_at(last)}{times}."
+    worst = frame.iloc[int(frame["p95_ms"].to_numpy().argmax())]
+    between = "" if worst.name in (first.name, last.name) else f" It is highest between: {_p95_at(worst)}."
+    return f"p95 is {_p95_at(first)} and {_p95_at(last)}{times}.{between}"
 
 
 def reading_clocks(frame: pd.DataFrame) -> str:
@@ -135,17 +145,18 @@ def reading_clocks_over_time(frame: pd.DataFrame) -> str:
 
 def _p95_at(row: pd.Series) -> str:
     """Return 'X ms at N users (S seconds)': a point made from one second is weaker than one made from fifty."""
-    return f"{milliseconds(row['p95_ms'])} at {_users(row)} ({_counted(int(row['seconds']), 'second')})"
+    return f"{milliseconds(row['p95_ms'])} at {_users(row)} ({counted(int(row['seconds']), 'second')})"
 
 
 def _at_users(users: float) -> str:
-    return f" at {_counted(int(users), 'user')}" if math.isfinite(users) else ""
+    return f" at {counted(int(users), 'user')}" if math.isfinite(users) else ""
 
 
 def _users(row: pd.Series) -> str:
     low, high = int(row["users_min"]), int(row["users_max"])
-    return _counted(low, "user") if low == high else f"{low:,} to {high:,} users"
+    return counted(low, "user") if low == high else f"{low:,} to {high:,} users"
 
 
-def _counted(count: int, noun: str) -> str:
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun: '1 second', '2 seconds'."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -274,3 +274,19 @@ def operation_of(identifier: int, begin_s: float, end_s: float, **fields: object
 @pytest.fixture(name="operation", scope="session")
 def operation_fixture() -> Callable[..., tuple[object, ...]]:
     return operation_of
+
+
+@pytest.fixture(name="no_plots")
+def no_plots_fixture(monkeypatch) -> None:
+    """Draw no plots: most tests are about what stands around them."""
+
+    from markupsafe import Markup
+
+    from analysis import report  # which takes matplotlib to come
+
+    def blank(figure, run):
+        return report.Drawn(
+            figure.name, figure.title, figure.section, figure.reading(run), b"", b"", Markup("<svg></svg>")
+        )
+
+    monkeypatch.setattr(report, "draw", blank)

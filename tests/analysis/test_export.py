@@ -35,6 +35,7 @@ def folder_fixture(make_run, ramp, manifest, verdict, write_part) -> Path:
 def test_everything_that_is_listed_can_be_written(folder: Path, name: str) -> None:
     run = load_run(folder)
     frame = export.frame_of(run, name)
+    assert not frame.columns.duplicated().any()
 
     assert len(json.loads(export.encode(frame, "json"))) == len(frame)
     if len(frame.columns):
@@ -48,6 +49,16 @@ def test_whole_numbers_of_19_digits_stay_exact(folder: Path, form: str) -> None:
 
     assert "1740000000000000003" in text
     assert str((1 << 60) + 2) in text
+
+
+@pytest.mark.slow
+def test_every_plot_can_be_written_and_is_a_statistic_as_well(folder: Path) -> None:
+    run = load_run(folder)
+
+    assert set(export.plotted()) <= set(export.names())
+    for name in export.plotted():
+        assert export.picture(run, name, "png").startswith(b"\x89PNG")
+        assert b"<svg" in export.picture(run, name, "svg")
 
 
 @pytest.mark.slow
@@ -76,7 +87,7 @@ class TestCommand:
         assert main(["export", "--list"]) == 0
 
         out = capsys.readouterr().out.split()
-        assert {"operations", "stats_history", "latency-over-time"} <= set(out)
+        assert {"operations", "stats_history", "latency-over-time", "models", "littles-law", "fairness"} <= set(out)
 
     @pytest.mark.parametrize(
         ("arguments", "reason"),
@@ -100,6 +111,9 @@ class TestCommand:
         out, err = capsys.readouterr()
         assert out.split()[:4] == ["users", "seconds", "operations", "p50"]
         assert "p95 is " in out
+        assert "p95 does not cross 500 ms up to" in out
+        assert "Levels of load" in out
+        assert "Universal Scalability Law" in out
         assert err == ""
 
     @pytest.mark.parametrize("ending", ["csv", "json", "parquet", "png", "svg"])
@@ -113,7 +127,7 @@ class TestCommand:
         assert main(["curve", str(write_locust(tmp_path / "prefix"))]) == 0
         assert "they cannot be merged" in capsys.readouterr().out
 
-    @pytest.mark.parametrize("command", ["report", "curve", "compare", "export"])
+    @pytest.mark.parametrize("command", ["report", "curve", "fallback", "compare", "export"])
     def test_help_teaches_by_examples_and_names_exit_codes(self, capsys, command: str) -> None:
         with pytest.raises(SystemExit) as raised:
             main([command, "--help"])

@@ -54,6 +54,25 @@ def test_latency_against_users_has_a_point_for_each_step_that_has_enough_operati
     assert latency_by_step([]).empty
 
 
+def test_steps_with_as_many_users_are_one_point_whose_percentiles_are_merged(make_run, row) -> None:
+    rows = [row(s, [10_000] * 20, users=5) for s in range(15)] + [row(s, [30_000] * 20, users=5) for s in range(15, 30)]
+    series = load_run(make_run(rows)).series
+    steps = steps_of(step_of(5, 0, ok=300), step_of(5, 15, ok=260), step_of(9, 30))
+
+    frame = latency_by_step(steps, series)
+
+    assert frame["users"].tolist() == [5, 9]
+    assert frame.loc[0, ["seconds", "count"]].tolist() == [27, 20 * 26]  # whole seconds after warm-ups of 1.5 s
+    assert frame.loc[0, "p50_ms"] == pytest.approx(10, rel=0.001)
+    assert frame.loc[0, "p95_ms"] == pytest.approx(30, rel=0.001)
+
+
+def test_steps_with_as_many_users_and_no_series_are_the_one_with_the_most_operations() -> None:
+    frame = latency_by_step(steps_of(step_of(5, 0, ok=300, p95_ms=1.0), step_of(5, 15, ok=310, p95_ms=2.0)))
+
+    assert frame["p95_ms"].tolist() == [2.0]
+
+
 def test_rows_are_in_the_order_of_the_run_and_say_what_is_not_known() -> None:
     never = {"users": 200, "from_ns": None, "to_ns": None, "held": None}
     first, second, third = rows_of(
@@ -65,7 +84,9 @@ def test_rows_are_in_the_order_of_the_run_and_say_what_is_not_known() -> None:
 
 
 @pytest.mark.parametrize("held", [None, True])
-def test_the_report_shows_the_steps_and_draws_them(make_run, ramp, manifest, verdict, held: bool | None) -> None:
+def test_the_report_shows_the_steps_and_reads_them(
+    make_run, ramp, manifest, verdict, no_plots, held: bool | None
+) -> None:
     verdict["totals"]["steps"] = [step_of(1, 0, held=held), step_of(7, 15, held=held)]
     run: Path = make_run(rows=ramp(20), manifest=manifest, verdict=verdict)
     page = write_report(load_run(run)).read_text(encoding="utf-8")
@@ -75,7 +96,7 @@ def test_the_report_shows_the_steps_and_draws_them(make_run, ramp, manifest, ver
     assert "p95 is 20 ms at 1 user (13 seconds) and 140 ms at 7 users (13 seconds)" in page
 
 
-def test_a_run_without_steps_has_no_such_section(make_run, ramp, manifest, verdict) -> None:
+def test_a_run_without_steps_has_no_such_section(make_run, ramp, manifest, verdict, no_plots) -> None:
     run = load_run(make_run(rows=ramp(20), manifest=manifest, verdict=verdict))
     page = write_report(run).read_text(encoding="utf-8")
     assert 'id="steps"' not in page

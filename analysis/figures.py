@@ -1,0 +1,154 @@
+"""The plots of a report in their order: what each shows, how it is drawn, what it reads, and when there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+
+from analysis import plots, readings, wording
+from analysis.measured import Measured
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One plot of the report.
+
+    ``name`` is that of the view it shows (``views.VIEWS``); ``lacks`` says why a run has nothing to draw, empty where
+    it has.
+    """
+
+    name: str
+    title: str
+    section: str
+    plot: Callable[[Measured], Axes]
+    reading: Callable[[Measured], str]
+    lacks: Callable[[Measured], str]
+
+
+def _over_time(run: Measured) -> Axes:
+    return _shaded(plots.latency_over_time(run.latency_over_time), run)
+
+
+def _clocks(run: Measured) -> Axes:
+    return _shaded(plots.clocks_over_time(run.clocks_over_time), run)
+
+
+def _shaded(ax: Axes, run: Measured) -> Axes:
+    """Shade fault windows where there are some, over axes that have data."""
+    return plots.shade_windows(ax, run.activation) if len(run.activation) and ax.lines else ax
+
+
+def _fallbacks(run: Measured) -> Axes:
+    return plots.fallback_activation(run.served, run.activation, run.breakers)
+
+
+def _reading_over_time(run: Measured) -> str:
+    said = wording.reading_over_time(run.latency_over_time)
+    return said + readings.faults_in_latency(run.latency_over_time, run.activation)
+
+
+def _reading_by_users(run: Measured) -> str:
+    return f"{wording.reading_by_users(run.latency_by_users)} {readings.crossings(run.crossings)}".strip()
+
+
+def _no_latency(run: Measured) -> str:
+    return "" if run.latency_over_time["p95_ms"].notna().any() else "no operation ended ok"
+
+
+def _no_series(run: Measured) -> str:
+    """Say why there is nothing from histograms: they are RouteSwarm's own."""
+    return "Locust's files have no histograms" if run.run.plain else _no_latency(run)
+
+
+def _no_levels(run: Measured) -> str:
+    return "" if len(run.levels) else "no number of users had 20 operations that ended ok"
+
+
+def _no_users(run: Measured) -> str:
+    if run.run.plain and run.latency_by_users.empty:
+        return "Locust wrote no percentiles by number of users; --csv-full-history makes it"
+    return "" if len(run.latency_by_users) else "no number of users had 20 operations that ended ok"
+
+
+def _no_percentiles(run: Measured) -> str:
+    return "" if len(run.percentile_curve) else "no operation ended ok"
+
+
+def _no_tail(run: Measured) -> str:
+    return "" if len(run.tail) else "too few operations ended ok to have a slowest 1 %, or no history was kept"
+
+
+def _no_fallbacks(run: Measured) -> str:
+    if run.run.plain:
+        return "Locust's files name no tiers"
+    if run.served.empty:
+        return "no operation was recorded"
+    if len(run.windows) or len(run.breakers) or (run.series["tier"] > 0).any():
+        return ""
+    return "no fault was injected, no breaker changed and no fallback served"
+
+
+def _no_confusion(run: Measured) -> str:
+    if run.run.plain:
+        return "Locust's files name no expected routes"
+    return "" if run.confusion.size else "no scenario with an expected route ended ok"
+
+
+def _no_priorities(run: Measured) -> str:
+    if lacks := _no_series(run):
+        return lacks
+    seen = run.density["priority"].unique()
+    return "" if len(seen) > 1 else f"only priority {seen[0]} was sent"
+
+
+FIGURES = (
+    Figure("latency-over-time", "Latency over time", "latency", _over_time, _reading_over_time, _no_latency),
+    Figure(
+        "percentile-curve", "Latency by percentile", "latency",
+        lambda run: plots.percentile_curve(run.percentile_curve),
+        lambda run: readings.percentiles(run.percentile_curve), _no_percentiles,
+    ),
+    Figure(
+        "latency-heat", "All latencies over time", "latency",
+        lambda run: plots.latency_heat(run.heat, run.activation), lambda run: readings.heat(run.heat), _no_series,
+    ),
+    Figure(
+        "tail-attribution", "What the slowest 1 % spent their time on", "latency",
+        lambda run: plots.tail_attribution(run.tail), lambda run: readings.tail(run.tail), _no_tail,
+    ),
+    Figure(
+        "latency-against-users", "Latency against users", "load",
+        lambda run: plots.latency_by_users(run.latency_by_users), _reading_by_users, _no_users,
+    ),
+    Figure(
+        "latency-and-models", "Latency against users, and what models say", "load",
+        lambda run: plots.latency_against_users(run.levels, run.fits),
+        lambda run: readings.models(run.levels, run.fits), _no_levels,
+    ),
+    Figure(
+        "throughput-against-users", "Throughput against users", "load",
+        lambda run: plots.throughput_against_users(run.levels, run.fits),
+        lambda run: readings.throughputs(run.throughputs, run.fits), _no_levels,
+    ),
+    Figure(
+        "fallback-activation", "Who served, and faults", "fallbacks", _fallbacks,
+        lambda run: readings.activation(run.activation, run.served), _no_fallbacks,
+    ),
+    Figure(
+        "confusion-matrix", "Expected against decided route", "routing",
+        lambda run: plots.confusion_matrix(run.confusion), lambda run: readings.confusion(run.confusion),
+        _no_confusion,
+    ),
+    Figure(
+        "priorities", "Latency by priority", "routing",
+        lambda run: plots.priority_ridge(run.density, run.priorities),
+        lambda run: readings.priorities(run.priorities), _no_priorities,
+    ),
+    Figure(
+        "clocks-over-time", "The four clocks over time", "clocks", _clocks,
+        lambda run: wording.reading_clocks_over_time(run.clocks_over_time), _no_series,
+    ),
+)  # fmt: skip
+"""The plots of a report, in their order."""

@@ -1,0 +1,243 @@
+"""What a run measured, each statistic computed once and when first asked for.
+
+Statistics over time start from the series without the labels they do not use (``statistics.condensing``), those over
+operations from the columns and rows they need: ten million operations fit into the memory of a laptop.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from analysis import history, locust_files, statistics, steps
+from analysis.documents import Totals
+from analysis.run import Run
+from harness.judge.criteria import parse_criterion
+from harness.judge.window import PERCENTILES
+from harness.words.errors import CriteriaError
+from harness.words.operation import Outcome
+
+if TYPE_CHECKING:
+    from analysis.statistics.fits import Fit
+
+OVER_TIME = ("second", "users", "outcome", "tier")
+MOST_OPERATIONS = 50_000
+"""Median operations whose spans are read: enough for a mean."""
+
+
+class Measured:
+    """The statistics of one run."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    @cached_property
+    def series(self) -> pd.DataFrame:
+        """The series by second, users, outcome and tier."""
+        return statistics.condensed(self.run.series, OVER_TIME)
+
+    @cached_property
+    def by_priority(self) -> pd.DataFrame:
+        """The series by priority, outcome and tier, of the response time alone."""
+        return statistics.condensed(self.run.series, ("priority", "outcome", "tier"), clocks=("response",))
+
+    @cached_property
+    def steps(self) -> pd.DataFrame:
+        """Latency by step of a load shape, empty without one."""
+        return steps.latency_by_step(self.totals.steps if self.totals is not None else (), self.series)
+
+    @cached_property
+    def totals(self) -> Totals | None:
+        """The totals of the verdict, None where the run was not judged."""
+        return self.run.verdict.totals if self.run.verdict is not None else None
+
+    @cached_property
+    def latency_over_time(self) -> pd.DataFrame:
+        """Latency by second."""
+        if self.run.plain:
+            return locust_files.latency_over_time(self.run.stats_history)
+        return statistics.latency_over_time(self.series)
+
+    @cached_property
+    def latency_by_users(self) -> pd.DataFrame:
+        """Latency against users, one row per step where the run has steps, else per number of users."""
+        if self.run.plain:
+            return locust_files.latency_by_users(self.run.stats_history)
+        return self.steps if len(self.steps) else statistics.latency_by_users(self.series)
+
+    @cached_property
+    def levels(self) -> pd.DataFrame:
+        """Throughput and mean latency at each number of users."""
+        if self.run.plain:
+            return locust_files.load_levels(self.run.stats_history)
+        return statistics.load_levels(self.series)
+
+    @cached_property
+    def throughputs(self) -> pd.DataFrame:
+        """Throughput at each number of users, with intervals; of plain Locust files without."""
+        if self.run.plain:
+            columns = ["users", "users_min", "users_max", "seconds", "throughput_rps"]
+            return self.levels[columns].assign(low_rps=math.nan, high_rps=math.nan)
+        return statistics.throughput_intervals(self.series)
+
+    @cached_property
+    def fits(self) -> list[Fit]:
+        """The models fitted to ``levels``."""
+        from analysis.statistics.fits import fit_models  # SciPy takes half a second to come
+
+        return fit_models(self.levels)
+
+    @cached_property
+    def crossings(self) -> pd.DataFrame:
+        """Where latency crosses the threshold of each criterion on a percentile: a row per criterion."""
+        found = [
+            statistics.latency_crossing(self.series, percent, threshold).assign(criterion=name)
+            for name, percent, threshold in self.thresholds
+        ]
+        empty = statistics.latency_crossing(self.series.iloc[:0], 95, 1.0).assign(criterion="").iloc[:0]
+        return pd.concat(found, ignore_index=True) if found else empty
+
+    @cached_property
+    def thresholds(self) -> list[tuple[str, float, float]]:
+        """Name, percentile and milliseconds of each criterion that bounds a percentile of latency from above."""
+        found = []
+        for entry in self.run.verdict.criteria if self.run.verdict is not None else ():
+            try:
+                criterion = parse_criterion(entry.name)
+            except CriteriaError:  # of a later version
+                continue
+            if criterion.metric in PERCENTILES and criterion.compare in ("<", "<="):
+                found.append((entry.name, float(PERCENTILES[criterion.metric]), criterion.number))
+        return found
+
+    @cached_property
+    def percentile_curve(self) -> pd.DataFrame:
+        """Percentiles of latency with intervals; of plain Locust files without."""
+        if self.run.plain:
+            return locust_files.percentile_curve(self.run.stats)
+        return statistics.percentile_curve(self.series)
+
+    @cached_property
+    def heat(self) -> pd.DataFrame:
+        """Operations by time and latency."""
+        return statistics.latency_heat(self.series)
+
+    @cached_property
+    def clocks(self) -> pd.DataFrame:
+        """The four clocks over the run."""
+        return statistics.clocks(self.series)
+
+    @cached_property
+    def clocks_over_time(self) -> pd.DataFrame:
+        """The four clocks by second."""
+        return statistics.clocks_over_time(self.series)
+
+    @cached_property
+    def served(self) -> pd.DataFrame:
+        """Who served, by second and tier."""
+        return statistics.served_over_time(self.series)
+
+    @cached_property
+    def windows(self) -> pd.DataFrame:
+        """The windows of faults."""
+        return statistics.fault_windows(self.run.edges, self.run.injections)
+
+    @cached_property
+    def activation(self) -> pd.DataFrame:
+        """What each window of a fault did to the tiers."""
+        return statistics.fallback_activation(self.series, self.windows, *self.fallen)
+
+    @cached_property
+    def fallen(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+        """Operations that a fallback, a further attempt or an outcome but ok sets apart, and their attempts.
+
+        Of the others there is nothing to say: they were served by their first attempt. None for attempts that the
+        target does not tell.
+        """
+        columns = ["id", "intended_ns", "end_ns", "tier", "outcome"]
+        apart: list[list[tuple[str, str, object]]] = [
+            [("tier", ">", 0)],
+            [("tier", "=", 0), ("attempts", ">", 1)],
+            [("tier", "=", 0), ("attempts", "<=", 1), ("outcome", "!=", Outcome.OK.value)],
+        ]
+        parts = [self.run.read("operations", columns, filters=rows) for rows in apart]
+        operations = pd.concat([part.astype({"outcome": "str"}) for part in parts], ignore_index=True)
+        if not self.has_attempts:
+            return operations, None
+        ids = operations["id"].tolist() or self.run.read("operations", ["id"], filters=[("tier", "=", 0)])["id"][:1]
+        return operations, self.run.read("attempts", ids=ids)
+
+    @cached_property
+    def has_attempts(self) -> bool:
+        """Whether the target tells its attempts."""
+        return history.rows_of(self.run.path / "history", "attempts") > 0
+
+    @cached_property
+    def served_in_windows(self) -> pd.DataFrame:
+        """Who served in each window of a fault: ``fault, start_s, end_s, served, count, share_pct``.
+
+        By the whole seconds that a window touches, as ``activation`` counts operations.
+        """
+        parts = []
+        for _, window in self.activation.iterrows():
+            until = math.inf if pd.isna(window["end_s"]) else window["end_s"]
+            at = self.served["elapsed_s"]
+            inside = self.served[(at > window["start_s"] - 1) & (at < until)]
+            counts = inside.groupby("served", observed=False)["count"].sum()
+            part = counts.reset_index().assign(share_pct=100 * counts.to_numpy() / max(counts.sum(), 1))
+            for place, name in enumerate(("fault", "start_s", "end_s")):
+                part.insert(place, name, window[name])
+            parts.append(part)
+        names = ["fault", "start_s", "end_s", "served", "count", "share_pct"]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=names)
+
+    @cached_property
+    def breaker_states(self) -> pd.DataFrame:
+        """Visits of breakers to states, by worker."""
+        return statistics.breaker_states(self.run.edges)
+
+    @cached_property
+    def breakers(self) -> pd.DataFrame:
+        """Each breaker's worst state in any worker over time."""
+        return statistics.worst_states(self.breaker_states)
+
+    @cached_property
+    def tail(self) -> pd.DataFrame:
+        """What the slowest operations spent their time on."""
+        times = self.run.read("operations", ["id", "intended_ns", "end_ns"], filters=[("outcome", "=", "ok")])
+        split = statistics.split_tail(times.assign(outcome="ok"))
+        del times
+        some = replace(split, median=split.median[:: max(len(split.median) // MOST_OPERATIONS, 1)])
+        ids = np.concatenate((some.tail, some.median)).tolist()
+        return statistics.tail_attribution(
+            self.run.read("operations", ["id", "intended_ns", "start_ns", "entered_ns", "end_ns"], ids=ids),
+            self.run.read("spans", ["operation", "stage", "kind", "start_ns", "end_ns"], ids=ids),
+            split=some,
+        )
+
+    @cached_property
+    def confusion(self) -> pd.DataFrame:
+        """Expected against decided routes."""
+        return statistics.confusion_matrix(self.run.series)
+
+    @cached_property
+    def density(self) -> pd.DataFrame:
+        """Distribution of latency by priority."""
+        return statistics.latency_density(self.by_priority)
+
+    @cached_property
+    def inversions(self) -> pd.DataFrame | None:
+        """Calls that waited in front of a backend while a less urgent one was dispatched; None without calls."""
+        columns = ["backend", "priority", "arrived_ns", "started_ns", "ended_ns"]
+        calls = self.run.read("calls", columns)
+        return statistics.priority_inversions(calls) if len(calls) else None
+
+    @cached_property
+    def priorities(self) -> pd.DataFrame:
+        """Priorities side by side."""
+        return statistics.priority_classes(self.by_priority, self.inversions)

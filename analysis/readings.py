@@ -1,0 +1,250 @@
+"""One sentence or two under each plot of load, distribution, fallbacks and classes, computed from what it shows.
+
+Those of plots over time and of users are in ``analysis.wording``, with the numbers' own words.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from analysis.statistics.routing import NOT_OK
+from analysis.wording import counted, milliseconds, number, visible
+
+if TYPE_CHECKING:
+    from analysis.statistics.fits import Estimate, Fit
+
+MOST_NAMED = 6
+"""Windows named one by one; a plan may have hundreds."""
+FAR = 10.0
+"""Times the most frequent latency beyond which an operation counts as far out."""
+
+
+def crossings(frame: pd.DataFrame) -> str:
+    """Say for each threshold of a criterion at how many users latency crosses it; frame as ``latency_crossing``."""
+    return " ".join(_crossing(row) for _, row in frame.drop_duplicates(["percent", "threshold_ms"]).iterrows())
+
+
+def _crossing(row: pd.Series) -> str:
+    what = f"p{row['percent']:g}"
+    limit, most = milliseconds(row["threshold_ms"]), f"{number(row['users_max'])} users"
+    if math.isnan(row["users_max"]):
+        return f"Whether {what} crosses {limit} is unknown: {row['missing']}."
+    if math.isnan(row["users"]):
+        doubt = row["share_pct"]
+        rest = f" ({number(doubt, 2)} % of the resamples do)" if doubt > 0 else ""
+        return f"{what} does not cross {limit} up to {most}{rest}."
+    if row["missing"]:
+        return f"{what} is above {limit} from {number(row['users'])} users on, the fewest that were measured."
+    return f"{what} crosses {limit} at {_users(row['users'])} users{_interval(row['users_low'], row['users_high'])}."
+
+
+def _users(value: float) -> str:
+    return f"{value:,.1f}" if value < 20 and not float(value).is_integer() else f"{value:,.0f}"
+
+
+def _interval(low: float, high: float) -> str:
+    if math.isnan(low):
+        return ", in too few seconds for an interval"
+    upper = _users(high) if math.isfinite(high) else "beyond the users measured"
+    return f" [{_users(low)}, {upper}]"
+
+
+def models(levels: pd.DataFrame, fits: Sequence[Fit]) -> str:
+    """Say where the knee of the best model is, and how well it fits."""
+    best = _best(fits)
+    if levels.empty:
+        return "No data: no number of users had 20 operations that ended ok."
+    if best is None:
+        return f"No model: {_why(fits)}."
+    error = 100 * math.sqrt(best.rss / len(best.users))
+    said = f"Of the models {best.model.label} fits best, typically {number(error, 2)} % off."
+    return f"{_located('knee', best.knee, best)} {said}"
+
+
+def throughputs(frame: pd.DataFrame, fits: Sequence[Fit]) -> str:
+    """Say how throughput grows with users, and where it is saturated."""
+    if frame.empty:
+        return "No data: no number of users ran for a second."
+    first, most = frame.iloc[0], frame.iloc[int(frame["throughput_rps"].to_numpy().argmax())]
+    if len(frame) == 1:
+        said = f"At {_users(first['users'])} users {_rate(first)} ended ok; how that grows this run cannot say."
+    elif most.name == 0:
+        said = f"It is highest at the fewest users: {_rate(first)} at {_users(first['users'])} users."
+    else:
+        said = (
+            f"From {_rate(first)} at {_users(first['users'])} users it rises to {_rate(most)} at "
+            f"{_users(most['users'])} users."
+        )
+    best = _best(fits)
+    return said if best is None else f"{said} {_located('saturation point', best.saturation, best)}"
+
+
+def _rate(row: pd.Series) -> str:
+    low, high = row.get("low_rps", math.nan), row.get("high_rps", math.nan)
+    interval = f" [{number(low)}, {number(high)}]" if math.isfinite(low) else ""
+    return f"{number(row['throughput_rps'])} /s{interval}"
+
+
+def _located(name: str, at: Estimate, fit: Fit) -> str:
+    if math.isfinite(at.value):
+        return f"The {name} is at {_users(at.value)} users{_interval(at.low, at.high)}."
+    missing = [reason for reason in fit.missing.split("; ") if name in reason]
+    why = missing[0] if missing else f"where the {name} is the levels do not tell"
+    return f"{why[0].upper()}{why[1:]}."
+
+
+def _why(fits: Sequence[Fit]) -> str:
+    return next((fit.missing for fit in fits if fit.missing), "none could be fitted")
+
+
+def _best(fits: Sequence[Fit]) -> Fit | None:
+    from analysis.statistics.fits import best_fit  # whoever has fits has waited for SciPy already
+
+    return best_fit(fits)
+
+
+def percentiles(frame: pd.DataFrame) -> str:
+    """Say what the highest percentiles are, how sure, and of how many independent operations."""
+    if frame.empty:
+        return "No data: no operation ended ok."
+    shown = frame[frame["percent"].isin((50.0, 99.0, 99.9))]
+    shown = shown if len(shown) else frame.tail(1)
+    values = ", ".join(
+        f"p{row['percent']:g} {milliseconds(row['value_ms'])}{_range(row['low_ms'], row['high_ms'])}"
+        for _, row in shown.iterrows()
+    )
+    effect = shown[shown["percent"] <= 99].iloc[-1] if (shown["percent"] <= 99).any() else shown.iloc[-1]
+    count = f"of {counted(int(effect['count']), 'operation')}"
+    if not math.isfinite(effect["effective_count"]):
+        return f"{values}, {count}."
+    return (
+        f"{values}, {count}. At p{effect['percent']:g} they tell as much as {number(round(effect['effective_count']))} "
+        "independent ones."
+    )
+
+
+def _range(low: float, high: float) -> str:
+    return f" [{number(low)}, {number(high)}]" if math.isfinite(low) else ""
+
+
+def heat(frame: pd.DataFrame) -> str:
+    """Say which latency was the most frequent, and how many operations were far from it."""
+    if frame.empty:
+        return "No data: no operation ended ok."
+    bins = frame.groupby(["low_ms", "high_ms"])["count"].sum().reset_index()
+    fullest = bins.iloc[int(bins["count"].to_numpy().argmax())]
+    low, high, total = float(fullest["low_ms"]), float(fullest["high_ms"]), int(bins["count"].sum())
+    far = frame[frame["low_ms"] >= FAR * high]
+    said = (
+        f"Most frequent are {milliseconds(low)} to {milliseconds(high)}, of {100 * fullest['count'] / total:.0f} % "
+        "of the operations."
+    )
+    if far.empty:
+        return f"{said} None took ten times as long."
+    seconds = int((far["elapsed_to_s"] - far["elapsed_s"]).groupby(far["elapsed_s"]).max().sum())
+    share = number(100 * far["count"].sum() / total, 2)
+    return f"{said} {share} % took over ten times as long, in {counted(seconds, 'second')} of the run."
+
+
+def tail(frame: pd.DataFrame) -> str:
+    """Say which component makes the slowest 1 % slow."""
+    if frame.empty:
+        return "No data: too few operations ended ok, or no history was kept."
+    first, whole = frame.iloc[0], frame["extra_ms"].sum()
+    said = (
+        f"Of the slowest 1 %, which took {milliseconds(float(frame['tail_ms'].sum()))} in the mean, "
+        f"{milliseconds(float(whole))} more than the median ones, {number(float(first['extra_pct']), 2)} % of that "
+        f"went into '{visible(str(first['component']))}'"
+    )
+    if len(frame) == 1:
+        return f"{said}."
+    return f"{said}; it adds the most in {number(float(first['dominates_pct']), 2)} % of them."
+
+
+def activation(frame: pd.DataFrame, served: pd.DataFrame) -> str:
+    """Say how soon fallbacks began after each window of a fault, and how much they served."""
+    if frame.empty:
+        fell = served[~served["served"].isin(["primary", NOT_OK])]["count"].sum()
+        share = 100 * fell / max(served["count"].sum(), 1)
+        return f"No fault was injected; fallbacks served {number(float(share), 2)} % of the operations."
+    known = frame[frame["activation_delay_s"].notna()]
+    delays = [
+        f"{_delay(row['activation_delay_s'], row['resolution_s'])} after '{visible(str(row['fault']), 40)}'"
+        for _, row in known.head(MOST_NAMED).iterrows()
+    ]
+    more = f" and in {len(known) - MOST_NAMED:,} more windows" if len(known) > MOST_NAMED else ""
+    said = [f"Fallbacks began {_listed(delays)}{more}."] if delays else ["No fallback was taken in any fault window."]
+    without = len(frame) - len(known)
+    if delays and without:
+        said.append(f"In {counted(without, 'further window')} none was taken.")
+    worst = frame.iloc[int(frame["fallback_pct"].fillna(-1.0).to_numpy().argmax())]
+    if worst["fallback_pct"] > 0:
+        before = worst["fallback_before_pct"]
+        against = f", against {number(float(before), 2)} % before the first window" if math.isfinite(before) else ""
+        most = number(float(worst["fallback_pct"]), 2)
+        said.append(f"They served most in '{visible(str(worst['fault']), 40)}': {most} %{against}.")
+    return " ".join(said)
+
+
+def _delay(seconds: float, resolution_s: float) -> str:
+    return f"{seconds:,.0f} s (±1 s)" if resolution_s else milliseconds(1000 * seconds)
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def confusion(matrix: pd.DataFrame) -> str:
+    """Say how many operations took the expected route, and which mistake was the most frequent."""
+    counts = matrix.to_numpy(dtype=np.int64)
+    same = matrix.index.to_numpy()[:, np.newaxis] == matrix.columns.to_numpy()[np.newaxis, :]
+    wrong = np.where(same, 0, counts)
+    total, missed = int(counts.sum()), int(wrong.sum())
+    share = number(100 * (total - missed) / total, 4)
+    if not missed:
+        return f"All {total:,} operations with an expected route took it."
+    row, column = np.unravel_index(int(wrong.argmax()), wrong.shape)
+    expected, decided = (visible(str(name), 40) for name in (matrix.index[int(row)], matrix.columns[int(column)]))
+    return (
+        f"{share} % of {total:,} operations took the expected route, fallbacks counted by where they ended. Most "
+        f"often '{expected}' was expected and '{decided}' taken: {int(wrong.max()):,} times."
+    )
+
+
+def priorities(frame: pd.DataFrame) -> str:
+    """Compare the most with the least urgent priority, and count inversions."""
+    known = frame[frame["p95_ms"].notna()]
+    if known.empty:
+        return "No data: no operation ended ok."
+    top, low = known.iloc[0], known.iloc[-1]
+    said = (
+        f"p95 is {milliseconds(top['p95_ms'])} at priority {int(top['priority'])} and {milliseconds(low['p95_ms'])} at "
+        f"priority {int(low['priority'])}."
+    )
+    if "inverted" not in frame:
+        return f"{said} Inversions are unknown: no backend told its calls."
+    inverted, waited = int(frame["inverted"].sum()), float(np.sum(frame["inverted_ms"]))
+    if not inverted:
+        return f"{said} No call waited while a less urgent one was dispatched."
+    verb = "call waited" if inverted == 1 else "calls waited"
+    return f"{said} {inverted:,} {verb} while a less urgent one was dispatched, {milliseconds(waited)} in all."
+
+
+def faults_in_latency(over_time: pd.DataFrame, windows: pd.DataFrame) -> str:
+    """Name the fault window with the highest p95 of a second; empty without windows."""
+    found = []
+    for _, window in windows.iterrows():
+        until = math.inf if pd.isna(window["end_s"]) else window["end_s"]
+        at = over_time["elapsed_s"]
+        inside = over_time[(at > window["start_s"] - 1) & (at < until)]["p95_ms"]
+        if inside.notna().any():
+            found.append((float(inside.max()), str(window["fault"])))
+    if not found:
+        return ""
+    highest, name = max(found)
+    return f" Of the fault windows '{visible(name, 40)}' has the highest p95 of a second: {milliseconds(highest)}."

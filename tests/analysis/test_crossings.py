@@ -1,0 +1,97 @@
+"""At how many users latency crosses a threshold: against series whose truth is known."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis import load_run, readings
+from analysis.statistics.crossings import latency_crossing, monotone, throughput_intervals
+from harness.measure.histogram import Histogram
+
+SPREAD = 0.4
+AT_P95 = math.exp(SPREAD * 1.6449)
+
+
+def ramp(seed: int, seconds: int = 60, users_max: int = 300) -> pd.DataFrame:
+    """Return a ramp whose latency is log-normal around (40 + users) ms, and wanders by 5 % from second to second."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for second in range(seconds):
+        users = users_max * (second + 1) // seconds
+        noise = SPREAD * random.standard_normal(users // 2) + 0.05 * random.standard_normal()
+        values = (40_000 + 1_000 * users) * np.exp(noise)
+        histogram = Histogram()
+        for value in values:
+            histogram.add(int(value))
+        rows.append((second, float(users), "ok", len(values), histogram.encode()))
+    return pd.DataFrame(rows, columns=["second", "users", "outcome", "count", "hdr"])
+
+
+@pytest.mark.slow
+def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
+    """95 % of 40 are 38; fewer than 34 would happen once in 70 times."""
+    truth = 360 / AT_P95 - 40
+    rows = [latency_crossing(ramp(seed), 95, 360, resamples=100).iloc[0] for seed in range(40)]
+
+    assert sum(row["users_low"] <= truth <= row["users_high"] for row in rows) >= 34
+    assert np.mean([row["users"] for row in rows]) == pytest.approx(truth, rel=0.03)
+
+
+def test_what_is_never_crossed_or_always_says_so() -> None:
+    series = ramp(1, seconds=30)
+    never, always = (latency_crossing(series, 95, limit, resamples=50) for limit in (5_000, 1))
+
+    assert math.isnan(never["users"].iloc[0])
+    assert readings.crossings(never) == "p95 does not cross 5,000 ms up to 290 users."
+    assert readings.crossings(always).startswith("p95 is above 1 ms from 23.3 users on, the fewest")
+
+
+def test_a_crossing_is_read_with_its_interval() -> None:
+    row = latency_crossing(ramp(2), 95, 360, resamples=50)
+
+    low, high = row["users_low"].iloc[0], row["users_high"].iloc[0]
+    assert low < row["users"].iloc[0] < high
+    assert (
+        readings.crossings(row) == f"p95 crosses 360 ms at {row['users'].iloc[0]:,.0f} users [{low:,.0f}, {high:,.0f}]."
+    )
+
+
+def test_one_slow_second_is_no_crossing(make_run, row) -> None:
+    rows = [row(s, [1_000 * (9 if s == 4 else 1)] * 30, users=10 * (s + 1)) for s in range(10)]
+
+    found = latency_crossing(load_run(make_run(rows)).series, 95, 8.0, resamples=20).iloc[0]
+
+    assert math.isnan(found["users"])
+
+
+def test_too_few_seconds_give_no_interval_and_no_operations_no_answer(make_run, row) -> None:
+    series = load_run(make_run([row(s, [1_000 * (s + 1)] * 30, users=s + 1) for s in range(4)])).series
+    short, none = latency_crossing(series, 50, 2.5), latency_crossing(series.iloc[:0], 50, 2.5)
+
+    assert short["users"].iloc[0] == pytest.approx(2.5, rel=0.01)
+    assert readings.crossings(short) == "p50 crosses 2.50 ms at 2.5 users, in too few seconds for an interval."
+    assert readings.crossings(none).startswith("Whether p50 crosses 2.50 ms is unknown: no number of users had 20")
+
+
+def test_monotone_pools_what_falls_by_weight() -> None:
+    found = monotone(np.array([1.0, 5.0, 2.0, 7.0]), np.array([1.0, 1.0, 2.0, 1.0]))
+
+    assert found.tolist() == [1.0, 3.0, 3.0, 7.0]
+
+
+def test_throughput_has_an_interval_where_there_are_seconds_enough(make_run, row) -> None:
+    rows = [row(s, [1_000] * (10 + s % 2), users=5) for s in range(21)]
+    rows += [row(s, [1_000] * 30, users=9) for s in range(21, 25)]
+
+    frame = throughput_intervals(load_run(make_run(rows)).series)
+
+    assert frame["users"].tolist() == [5, 9]
+    first = frame.iloc[0]
+    assert first["throughput_rps"] == pytest.approx(10.5)
+    assert first["low_rps"] < 10.5 < first["high_rps"]
+    assert frame.loc[1, ["throughput_rps", "low_rps"]].isna().tolist() == [False, True]
+    assert throughput_intervals(load_run(make_run([])).series).empty
