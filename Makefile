@@ -2,11 +2,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench soak venv clean
+.PHONY: run test lint bench bench-analysis soak venv clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/'
 
 .venv/.installed: requirements.txt requirements-dev.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -35,6 +35,9 @@ bench: venv ## speed and memory, as ratios measured side by side
 
 soak: venv ## ten minutes at full speed: memory stays flat, the history is complete
 	@$(BIN)/python benchmarks/soak.py
+
+bench-analysis: venv ## reports of 1,000,000 operations: time and memory (OPERATIONS=10000000 for more)
+	@$(BIN)/python benchmarks/analysis_at_scale.py --operations $(or $(OPERATIONS),1000000) --figures
 
 clean: ## remove what the other targets made, but not results
 	@rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -20,12 +20,12 @@ from analysis.run import Run
 from harness.judge.criteria import parse_criterion
 from harness.judge.window import PERCENTILES
 from harness.words.errors import CriteriaError
-from harness.words.operation import Outcome
+from harness.words.operation import STOPPED_ROUTE, Outcome
 
 if TYPE_CHECKING:
     from analysis.statistics.fits import Fit
 
-OVER_TIME = ("second", "users", "outcome", "tier")
+OVER_TIME = ("second", "users", "route", "outcome", "tier")
 MOST_OPERATIONS = 50_000
 """Median operations whose spans are read: enough for a mean."""
 
@@ -38,8 +38,10 @@ class Measured:
 
     @cached_property
     def series(self) -> pd.DataFrame:
-        """The series by second, users, outcome and tier."""
-        return statistics.condensed(self.run.series, OVER_TIME)
+        """The series by second, users, outcome and tier; of routes it tells the one of stopped operations alone."""
+        whole = self.run.series
+        stopped = whole["route"].where(whole["route"] == STOPPED_ROUTE, "")
+        return statistics.condensed(whole.assign(route=stopped), OVER_TIME)
 
     @cached_property
     def by_priority(self) -> pd.DataFrame:
@@ -150,6 +152,8 @@ class Measured:
     @cached_property
     def activation(self) -> pd.DataFrame:
         """What each window of a fault did to the tiers."""
+        if self.windows.empty:  # a frame without rows, for nothing
+            return statistics.fallback_activation(self.series.iloc[:0], self.windows)
         return statistics.fallback_activation(self.series, self.windows, *self.fallen)
 
     @cached_property

@@ -1,4 +1,8 @@
-"""Time and memory of reading and reporting run directories of millions of operations."""
+"""Time and memory of reading and reporting run directories of millions of operations.
+
+``report`` draws every plot; with ``--figures`` each is measured, in one process: the time, and the largest resident
+memory so far.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,8 @@ print(seconds, int(peak.split()[1]) / 1e6, file=sys.stderr)
 STEPS = {
     "load_run": "import analysis; analysis.load_run(sys.argv[1])",
     "operations": "import analysis; analysis.load_run(sys.argv[1]).operations",
+    "curve": "from analysis.cli import main; main(['curve', sys.argv[1]])",
+    "fallback": "from analysis.cli import main; main(['fallback', sys.argv[1]])",
     "report": "from analysis.cli import main; main(['report', sys.argv[1]])",
     "compare": "from analysis.cli import main; main(['compare', sys.argv[1], sys.argv[1]])",
 }
@@ -39,12 +45,33 @@ def measure(step: str, folder: Path) -> tuple[float, float]:
     return float(seconds), float(gigabytes)
 
 
+FIGURES = """
+import sys, time
+from analysis import load_run
+from analysis.figures import FIGURES
+from analysis.measured import Measured
+from analysis.report import draw
+begin = time.perf_counter()
+run = Measured(load_run(sys.argv[1]))
+for figure in FIGURES:
+    why = figure.lacks(run)
+    if not why:
+        draw(figure, run)
+    peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+    now = time.perf_counter()
+    print(f"analysis:   {figure.name:<26}{now - begin:6.1f} s  {int(peak.split()[1]) / 1e6:5.2f} GB  {why}", flush=True)
+    begin = now
+"""
+
+
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--figures", action="store_true", help="measure each plot of the report as well")
     parser.add_argument("--operations", type=int, nargs="+", default=[1_000_000], help="sizes (1,000,000)")
+    options = parser.parse_args()
     missed = False
-    for operations in parser.parse_args().operations:
+    for operations in options.operations:
         with tempfile.TemporaryDirectory() as scratch:
             begin = time.perf_counter()
             folder = write_run(Path(scratch) / "run", operations)
@@ -63,6 +90,8 @@ def main() -> None:
                     else ""
                 )
                 print(f"analysis: {step:<12}{seconds:7.1f} s  {gigabytes:5.2f} GB{aim}", flush=True)
+            if options.figures:
+                subprocess.run([sys.executable, "-c", FIGURES, str(folder)], check=True)
     sys.exit(missed)
 
 

@@ -1,4 +1,7 @@
-"""A run directory of any size, made from random numbers: series, history, manifest and verdict that agree."""
+"""A run directory of any size, made from random numbers: series, history, faults, manifest and verdict that agree.
+
+In every three minutes the primary of the route 'premium' fails for 20 s: a fallback serves, and its breaker is open.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ import pyarrow.parquet as pq
 from analysis.history import SCHEMAS
 from harness.measure.histogram import Histogram
 from harness.measure.series import COLUMNS
+from harness.record.faults_file import HEADER
 
 START_S = 1_750_000_000
 RATE = 5_000  # operations per second
@@ -24,6 +28,9 @@ VARIANTS = 400  # distinct histograms, from the fewest users to the most
 USERS_MOST = 500
 PART_ROWS = 1_000_000
 SPANS = 3  # executions of stages per operation
+PERIOD_S, WINDOW_S = 180, 20
+"""A fault begins every so many seconds, in the middle, and lasts so many."""
+HIT, SERVED_BY = "premium", "standard"
 CLOCKS = ("response", "service", "queue", "lag")
 
 
@@ -43,8 +50,14 @@ def write_run(folder: Path, operations: int, seed: int = 1) -> Path:
     for part, first in enumerate(range(0, seconds, per_part)):
         chosen = variants[first : first + per_part]
         _write_part(history, part, first, times_ns, chosen)
+    _write_edges(folder, seconds)
     _write_documents(folder, seconds * RATE, seconds)
     return folder
+
+
+def _down(seconds: np.ndarray) -> np.ndarray:
+    """Return in which seconds of a run, from 0, the fault is on."""
+    return (seconds % PERIOD_S >= PERIOD_S // 2) & (seconds % PERIOD_S < PERIOD_S // 2 + WINDOW_S)
 
 
 def _times_ns(random: np.random.Generator) -> dict[str, np.ndarray]:
@@ -60,13 +73,15 @@ def _write_series(path: Path, times_ns: dict[str, np.ndarray], variants: np.ndar
     seconds = len(variants)
     index = variants.reshape(-1)
     response = times_ns["response"] / 1e6
+    expected = np.tile(np.array(ROUTES * PRIORITIES), seconds)
+    fell = (expected == HIT) & np.repeat(_down(np.arange(seconds)), LABELS)
     frame = {
         "second": np.repeat(START_S + np.arange(seconds), LABELS),
         "user_class": "NormalUser",
         "priority": np.tile(np.repeat(np.arange(PRIORITIES), len(ROUTES)), seconds),
-        "expected_route": np.tile(np.array(ROUTES * PRIORITIES), seconds),
-        "route": np.tile(np.array(ROUTES * PRIORITIES), seconds),
-        "tier": 0,
+        "expected_route": expected,
+        "route": np.where(fell, SERVED_BY, expected),
+        "tier": fell.astype(np.int64),
         "outcome": "ok",
         "count": PER_ROW,
         "sum_ms": response.sum(axis=1)[index],
@@ -103,7 +118,11 @@ def _write_part(history: Path, part: int, first: int, times_ns: dict[str, np.nda
     label = np.tile(np.repeat(np.arange(LABELS), PER_ROW), len(variants))
     ids = np.arange(first * RATE, first * RATE + count, dtype=np.int64)
     start = end - clock["response"]
-    route = pa.DictionaryArray.from_arrays(pa.array(label % len(ROUTES), pa.int32()), pa.array(ROUTES))
+    asked = label % len(ROUTES)
+    fell = (asked == ROUTES.index(HIT)) & _down(first + np.arange(count) // RATE)
+    expected = pa.DictionaryArray.from_arrays(pa.array(asked, pa.int32()), pa.array(ROUTES))
+    served = np.where(fell, ROUTES.index(SERVED_BY), asked)
+    route = pa.DictionaryArray.from_arrays(pa.array(served, pa.int32()), pa.array(ROUTES))
     one = pa.array(np.zeros(count, dtype=np.int32))
     scenario = pa.array([f"chat-{number:04d}" for number in range(1569)])
     columns = {
@@ -113,7 +132,7 @@ def _write_part(history: Path, part: int, first: int, times_ns: dict[str, np.nda
         "user_class": pa.DictionaryArray.from_arrays(one, pa.array(["NormalUser"])),
         "scenario": pa.DictionaryArray.from_arrays(pa.array((ids % 1569).astype(np.int32)), scenario),
         "priority": (label // len(ROUTES)).astype(np.int8),
-        "expected_route": route,
+        "expected_route": expected,
         "intended_ns": start,
         "start_ns": start,
         "entered_ns": start + clock["queue"],
@@ -121,10 +140,10 @@ def _write_part(history: Path, part: int, first: int, times_ns: dict[str, np.nda
         "resumed_ns": end + clock["lag"],
         "outcome": pa.DictionaryArray.from_arrays(one, pa.array(["ok"])),
         "route": route,
-        "asked_route": route,
+        "asked_route": expected,
         "confidence": np.full(count, 0.9, np.float32),
-        "tier": np.zeros(count, np.int16),
-        "attempts": np.ones(count, np.int32),
+        "tier": fell.astype(np.int16),
+        "attempts": 1 + fell.astype(np.int32),
         "flag": pa.nulls(count, pa.string()),
         "error": pa.nulls(count, pa.string()),
     }
@@ -148,6 +167,72 @@ def _write_part(history: Path, part: int, first: int, times_ns: dict[str, np.nda
         "outcome": pa.DictionaryArray.from_arrays(pa.array(np.zeros(count * SPANS, np.int32)), pa.array(["ok"])),
     }
     _write(history, "spans", part, spans)
+    _write_attempts(history, part, ids, asked, fell, start + clock["queue"], end)
+
+
+def _write_attempts(
+    history: Path,
+    part: int,
+    ids: np.ndarray,
+    asked: np.ndarray,
+    fell: np.ndarray,
+    begin: np.ndarray,
+    end: np.ndarray,
+) -> None:
+    """Write one attempt per operation, and one of the fallback where the primary failed."""
+    times = 1 + fell.astype(np.int64)
+    second = np.repeat(fell, times) & (np.arange(times.sum()) == np.repeat(np.cumsum(times) - 1, times))
+    failed = np.repeat(fell, times) & ~second
+    middle = np.repeat((begin + end) // 2, times)
+    route = np.where(second, ROUTES.index(SERVED_BY), np.repeat(asked, times))
+    zero = pa.array(np.zeros(len(second), dtype=np.int32))
+    _write(
+        history,
+        "attempts",
+        part,
+        {
+            "operation": np.repeat(ids, times),
+            "ordinal": second.astype(np.int16),
+            "route": pa.DictionaryArray.from_arrays(pa.array(route, pa.int32()), pa.array(ROUTES)),
+            "tier": second.astype(np.int16),
+            "start_ns": np.where(second, middle, np.repeat(begin, times)),
+            "end_ns": np.where(failed, middle, np.repeat(end, times)),
+            "outcome": pa.DictionaryArray.from_arrays(
+                pa.array(failed.astype(np.int32)), pa.array(["answered", "failed"])
+            ),
+            "breaker": pa.DictionaryArray.from_arrays(zero, pa.array(["closed"])),
+            "reason": pa.nulls(len(second), pa.string()),
+            "given": pa.nulls(len(second), pa.int64()),
+            "left": pa.nulls(len(second), pa.int64()),
+        },
+    )
+
+
+def _write_edges(folder: Path, seconds: int) -> None:
+    """Write the windows of the fault, the states of the breaker, and ``faults.csv``."""
+    begins = np.arange(PERIOD_S // 2, seconds, PERIOD_S)
+    rows, lines = [], [",".join(HEADER)]
+    for begin in begins.tolist():
+        until = min(begin + WINDOW_S, seconds)
+        for at, what, name, before, after in (
+            (begin, "fault", f"{HIT} fails", "closed", "open"),
+            (begin + 1, "breaker", HIT, "closed", "open"),
+            (until, "fault", f"{HIT} fails", "open", "closed"),
+            (until + 1, "breaker", HIT, "open", "half_open"),
+            (until + 2, "breaker", HIT, "half_open", "closed"),
+        ):
+            at_ns = (START_S + at) * 1_000_000_000
+            rows.append((at_ns, what, name, before, after, "synthetic"))
+        hit = (until - begin) * RATE // len(ROUTES)
+        line = {"name": f"{HIT} fails", "kind": "error", "where": f"route {HIT}, tier 0", "share": 1.0}
+        line |= {"start_unix_s": START_S + begin, "end_unix_s": START_S + until, "operations_hit": hit}
+        line |= {"injected": hit, "fell_back": hit}
+        lines.append(",".join(f'"{line.get(name, "")}"' for name in HEADER))
+    columns = zip(*rows, strict=True) if rows else [[]] * len(SCHEMAS["edges"].names)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMAS["edges"], strict=True)]
+    table = pa.table(dict(zip(SCHEMAS["edges"].names, arrays, strict=True)))
+    pq.write_table(table, folder / "history" / "edges-w000-000000-000001.parquet")
+    (folder / "faults.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _write(history: Path, table: str, part: int, columns: dict[str, object]) -> None:
@@ -178,7 +263,7 @@ def _write_documents(folder: Path, operations: int, seconds: int) -> None:
         "verdict": "PASS",
         "exit_code": 0,
         "reason": "synthetic",
-        "criteria": [],
+        "criteria": [{"name": "p95_ms < 60", "status": "PASS"}],
         "checks": [],
         "validity": [{"name": "workers", "status": "VALID"}],
         "totals": {"operations": operations, "ok": operations, "duration_s": float(seconds)},
