@@ -17,8 +17,8 @@ MOST_ROWS = 5
 """Operations quoted per row of the verdict."""
 BROKEN = ("INVALID", "FAIL")
 HEADER = (
-    "operation", "began at", "scenario", "priority", "expected", "asked first", "route", "tier", "attempts", "outcome",
-    "response", "flag or error",
+    "operation", "began at", "scenario", "priority", "expected", "asked first, got", "tier, attempts",
+    "outcome, response", "flag or error",
 )  # fmt: skip
 _COLUMNS = (
     "id", "scenario", "priority", "expected_route", "asked_route", "route", "tier", "attempts", "outcome",
@@ -59,19 +59,18 @@ def identifiers(entry: Entry) -> Sequence[int]:
 
 def _row(identifier: int, row: pd.Series, zero_ns: int | None) -> list[str]:
     began = None if zero_ns is None else (int(row["intended_ns"]) - zero_ns) / 1e9
-    texts = {
-        name: None if pd.isna(row[name]) else str(row[name]) for name in ("expected_route", "asked_route", "route")
-    }
+    expected, asked, route = (
+        value(None if pd.isna(row[name]) else str(row[name])) for name in ("expected_route", "asked_route", "route")
+    )
     said = [str(row[name]) for name in ("flag", "error") if pd.notna(row[name])]
     return [
         display_id(identifier),
         "—" if began is None else f"{number(began, 4)} s",
         str(row["scenario"]),
         str(row["priority"]),
-        *(value(text) for text in texts.values()),
-        str(row["tier"]),
-        str(row["attempts"]),
-        str(row["outcome"]),
-        milliseconds((int(row["end_ns"]) - int(row["intended_ns"])) / 1e6),
+        expected,
+        f"{asked}, {route}",
+        f"{row['tier']}, {row['attempts']}",
+        f"{row['outcome']}, {milliseconds((int(row['end_ns']) - int(row['intended_ns'])) / 1e6)}",
         "; ".join(said) or "—",
     ]

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from analysis import load_run, report
+from analysis.history import SCHEMAS
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 pytestmark = [
@@ -18,10 +19,14 @@ WIDER = """() => [...document.querySelectorAll('.scroll')]
     .filter(each => each.scrollWidth > each.clientWidth + 1).map(each => each.closest('section').id)"""
 
 
-def test_no_table_is_wider_than_the_window(make_run, ramp, manifest, verdict, no_plots) -> None:
+def test_no_table_is_wider_than_the_window(make_run, ramp, manifest, verdict, write_part, operation, no_plots) -> None:
     long = "4 of 4 windows recovered from, after 0.21 to 1.71 s, the longest after 'premium is down' and its like"
     verdict["checks"][1] |= {"actual": long, "target": long, "detail": "evidence " * 40}
-    page = report.write_report(load_run(make_run(ramp(seconds=10), manifest, verdict)))
+    folder = make_run(ramp(seconds=10), manifest, verdict)
+    error = operation(17, 1.0, 2.0, error="ConnectionError: " + "x" * 200, scenario="a-scenario-of-a-long-name-0001")
+    write_part(folder / "history", "operations", [dict(zip(SCHEMAS["operations"].names, error, strict=True))])
+    page = report.write_report(load_run(folder))
+    assert "a-scenario-of-a-long-name-0001" in page.read_text(encoding="utf-8")
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--headless", "--no-sandbox"])

@@ -107,7 +107,7 @@ def test_a_violation_quotes_the_rows_of_its_first_operations(stormy: Path) -> No
     assert list(quoted) == ["accuracy"]
     assert [cells[0] for cells in quoted["accuracy"].rows] == ["0-17", "1-3"]
     assert quoted["accuracy"].rows[0][1:] == [
-        "10.29 s", "chat-1", "4", "fast", "fast", "back|up", "1", "2", "ok", "20 ms", "—",
+        "10.29 s", "chat-1", "4", "fast", "fast, back|up", "1, 2", "ok, 20 ms", "—",
     ]  # fmt: skip
     assert quoted["accuracy"].left_out == 1  # 0-99 is not in the history
 
@@ -143,7 +143,7 @@ def test_page_and_markdown_hold_all_of_it(stormy: Path, no_plots) -> None:
         assert said in page
         assert said in text
     assert "back|up" in page
-    assert r"| 0-17 | 10.29 s | chat-1 | 4 | fast | fast | back\|up | 1 | 2 | ok | 20 ms | — |" in text
+    assert r"| 0-17 | 10.29 s | chat-1 | 4 | fast | fast, back\|up | 1, 2 | ok, 20 ms | — |" in text
     assert "![Who served, and faults](plots/fallback-activation.png)" in text
     assert "What the slowest 1 % spent their time on: not in this run, too few" in text
 
