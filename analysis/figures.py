@@ -63,13 +63,20 @@ def _no_series(run: Measured) -> str:
 
 
 def _no_levels(run: Measured) -> str:
-    return "" if len(run.levels) else "no number of users had 20 operations that ended ok"
+    return _too_few(len(run.levels))
+
+
+def _too_few(levels: int) -> str:
+    """Say why there is no growth to draw; a single point is the table's to tell."""
+    if levels > 1:
+        return ""
+    return "only one number of users was measured" if levels else "no number of users had 20 operations that ended ok"
 
 
 def _no_users(run: Measured) -> str:
     if run.run.plain and run.latency_by_users.empty:
         return "Locust wrote no percentiles by number of users; --csv-full-history makes it"
-    return "" if len(run.latency_by_users) else "no number of users had 20 operations that ended ok"
+    return _too_few(len(run.latency_by_users))
 
 
 def _no_percentiles(run: Measured) -> str:
