@@ -51,9 +51,10 @@ def fault_windows(run: Measured) -> Rows | None:
 
 
 def _window(row: pd.Series, zero: float) -> list[str]:
-    ledger = [
-        f"{number(float(row[name]))} {name.replace('_', ' ')}" for name in LEDGER if _given(row, name) and row[name]
-    ]
+    counts = {name: pd.to_numeric(row[name], errors="coerce") for name in LEDGER if _given(row, name)}
+    ledger = [f"{number(float(count))} {name.replace('_', ' ')}" for name, count in counts.items() if count > 0]
+    if _given(row, "failed"):  # the fault itself, and why
+        ledger.append(f"failed: {row['failed']}")
     kind, place = (value(row[name]) if _given(row, name) else None for name in ("kind", "where"))
     times = (f"{row[name] - zero:,.1f}" if _given(row, name) else "…" for name in ("start_unix_s", "end_unix_s"))
     return [

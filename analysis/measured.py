@@ -16,6 +16,7 @@ import pandas as pd
 
 from analysis import history, locust_files, statistics, steps
 from analysis.documents import Totals
+from analysis.judged_windows import as_judged
 from analysis.run import Run
 from harness.judge.criteria import parse_criterion
 from harness.judge.window import PERCENTILES
@@ -151,10 +152,11 @@ class Measured:
 
     @cached_property
     def activation(self) -> pd.DataFrame:
-        """What each window of a fault did to the tiers."""
+        """What each window of a fault did to the tiers, delay and recovery as the run's judge measured them."""
         if self.windows.empty:  # a frame without rows, for nothing
             return statistics.fallback_activation(self.series.iloc[:0], self.windows)
-        return statistics.fallback_activation(self.series, self.windows, *self.fallen)
+        found = statistics.fallback_activation(self.series, self.windows, *self.fallen)
+        return as_judged(found, self.run.faults, int(self.series["second"].min()) if len(self.series) else 0)
 
     @cached_property
     def fallen(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from analysis import fault_rows, load_run, readings, report
@@ -74,6 +75,15 @@ def test_a_window_is_a_row_with_what_its_faults_came_to(stormy: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_fault_that_failed_says_why(stormy: Path) -> None:
+    path = stormy / "faults.csv"
+    path.write_text(path.read_text().replace('"",""\n', '"","no such backend"\n'))
+    rows = fault_rows.fault_windows(Measured(load_run(stormy)))
+
+    assert rows is not None
+    assert rows.rows[0][-1] == "5 retried, 190 fell back, failed: no such backend"
+
+
 def test_a_breaker_is_a_row_with_its_changes_and_its_first_cause(stormy: Path) -> None:
     rows = fault_rows.breakers(Measured(load_run(stormy)))
 
@@ -96,6 +106,21 @@ def test_the_reading_says_how_soon_and_how_much(stormy: Path) -> None:
         "Fallbacks began 40 ms after 'primary is down'. They served most in 'primary is down': 90 %, "
         "against 0 % before the first window."
     )
+
+
+def test_delay_and_recovery_are_those_of_the_verdict_where_it_has_them(stormy: Path) -> None:
+    path = stormy / "faults.csv"
+    path.write_text(path.read_text().replace('"40.0","1.0"', '"123.0","2.5"'))
+    row = Measured(load_run(stormy)).activation.iloc[0]
+    assert (row["activation_delay_s"], row["recovery_s"], row["recovered_s"]) == (0.123, 2.5, 22.5)
+
+    path.write_text(path.read_text().replace('"123.0","2.5"', '"",""'))
+    row = Measured(load_run(stormy)).activation.iloc[0]
+    assert row["activation_delay_s"] == pytest.approx(0.04)
+    assert row["recovery_s"] == 0
+
+    path.unlink()
+    pd.testing.assert_series_equal(Measured(load_run(stormy)).activation.iloc[0], row)
 
 
 def test_a_violation_quotes_the_rows_of_its_first_operations(stormy: Path) -> None:
