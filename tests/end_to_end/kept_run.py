@@ -20,6 +20,7 @@ FILES = {
     "series.csv",
     "verdict.json",
     "report.html",
+    "report.md",
     "history",
     "plots",
 }
