@@ -11,14 +11,28 @@ import pandas as pd
 
 from analysis import statistics
 from analysis.measured import Measured
+from analysis.run import Run
 
 WITHIN_MS = 500.0
 """Bound of goodput where no criterion names one: that of the default criteria."""
 
 
-def latency_by_route(run: Measured) -> pd.DataFrame:
+def latency_over_time(run: Run) -> pd.DataFrame:
+    """Return latency by second; columns as ``statistics.latency_over_time``."""
+    return Measured(run).latency_over_time
+
+
+def latency_by_users(run: Run) -> pd.DataFrame:
+    """Return latency against users, one row per step where the run has steps, else per number of users.
+
+    Columns as ``statistics.latency_by_users``; with steps as ``steps.latency_by_step``.
+    """
+    return Measured(run).latency_by_users
+
+
+def latency_by_route(run: Run) -> pd.DataFrame:
     """Return latency by route: ``route, count, min_ms, p50_ms, ..., max_ms``, of operations that ended ok."""
-    return statistics.percentiles(statistics.ended_ok(run.run.series), ["route"])
+    return statistics.percentiles(statistics.ended_ok(run.series), ["route"])
 
 
 def _littles_law(run: Measured) -> pd.DataFrame:
@@ -58,7 +72,7 @@ def _of_fits(name: str) -> Callable[[Measured], pd.DataFrame]:
 VIEWS: dict[str, Callable[[Measured], pd.DataFrame]] = {
     "latency-over-time": lambda run: run.latency_over_time,
     "latency-against-users": lambda run: run.latency_by_users,
-    "latency-by-route": latency_by_route,
+    "latency-by-route": lambda run: latency_by_route(run.run),
     "latency-by-throughput": lambda run: statistics.latency_by_throughput(run.series),
     "latency-crossings": lambda run: run.crossings,
     "percentile-curve": lambda run: run.percentile_curve,

@@ -76,8 +76,10 @@ def test_faults_of_the_plan_that_hit_nothing_and_kinds_not_injected_are_named(ma
     folder = make_run([])
     assert "No fault was injected" in said(folder)
 
-    header = "name,kind,where,operations_hit,injected\n"
-    (folder / "faults.csv").write_text(f"{header}a,error,route x,3,4\nb,hang,backend y,0,0\nc,slots,backend z,,\n")
+    header = "name,kind,where,operations_hit,injected,start_unix_s,end_unix_s\n"
+    (folder / "faults.csv").write_text(
+        f"{header}a,error,route x,3,4,1,2\nb,hang,backend y,0,0,1,2\nc,slots,backend z,,,1,2\n"
+    )
     text = said(folder)
     assert "No fault was injected" not in text
     assert "In the fault plan, but hit no operation: b." in text

@@ -188,7 +188,7 @@ def test_what_was_not_tested_names_unknown_entries_and_absent_parts(make_run, ra
 def test_hypotheses_and_faults_that_are_there_are_not_called_untested(make_run, manifest, verdict, page_of) -> None:
     verdict["hypotheses"] = [{"name": "H1 stays fast", "status": "VALID", "detail": "n = 5"}]
     folder = make_run([], manifest, verdict)
-    (folder / "faults.csv").write_text("what,where\n")
+    (folder / "faults.csv").write_text("name,kind,start_unix_s,end_unix_s\n")
 
     page = page_of(folder)
 
