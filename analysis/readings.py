@@ -56,9 +56,16 @@ def _interval(low: float, high: float) -> str:
 
 def models(levels: pd.DataFrame, fits: Sequence[Fit]) -> str:
     """Say where the knee of the best model is, and how well it fits."""
+    from analysis.statistics.fits import close_fits
+
     best = _best(fits)
     if levels.empty:
         return "No data: no number of users had 20 operations that ended ok."
+    if best is None and (alike := close_fits(fits)):
+        first = alike[0]
+        names = _listed([fit.model.label for fit in alike])
+        off = number(100 * math.sqrt(first.rss / len(first.users)), 2)
+        return f"{_located('knee', first.knee, first)} {names[0].upper()}{names[1:]} fit alike, typically {off} % off."
     if best is None:
         return f"No model: {_why(fits)}."
     error = 100 * math.sqrt(best.rss / len(best.users))

@@ -95,3 +95,19 @@ def test_throughput_has_an_interval_where_there_are_seconds_enough(make_run, row
     assert first["low_rps"] < 10.5 < first["high_rps"]
     assert frame.loc[1, ["throughput_rps", "low_rps"]].isna().tolist() == [False, True]
     assert throughput_intervals(load_run(make_run([])).series).empty
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.4])
+def test_the_knee_is_read_from_the_best_model_or_said_not_to_be_told(noise: float) -> None:
+    from analysis.statistics import fits
+
+    users = np.arange(5, 105, 10, dtype=np.float64)
+    wobble = np.exp(noise * np.cos(users))
+    levels = pd.DataFrame({"users": users, "mean_ms": 20 * np.maximum(1, users / 40) ** 1.5 * wobble, "think_ms": 0.0})
+    found = fits.fit_models(levels)
+    text = readings.models(levels, found)
+
+    best = fits.best_fit(found)
+    assert ("fits best" in text) is (best is not None)
+    assert ("fit alike" in text) is (best is None)
+    assert "nee" in text
