@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import gevent
-import gevent.subprocess
 from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner
 
 from harness.judge.noise_floor import NoiseFloor, highest
-from harness.judge.verdict import Verdict
+from harness.judge.verdict import Conclusion, Verdict
 from harness.load.corpus import Scenario
 from harness.load.sharing import Sharing
 from harness.loop import HubLoop
@@ -26,19 +24,19 @@ from harness.record.live import LiveLines
 from harness.record.run_directory import Json, create_run_directory
 from harness.record.tables import OPERATIONS, to_batch, to_table
 from harness.swarm.collector import Collector
+from harness.swarm.drawing import draw_report
 from harness.swarm.inputs import Inputs, load_runner
 from harness.swarm.manifest import agreed_on, first_manifest, stamp, versions
 from harness.swarm.open_loop import declared_schedules
 from harness.swarm.roll import Roll
 from harness.swarm.session import Delta
 from harness.swarm.shaping import connect, disconnect, is_trimmed, shape_of
-from harness.swarm.statistics import RunCsvWriter
-from harness.target.sequential import run_sequential
+from harness.swarm.statistics import RunCsvWriter, requests_of_operations, without_requests
+from harness.target.sequential import one_by_one
 from harness.words.clock import Epoch
-from harness.words.errors import RecordError, one_line
-from harness.words.operation import Outcome
+from harness.words.errors import ExitCode, RecordError, UsageError
+from harness.words.operation import Operation, Outcome
 
-REPORT_TIMEOUT_S = 300
 SILENT_S = 2.0
 """Seconds after which a step at the end of a run says that it goes on."""
 _LOCUST_OPTIONS = (
@@ -84,6 +82,8 @@ class Keeper:
         self._stats_reset = False
         self._all_started = False
         self._shape = shape_of(environment)
+        self._baseline: list[Operation] = []
+        self._baseline_began_s: float | None = None  # None: not begun, or written down
         self.doing = ""  # in words, for the web UI
         self.began_ns = time.time_ns()
         """Unix time of this host from which the seconds of the run count."""
@@ -94,19 +94,34 @@ class Keeper:
         """Unix time of this host at which the run was told to stop."""
         self._attended: tuple[Collection[int], int] | None = None
 
-    def run_baseline(self) -> None:
-        """Make the baseline: a sequential pass on a target built for it alone, its operations written down."""
+    def run_baseline(self, stopped: Callable[[], bool]) -> None:
+        """Make the baseline: a sequential pass on a target built for it alone, its operations written down.
+
+        No further scenario is begun once it is ``stopped``.
+        """
         sample, budget_s = self.inputs.baseline_sample()
         if not sample:
             return
-        started = time.monotonic()
+        self._baseline_began_s = time.monotonic()
         runner = load_runner(self.inputs.options)
         self._loop.start()
-        rows = run_sequential(self._loop, runner, self._shown(sample), self.inputs.options.deadline_s, budget_s)
+        deadline_s = self.inputs.options.deadline_s
+        for operation in one_by_one(self._loop, runner, self._shown(sample), deadline_s, budget_s):
+            if stopped():
+                return
+            self._baseline.append(operation)
         self.doing = ""
+        self._write_baseline()
+
+    def _write_baseline(self) -> None:
+        """Write down what the baseline holds, once; a baseline that was cut short holds what was done of it."""
+        rows, began_s = self._baseline, self._baseline_began_s
+        self._baseline_began_s = None
+        if began_s is None or not rows:
+            return
         offset_ns = Epoch.of_this_process().offset_ns
         write_table(to_table([to_batch(OPERATIONS, rows)], offset_ns), self.run.baseline)
-        took = time.monotonic() - started
+        took = time.monotonic() - began_s
         failed = sum(operation.outcome is not Outcome.OK for operation in rows)
         self._manifest["baseline"] = {"scenarios": len(rows), "failed": failed, "duration_s": round(took, 3)}
         self._say(
@@ -171,14 +186,19 @@ class Keeper:
             self._live.show(delta["worker"], delta["edges"], 0 if offset is None else offset[0], delta["gathered_ns"])
         self.collector.receive(delta)
 
-    def finish(self) -> Verdict:
-        """Write everything down, judge the run, and draw its report."""
+    def finish(self, refused: UsageError | None = None) -> Verdict:
+        """Write everything down, judge the run, and draw its report.
+
+        What cannot be written is said, and keeps nobody from the verdict. A run that was ``refused`` before its load
+        has the exit code of a user's mistake.
+        """
         self._count_undone()
         self.collector.close()
+        self._try("the baseline", self._write_baseline)
         if self._live is not None:
             self._live.close()
-        if self._csv is not None:
-            self._csv.finish()
+        self._try("Locust's CSV files", self._finish_csv)
+        if self.begun:
             self._environment.events.reset_stats.remove_listener(self._on_reset)
             self._environment.events.spawning_complete.remove_listener(self._on_all_started)
             if self._shape is not None:
@@ -190,12 +210,18 @@ class Keeper:
         facts = self._facts()
         # In a native thread, so that the web UI stays alive meanwhile.
         verdict: Verdict = gevent.get_hub().threadpool.apply(judge_run, (self.run, self.inputs.criteria, facts))
+        if refused is not None:
+            verdict = replace(
+                verdict, conclusion=Conclusion.INCONCLUSIVE, exit_code=ExitCode.USAGE, reason=f"refused: {refused}"
+            )
         self._manifest["counts"] = {"arrivals": facts.arrivals, "locust_requests": facts.locust_requests}
-        self.run.write_json(self.run.manifest, self._manifest)
-        self.run.write_json(self.run.verdict, verdict.as_json())
+        self._try("the manifest", lambda: self.run.write_json(self.run.manifest, self._manifest))
+        self._try("the verdict", lambda: self.run.write_json(self.run.verdict, verdict.as_json()))
         if self.inputs.fault_plan is not None:
-            write_faults(self.run.faults, verdict.totals["faults"])  # type: ignore[arg-type]  # rows as mappings
-        self._draw_report()
+            faults = verdict.totals["faults"]
+            self._try("the faults", lambda: write_faults(self.run.faults, faults))  # type: ignore[arg-type]  # rows
+        if (reason := draw_report(self.run.path)) is not None:
+            self._say(f"the report could not be drawn: {reason}")
         return verdict
 
     def _count_undone(self) -> None:
@@ -206,6 +232,21 @@ class Keeper:
         for index in self.roll.missing():
             heard_ns = self.roll.last_heard_ns(index)
             self.collector.arrivals.add(self.sharing.undone(self.inputs.schedules, index, heard_ns, stopped_ns))
+
+    def _finish_csv(self) -> None:
+        writer = self._csv
+        if writer is None:  # the statistics are those of the run before, if any
+            writer = RunCsvWriter(without_requests(), self.run.locust_prefix)
+        writer.finish()
+
+    def _try(self, what: str, write: Callable[[], None]) -> None:
+        """Write something; what cannot be written counts as lost, and is said."""
+        try:
+            write()
+        except (OSError, RecordError) as error:
+            reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+            self.collector.errors.append(f"{what} could not be written: {reason}")
+            self._say(self.collector.errors[-1])
 
     def _on_reset(self, **_: object) -> None:
         self._stats_reset = True
@@ -240,7 +281,7 @@ class Keeper:
             golden=self.inputs.golden,
             deadline_ms=self.inputs.options.deadline_ms,
             arrivals=None if self.roll.lost else sum(worker.arrivals for worker in workers),
-            locust_requests=None if self._stats_reset else self._environment.stats.total.num_requests,
+            locust_requests=self._locust_requests(),
             scheduled=scheduled,
             begun=self._all_started,
             due=self.collector.arrivals.due if scheduled else None,
@@ -264,28 +305,15 @@ class Keeper:
             chain_deadline_ms=self.inputs.runner.chain_deadline_ms(),
         )
 
+    def _locust_requests(self) -> int | None:
+        """Return how many operations Locust's statistics hold; None where they are not of this run alone."""
+        if self._stats_reset or not self.begun:
+            return None
+        return requests_of_operations(self._environment.stats)
+
     def _noise_floor(self) -> NoiseFloor | None:
         floors = map(NoiseFloor.of_json, self.roll.noise_floors)
         return highest(floor for floor in floors if floor is not None)
-
-    def _draw_report(self) -> None:
-        """Draw in a process of its own: matplotlib takes seconds, and belongs in no monkey-patched interpreter."""
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-        try:
-            drawn = gevent.subprocess.run(
-                [sys.executable, "-m", "analysis", "report", str(self.run.path)],
-                stdout=gevent.subprocess.PIPE,
-                stderr=gevent.subprocess.STDOUT,
-                timeout=REPORT_TIMEOUT_S,
-                env=environment,
-                start_new_session=True,  # a second Ctrl-C is for the run, not for its report
-            )
-        except (OSError, gevent.subprocess.TimeoutExpired) as error:
-            self._say(f"the report could not be drawn: {one_line(error)}")
-            return
-        if drawn.returncode:
-            last = drawn.stdout.decode(errors="replace").strip().splitlines()[-1:]
-            self._say(f"the report could not be drawn: {' '.join(last)}")
 
 
 def _compact(history: Path) -> RecordError | None:

@@ -28,7 +28,7 @@ from harness.swarm.options import read_options
 from harness.swarm.shaping import prepare_shape
 from harness.swarm.terminal import print_verdict, progress, say
 from harness.swarm.users import RouteUser
-from harness.words.errors import ExitCode, RecordError, UsageError, one_line
+from harness.words.errors import ExitCode, RecordError, StoppedError, UsageError, one_line
 
 logger = logging.getLogger("harness")
 
@@ -57,7 +57,7 @@ class Role:
         self.runner = runner
         self.loop = HubLoop()
         self.logs = watch_target_logs(environment.parsed_options.loglevel)
-        self._refused = False
+        self._refused: UsageError | None = None
 
     def wire(self) -> None:
         """Listen to Locust."""
@@ -84,6 +84,8 @@ class Role:
             self.begin()
         except UsageError as error:
             self.refuse(error)
+        except StoppedError:
+            self.end_load()
         except Exception as error:  # Locust would swallow it, and let users loose on a run that never began
             logger.exception("while beginning a run")
             self.refuse(UsageError(f"the run could not begin: {one_line(error)}"))
@@ -91,7 +93,7 @@ class Role:
     def refuse(self, error: UsageError) -> None:
         """End the process (in the web UI: the run) on a user's mistake that only shows now."""
         say(str(error))
-        self._refused = True
+        self._refused = error
         self.environment.process_exit_code = int(ExitCode.USAGE)
         self.end_load()
 
@@ -105,7 +107,13 @@ class Role:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def begin(self) -> None:
-        """Begin a run, before the first user starts; raises ``UsageError`` where that cannot be."""
+        """Begin a run, before the first user starts.
+
+        Raises:
+            UsageError: that cannot be.
+            StoppedError: it was stopped after it had been prepared.
+
+        """
         raise NotImplementedError
 
     def on_test_stop(self) -> None:
@@ -130,6 +138,8 @@ class KeepingRole(Role):
         self._judged: tuple[Keeper, Verdict] | None = None
         self._ticker: gevent.Greenlet | None = None
         self._finishing: gevent.Greenlet | None = None
+        self.preparing = False
+        self._stop_asked = False
 
     def open_run(self) -> None:
         """Prepare a run: its inputs, its folder and its baseline.
@@ -138,21 +148,46 @@ class KeepingRole(Role):
 
         Raises:
             UsageError: the inputs or the folder cannot be used.
+            StoppedError: somebody stopped it meanwhile (``stop_preparing``).
 
         """
+        self.preparing, self._stop_asked = True, False
+        try:
+            self._open_run()
+        finally:
+            self.preparing = False
+
+    def _open_run(self) -> None:
         if self._finishing is not None:
             join_through_interrupts(self._finishing)  # the run before is still being judged
         inputs = self.prepare()
         load = prepare_shape(self.environment, inputs.criteria)
         require_writable(inputs.options.results_dir)
         self._leave_out_idle_users(inputs)
-        self._judged, self._finishing, self._refused = None, None, False
+        self._require_going_on()
+        self.keeper, self._judged, self._finishing, self._refused = None, None, None, None
         self.environment.process_exit_code = None
         self.keeper = Keeper(self.environment, inputs, self.loop, say, self._on_data_loss)
         say(f"{shown_path(self.keeper.run.path)}: {inputs.options.target}, {len(inputs.scenarios):,} scenarios")
         if load is not None:
             say(f"load shape {load}")
-        self.keeper.run_baseline()
+        self.keeper.run_baseline(lambda: self._stop_asked)
+        if self._stop_asked:
+            self.finish()
+        self._require_going_on()
+
+    def stop_preparing(self) -> None:
+        """End the run that is being prepared, or whose load has not begun, with what its baseline holds so far.
+
+        The scenario that is under way goes on, and is waited for by nobody.
+        """
+        self._stop_asked |= self.preparing
+        if self.keeper is not None and not self.keeper.begun:
+            self.finish()
+
+    def _require_going_on(self) -> None:
+        if self._stop_asked:
+            raise StoppedError("the run was stopped before its load began")
 
     def status(self) -> str:
         """Return in one line what the run is doing or what it came to; empty where there was none."""
@@ -164,10 +199,14 @@ class KeepingRole(Role):
         return self.keeper is not None and self.keeper.begun and self._finishing is None
 
     def opened(self) -> Keeper:
-        """Return the keeper of the run that is about to begin, opening one if none is."""
+        """Return the keeper of the run that is about to begin.
+
+        Raises:
+            StoppedError: it was stopped after it had been prepared.
+
+        """
         if self.keeper is None or self._finishing is not None:
-            self.open_run()
-        assert self.keeper is not None
+            raise StoppedError("the run was stopped before its load began")
         return self.keeper
 
     def open_loop_classes(self) -> list[str]:
@@ -219,7 +258,8 @@ class KeepingRole(Role):
         self._ticker = gevent.spawn(repeat)
 
     def on_test_stop(self) -> None:
-        """Finish the run."""
+        """Finish the run; Locust may say so of one that is being prepared."""
+        self._stop_asked |= self.preparing
         self.finish()
 
     def finish(self) -> None:
@@ -236,19 +276,20 @@ class KeepingRole(Role):
     def _finish(self, keeper: Keeper) -> None:
         code = ExitCode.INCONCLUSIVE
         try:
-            self.gather(keeper)
+            if keeper.begun:
+                self.gather(keeper)
             if self._ticker is not None:
                 self._ticker.kill()
             say("judging the run and drawing its report ...")
             keeper.doing = "judging the run and drawing its report"
-            verdict = keeper.finish()
+            verdict = keeper.finish(self._refused)
             self._judged, code = (keeper, verdict), verdict.exit_code
             keeper.doing = f"{verdict.conclusion.value}: {verdict.reason}"
         except Exception as error:  # whatever broke: the run has no verdict, and that is said and not passed over
             keeper.doing = f"the run could not be judged: {one_line(error)}"
             say(keeper.doing)
             logger.exception("while judging %s", keeper.run.path)
-        if not self._refused:
+        if self._refused is None:
             self.environment.process_exit_code = int(code)
         if self.environment.web_ui is not None:
             self._show()
@@ -259,6 +300,7 @@ class KeepingRole(Role):
 
     def on_quitting(self) -> None:
         """Finish the run that goes on, if any."""
+        self.stop_preparing()
         self.finish()
         if self.environment.process_exit_code is None:
             # Only a web UI in which no run was started has nothing to answer for.
@@ -273,7 +315,8 @@ class KeepingRole(Role):
     def _show(self) -> None:
         if self._judged is not None:
             keeper, verdict = self._judged
-            print_verdict(verdict, shown_path(keeper.run.path))
+            report = keeper.run.report
+            print_verdict(verdict, shown_path(report) if report.exists() else None)
 
     def _on_data_loss(self, error: RecordError) -> None:
         say(f"{error}; stopping the run")

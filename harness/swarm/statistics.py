@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import math
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import gevent
 import locust.stats
 from locust.env import Environment
-from locust.stats import PERCENTILES_TO_REPORT, StatsCSVFileWriter, StatsEntry
+from locust.stats import PERCENTILES_TO_REPORT, RequestStats, StatsCSV, StatsCSVFileWriter, StatsEntry
+
+from harness.swarm.client import FALLBACK, ROUTE
 
 
 def bucket_response_time(response_time: float) -> float:
@@ -36,17 +41,18 @@ def bucket_response_time(response_time: float) -> float:
 _last = [-1.0, 0.0]  # response time, and what it was rounded to
 
 
+def requests_of_operations(stats: RequestStats) -> int:
+    """Return how many requests are operations; users of other kinds may fire requests of their own."""
+    return sum(entry.num_requests for (_, method), entry in stats.entries.items() if method in (ROUTE, FALLBACK))
+
+
 def install_buckets() -> None:
     """Use ``bucket_response_time`` in this process, by the hook Locust documents for it."""
     locust.stats.bucket_response_time = bucket_response_time  # type: ignore[assignment]
 
 
-class RunCsvWriter(StatsCSVFileWriter):
-    """Locust's four CSV files with full history, with percentiles not cut to whole milliseconds."""
-
-    def __init__(self, environment: Environment, prefix: str) -> None:
-        super().__init__(environment, PERCENTILES_TO_REPORT, prefix, full_history=True)
-        self._greenlet = gevent.spawn(self.stats_writer)
+class PreciseCsv(StatsCSV):
+    """Locust's statistics as CSV, with percentiles not cut to whole milliseconds."""
 
     def _percentile_fields(  # type: ignore[override]  # upstream cuts to int
         self, stats_entry: StatsEntry, use_current: bool = False
@@ -59,12 +65,33 @@ class RunCsvWriter(StatsCSVFileWriter):
             return [value for value in measured if value] if all(measured) else self.percentiles_na
         return [stats_entry.get_response_time_percentile(percent) for percent in self.percentiles_to_report]
 
+
+class RunCsvWriter(PreciseCsv, StatsCSVFileWriter):
+    """Locust's four CSV files with full history; ``OSError`` where they cannot be written."""
+
+    def __init__(self, environment: Environment, prefix: str) -> None:
+        StatsCSVFileWriter.__init__(self, environment, PERCENTILES_TO_REPORT, prefix, full_history=True)
+        self._greenlet = gevent.spawn(self._write_until_it_fails)
+
+    def _write_until_it_fails(self) -> None:
+        with contextlib.suppress(OSError):  # ``finish`` meets and raises it again
+            self.stats_writer()
+
     def finish(self) -> None:
         """Write the last state of all files, and close them."""
         self._greenlet.kill()
-        if self.stats_history_csv_filehandle.tell():
-            self._stats_history_data_rows(self.stats_history_csv_writer, time.time())
-        self.close_files()
+        with contextlib.ExitStack() as closing:
+            for file in (
+                self.requests_csv_filehandle,
+                self.stats_history_csv_filehandle,
+                self.failures_csv_filehandle,
+                self.exceptions_csv_filehandle,
+            ):
+                closing.callback(file.close)
+            if self.stats_history_csv_filehandle.tell():
+                self._stats_history_data_rows(self.stats_history_csv_writer, time.time())
+            else:
+                self.stats_history_csv_writer.writerow(self.stats_history_csv_columns)
         for suffix, write in (
             ("_stats.csv", self.requests_csv),
             ("_failures.csv", self.failures_csv),
@@ -72,3 +99,9 @@ class RunCsvWriter(StatsCSVFileWriter):
         ):
             with Path(self.base_filepath + suffix).open("w", encoding="utf-8", newline="") as file:
                 write(csv.writer(file))
+
+
+def without_requests() -> Environment:
+    """Return what the CSV writers need of an environment in which no request was sent."""
+    nothing = SimpleNamespace(stats=RequestStats(), runner=SimpleNamespace(exceptions={}), shape_class=None)
+    return cast(Environment, nothing)

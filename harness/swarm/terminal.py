@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from typing import TextIO
@@ -53,8 +52,8 @@ def progress(stats: RequestStats, users: int, elapsed_s: float, rate_rps: float)
     return " · ".join(parts)
 
 
-def print_verdict(verdict: Verdict, run_path: str, file: TextIO | None = None) -> None:
-    """Print the verdict as a table."""
+def print_verdict(verdict: Verdict, report: str | None, file: TextIO | None = None) -> None:
+    """Print the verdict as a table, and where the ``report`` is, None where there is none."""
     console = Console(file=file, highlight=False, soft_wrap=False, width=None if _is_terminal(file) else PIPE_WIDTH)
     console.print()
     headline = Text.assemble(
@@ -67,7 +66,7 @@ def print_verdict(verdict: Verdict, run_path: str, file: TextIO | None = None) -
     if steps := _steps(verdict.totals.get("steps")):
         console.print(Padding(steps, (0, 0, 1, 0)))
     console.print(_table(verdict))
-    console.print(Text.assemble(("\nreport   ", "dim"), f"{run_path}{os.sep}report.html"), soft_wrap=True)
+    console.print(Text.assemble(("\nreport   ", "dim"), report or "none"), soft_wrap=True)
     console.print(Text.assemble(("exit     ", "dim"), str(int(verdict.exit_code))))
 
 

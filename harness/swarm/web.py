@@ -7,6 +7,7 @@ nothing more once the users have stopped (it asks for statistics only while user
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import cast
 
@@ -14,11 +15,14 @@ from flask import jsonify, make_response, render_template_string, request, send_
 from flask.typing import ResponseReturnValue
 from locust.env import Environment
 from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner
+from locust.stats import PERCENTILES_TO_REPORT, StatsCSVFileWriter
 from locust.util.timespan import parse_timespan
 from werkzeug.security import safe_join
 
-from harness.swarm.role import KeepingRole
-from harness.words.errors import RouteSwarmError
+from harness.swarm.options import Options
+from harness.swarm.role import KeepingRole, logger
+from harness.swarm.statistics import PreciseCsv
+from harness.words.errors import RouteSwarmError, one_line
 
 View = Callable[..., ResponseReturnValue]
 
@@ -38,7 +42,7 @@ def extend(environment: Environment, role: KeepingRole) -> None:
     protected = cast(Callable[[View], View], web_ui.auth_required_if_enabled)
     views, results = web_ui.app.view_functions, _Results(vars(options))
     form = _StartForm(environment, role, cast(View, views["locust.swarm"]))
-    page = cast(View, views["locust.index"])
+    page, stop_load = cast(View, views["locust.index"]), cast(View, views["locust.stop"])
 
     def index() -> ResponseReturnValue:
         return _with_line(page())
@@ -46,12 +50,19 @@ def extend(environment: Environment, role: KeepingRole) -> None:
     def status() -> ResponseReturnValue:
         return jsonify({"text": role.status(), "report": results.newest() is not None})
 
+    def stop() -> ResponseReturnValue:
+        role.stop_preparing()  # Locust knows of no run yet, and would say that it is stopped
+        return stop_load()
+
     views["locust.swarm"] = protected(form.start)
+    views["locust.stop"] = protected(stop)
     views["locust.index"] = protected(index)
     base = f"{options.web_base_path}/routeswarm"
     web_ui.app.add_url_rule(f"{base}/status", "routeswarm.status", protected(status))
     web_ui.app.add_url_rule(f"{base}/report", "routeswarm.report", protected(results.report))
     web_ui.app.add_url_rule(f"{base}/<path:name>", "routeswarm.file", protected(results.file))
+    if not isinstance(web_ui.stats_csv_writer, StatsCSVFileWriter):  # with --csv, it writes Locust's files as well
+        web_ui.stats_csv_writer = PreciseCsv(environment, PERCENTILES_TO_REPORT)
     links = web_ui.template_args.setdefault("extended_csv_files", [])
     links.append({"href": "./routeswarm/report", "title": "RouteSwarm report"})
 
@@ -71,7 +82,6 @@ class _StartForm:
         self._role = role
         self._start = start
         self._options = vars(environment.parsed_options)
-        self._preparing = False
 
     def start(self) -> ResponseReturnValue:
         """Start a run, or say why not."""
@@ -82,7 +92,7 @@ class _StartForm:
             return self._refusal("no worker is ready yet")
         if self._role.ending:
             return self._refusal("the run before is still being stopped")
-        if self._preparing:
+        if self._role.preparing:
             return self._refusal("a run is being prepared")
         if not _is_number(request.form.get("user_count")) or not _is_number(request.form.get("spawn_rate")):
             return self._start()  # which says what is wrong with them
@@ -96,18 +106,18 @@ class _StartForm:
     def _prepare(self, load: dict[str, object]) -> str | None:
         """Prepare a run with the options of the form; return what is wrong with them, which are then not kept."""
         before, shape = dict(self._options), self._environment.shape_class
-        self._preparing = True
         ours = {name: request.form[name] for name in self._options.keys() & request.form.keys() & OURS}
         self._options.update(ours, **load)
         self._take_shape()
         try:
             self._role.open_run()
-        except (RouteSwarmError, OSError) as error:
+        except Exception as error:  # noqa: BLE001  # whatever it was, the form says it and can be sent again
             self._options.update(before)
             self._environment.shape_class = shape
-            return str(error)
-        finally:
-            self._preparing = False
+            if isinstance(error, (RouteSwarmError, OSError)):
+                return str(error)
+            logger.exception("while preparing a run")
+            return f"the run could not be prepared: {one_line(error)}"
         return None
 
     def _take_shape(self) -> None:
@@ -209,5 +219,5 @@ _LINE = """
 </script>
 """
 
-OURS = frozenset({"target", "graph_scope", "corpus", "criteria", "deadline_ms", "seed", "baseline_size", "results_dir"})
+OURS = frozenset(option.name for option in fields(Options))
 """Names of RouteSwarm's options in the form."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Iterator
 from typing import Protocol
 from uuid import UUID
 
@@ -51,19 +51,28 @@ def run_sequential(
     deadline_s: float,
     budget_s: float | None = None,
 ) -> list[Operation]:
-    """Run scenarios one after the other and return an operation for each.
+    """Run scenarios one after the other and return an operation for each; see ``one_by_one``."""
+    return list(one_by_one(driver, runner, scenarios, deadline_s, budget_s))
+
+
+def one_by_one(
+    driver: Driver,
+    runner: TargetRunner,
+    scenarios: Iterable[Scenario],
+    deadline_s: float,
+    budget_s: float | None = None,
+) -> Iterator[Operation]:
+    """Run scenarios one after the other, each when its operation is asked for.
 
     After ``budget_s`` seconds (None: never) no further scenario is begun; the first one always is.
     """
     begun_ns = now_ns()
-    passed: list[Operation] = []
-    for scenario in scenarios:
-        if budget_s is not None and passed and now_ns() - begun_ns > budget_s * 1e9:
-            break
-        unique = UUID(int=len(passed) + 1)  # a router that knows a request again must not take it for the one before
+    for ordinal, scenario in enumerate(scenarios):
+        if budget_s is not None and ordinal and now_ns() - begun_ns > budget_s * 1e9:
+            return
+        unique = UUID(int=ordinal + 1)  # a router that knows a request again must not take it for the one before
         identity = Identity(unique, unique, _NOBODY, _NOBODY)
-        passed.append(_run_one(driver, runner, scenario, identity, deadline_s, len(passed)))
-    return passed
+        yield _run_one(driver, runner, scenario, identity, deadline_s, ordinal)
 
 
 def _run_one(

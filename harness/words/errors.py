@@ -82,6 +82,10 @@ class RecordError(RouteSwarmError):
     """Operations could not be written down: the run cannot be trusted."""
 
 
+class StoppedError(RouteSwarmError):
+    """A run was stopped before its load began."""
+
+
 class RunError(RouteSwarmError):
     """A run directory cannot be read, or holds something else."""
 

@@ -190,3 +190,7 @@ def test_a_worker_that_lacks_the_target_ends_the_run_with_2(folder: Folder) -> N
     assert master.wait() == 2
     assert hand.wait() == 2
     assert sum("no module 'fast'" in line for line in master.own_lines) == 1
+    verdict = folder.run.verdict
+    assert (verdict["verdict"], verdict["exit_code"]) == ("INCONCLUSIVE", 2)
+    assert "no module 'fast'" in verdict["reason"]
+    assert master.stdout[-1].split() == ["exit", "2"]

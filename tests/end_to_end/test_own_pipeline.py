@@ -295,3 +295,38 @@ def children_of(pid: int) -> list[int]:
             if re.search(rf"^PPid:\t{pid}$", status, re.MULTILINE):
                 found.append(int(entry.name))
     return found
+
+
+OTHERS = """
+from locust import User, constant, task
+
+from harness.swarm import RouteUser
+
+
+class Asking(RouteUser):
+    wait_time = constant(0.01)
+
+    @task
+    def ask(self):
+        self.route()
+
+
+class Other(User):
+    wait_time = constant(0.01)
+
+    @task
+    def fire(self):
+        self.environment.events.request.fire(
+            request_type="GET", name="elsewhere", response_time=1, response_length=0, exception=None, context={}
+        )
+"""
+
+
+def test_requests_of_other_users_are_not_taken_for_operations(folder: Folder) -> None:
+    (folder.path / "others.py").write_text(OTHERS)
+    process = folder.headless(*LOAD, locustfile="others.py")
+    code = process.wait()
+    run = folder.run
+    assert any(row["Type"] == "GET" for row in run.locust_stats)
+    assert (code, run.status("recording")) == (0, "VALID"), run.verdict["reason"]
+    assert run.totals["operations"] == sum(int(r["Request Count"]) for r in run.locust_stats if r["Type"] == "ROUTE")

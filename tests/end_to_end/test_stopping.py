@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from kept_run import KeptRun
-from locust_process import LocustProcess
+from locust_process import LocustProcess, wait_until
 from user_folder import Folder, ports
 
 pytestmark = pytest.mark.slow
@@ -113,13 +113,16 @@ def test_the_run_time_ends_a_run_whose_operations_never_end(folder: Folder) -> N
 
 
 def test_an_interrupt_in_the_baseline(folder: Folder) -> None:
-    process = folder.headless(*LOAD, "--baseline-size", 20, target="fast:crawling")
-    process.wait_for(r"fast:crawling, 20 scenarios")
+    process = folder.headless(*LOAD, "--baseline-size", 20, target="fast:halfway")
+    wait_until((folder.path / "halfway").exists, "half of the baseline", lambda: process.last_words)
     process.interrupt()
     code = process.wait()
-    assert code == folder.run.verdict["exit_code"] == 12
+    run = folder.run
+    assert code == run.verdict["exit_code"] == 12
     assert "Traceback" not in process.said
-    assert folder.run.operations == []
+    run.assert_complete()
+    assert (len(run.rows("baseline")), run.operations, run.locust_requests) == (10, [], 0)
+    assert run.manifest["baseline"]["scenarios"] == 10
 
 
 # The request of an operation has the operation's id in its lower bits; those of the baseline have small users.
@@ -175,5 +178,19 @@ def test_a_disk_that_fills_up_ends_the_run_and_is_said(folder: Folder) -> None:
     assert "Traceback" not in process.said, process.last_words
 
 
+def test_a_verdict_that_cannot_be_written_is_shown(folder: Folder) -> None:
+    process = folder.headless(*LOAD, "--baseline-size", 0, "-t", "30s", preexec=files_stay_tiny)
+    code = process.wait()
+    assert code == 12
+    assert "INCONCLUSIVE" in process.said
+    assert sum("the verdict could not be written" in line for line in process.own_lines) == 1
+    assert [line.split() for line in process.stdout[-2:]] == [["report", "none"], ["exit", "12"]]
+    assert "Traceback" not in process.said, process.last_words
+
+
 def files_stay_small() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (12_000, 12_000))
+
+
+def files_stay_tiny() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, 4_096))

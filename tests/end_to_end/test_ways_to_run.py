@@ -27,6 +27,7 @@ def assert_good(run: KeptRun, code: int, *, workers: int, least: int = 50) -> No
 
 
 def test_headless(folder: Folder) -> None:
+    (folder.path / "analysis.py").write_text("raise RuntimeError('of the user, not of RouteSwarm')")
     process = folder.headless(*LOAD)
     code = process.wait()
     assert_good(folder.run, code, workers=1)

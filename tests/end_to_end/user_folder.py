@@ -57,9 +57,16 @@ class ComplainingRouter(Router):
         return await super().execute(ctx)
 
 
-class CrawlingRouter(Router):
+class HalfwayRouter(Router):
+    """Answers ten times, then leaves a file called halfway and never answers again."""
+
+    answered = 0
+
     async def execute(self, ctx):
-        await asyncio.sleep(1)
+        if HalfwayRouter.answered == 10:
+            Path("halfway").touch()
+            await asyncio.sleep(3600)
+        HalfwayRouter.answered += 1
         return await super().execute(ctx)
 
 
@@ -76,7 +83,7 @@ slow = pipeline_of(SlowRouter)
 stuck = pipeline_of(StuckRouter)
 gated = pipeline_of(GatedRouter)
 complaining = pipeline_of(ComplainingRouter)
-crawling = pipeline_of(CrawlingRouter)
+halfway = pipeline_of(HalfwayRouter)
 '''
 
 BUSY_LOCUSTFILE = """
