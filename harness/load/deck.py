@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import heapq
+import math
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 from harness.load.corpus import Scenario
+
+DeckKey: TypeAlias = "tuple[frozenset[int], str | None]"
+"""What a deck is drawn for: priorities, and a kind of scenario or None for any."""
 
 
 class Deck:
@@ -83,3 +89,58 @@ def few_of(scenarios: Collection[Scenario], count: int, *, seed: int) -> tuple[S
         turns.append((turn, scenario))
     turns.sort(key=lambda pair: pair[0])  # stable: within a turn as shuffled
     return tuple(scenario for _, scenario in turns[:count])
+
+
+def deck_of(
+    scenarios: Sequence[Scenario],
+    priorities: Collection[int],
+    kind: str | None,
+    *,
+    seed: int,
+    worker: int = 0,
+    workers: int = 1,
+) -> Deck | None:
+    """Return the deck of some priorities and a kind, of any kind where there is none of it; None without scenarios."""
+    wanted = frozenset(priorities)
+    of_band = [scenario for scenario in scenarios if scenario.priority in wanted]
+    of_kind = [scenario for scenario in of_band if kind is None or scenario.kind == kind]
+    if not of_band:
+        return None
+    name = f"{sorted(wanted)} {kind}"
+    return Deck(of_kind or of_band, seed=seed, name=name, worker=worker, workers=workers)
+
+
+def first_drawn(
+    scenarios: Sequence[Scenario],
+    shares: Mapping[DeckKey, float],
+    *,
+    seed: int,
+    size: int,
+    certain: Iterable[Scenario] = (),
+) -> list[Scenario]:
+    """Return the ``size`` scenarios (or all there are) that users will draw first, in about their order.
+
+    ``certain`` are those that are sent whatever is drawn: they come first. ``shares`` are the shares of the decks in what is drawn. Each deck is taken from its top on: whatever the number of
+    workers, which cut the same order into shares, what they draw first is the top of it.
+    """
+    decks = [(deck_of(scenarios, *key, seed=seed), share) for key, share in shares.items() if share > 0]
+    turns = [(_due(1, share), at, deck, 1) for at, (deck, share) in enumerate(decks) if deck is not None]
+    heapq.heapify(turns)
+    found = {scenario.id: scenario for scenario in certain}
+    while turns and len(found) < size:
+        _, at, deck, drawn = turns[0]
+        scenario = deck.draw()
+        found.setdefault(scenario.id, scenario)
+        if drawn < len(deck):
+            heapq.heapreplace(turns, (_due(drawn + 1, decks[at][1]), at, deck, drawn + 1))
+        else:
+            heapq.heappop(turns)
+    return list(found.values())[:size]
+
+
+def _due(nth: int, share: float) -> float:
+    """Return after how many draws from all decks the ``nth`` from one of them has come with a chance of about a tenth.
+
+    That is where a Poisson distribution has its tenth percentile, about: (sqrt(n) - 0.64)^2, for n events on average.
+    """
+    return (math.sqrt(nth) - 0.64) ** 2 / share

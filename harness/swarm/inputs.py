@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.judge.criteria import DEFAULT_CRITERIA, Criterion, parse_criteria, read_criteria
 from harness.load.corpus import DEFAULT_CORPUS, Corpus, Scenario, read_corpus
+from harness.load.deck import DeckKey, first_drawn
 from harness.load.fault_plan import FaultPlan, read_fault_plan
 from harness.load.schedules import Schedule
 from harness.load.surroundings import require_known, require_sent
@@ -43,12 +43,18 @@ class Inputs:
         """Human label by scenario id, where the corpus gives one."""
         return {scenario.id: scenario.label for scenario in self.scenarios if scenario.label is not None}
 
-    def baseline_sample(self) -> tuple[list[Scenario], float | None]:
-        """Return the scenarios of the baseline, and the seconds it may take (None: as long as it needs)."""
+    def baseline_sample(
+        self, shares: Mapping[DeckKey, float], certain: Iterable[Scenario] = ()
+    ) -> tuple[list[Scenario], float | None]:
+        """Return the scenarios of the baseline, and the seconds it may take (None: as long as it needs).
+
+        They are those that will be sent first, so that a short run can be compared as well; ``shares`` says from what
+        users draw, ``certain`` what is sent over and over.
+        """
         size = self.options.baseline_size
         budget = BASELINE_BUDGET_S if size is None else None
-        wanted = min(BASELINE_SIZE if size is None else size, len(self.scenarios))
-        return random.Random(f"baseline {self.options.seed}").sample(self.scenarios, wanted), budget
+        wanted = BASELINE_SIZE if size is None else size
+        return first_drawn(self.scenarios, shares, seed=self.options.seed, size=wanted, certain=certain), budget
 
 
 def load_inputs(options: Options, declared: Mapping[str, Schedule] | None = None, *, judges: bool = True) -> Inputs:

@@ -32,6 +32,7 @@ from harness.swarm.roll import Roll
 from harness.swarm.session import Delta
 from harness.swarm.shaping import connect, disconnect, is_trimmed, shape_of
 from harness.swarm.statistics import RunCsvWriter, requests_of_operations, without_requests
+from harness.swarm.users import repeated_by, shares_of
 from harness.target.sequential import one_by_one
 from harness.words.clock import Epoch
 from harness.words.errors import ExitCode, RecordError, UsageError
@@ -99,7 +100,9 @@ class Keeper:
 
         No further scenario is begun once it is ``stopped``.
         """
-        sample, budget_s = self.inputs.baseline_sample()
+        users, seed = self._environment.user_classes, self.inputs.options.seed
+        repeated = repeated_by(users, self.inputs.scenarios, seed)
+        sample, budget_s = self.inputs.baseline_sample(shares_of(users), repeated)
         if not sample:
             return
         self._baseline_began_s = time.monotonic()

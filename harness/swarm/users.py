@@ -5,15 +5,17 @@ A locustfile of its own subclasses ``RouteUser`` (see the README), or any of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import cycle
+from typing import cast
+from weakref import WeakKeyDictionary
 
 from locust import TaskSet, User, between, task
 from locust.env import Environment
 
 from harness.load.corpus import Scenario
-from harness.load.deck import few_of
-from harness.load.mix import CRITICAL, HIGH, LOW, NORMAL
+from harness.load.deck import DeckKey, few_of
+from harness.load.mix import CRITICAL, HIGH, KINDS, LOW, NORMAL
 from harness.swarm.client import StageflowClient
 from harness.swarm.session import session_of
 from harness.words.operation import Operation
@@ -52,6 +54,9 @@ class RouteUser(User):
 Task = Callable[[TaskSet | User], None]
 """Locust gives a task what holds it: the user, or the task set of one."""
 
+_sent_by: WeakKeyDictionary[Task, str | None] = WeakKeyDictionary()
+"""What a task made by ``sends`` sends."""
+
 
 def sends(kind: str | None) -> Task:
     """Return a task, of a user or a task set, that sends the next scenario of a kind, or of any kind for None."""
@@ -61,6 +66,7 @@ def sends(kind: str | None) -> Task:
         assert isinstance(user, RouteUser)
         user.route(kind)
 
+    _sent_by[task] = kind
     task.__name__ = kind or "anything"
     task.__doc__ = f"Send the next scenario of kind {kind}." if kind else "Send the next scenario of any kind."
     return task
@@ -69,6 +75,48 @@ def sends(kind: str | None) -> Task:
 def weighted(tasks: Mapping[Task, int]) -> list[TaskSet | Task]:
     """Return each task as often as its weight says, the form in which Locust keeps them."""
     return [task for task, weight in tasks.items() for _ in range(weight)]
+
+
+def shares_of(user_classes: Iterable[type[User]]) -> dict[DeckKey, float]:
+    """Return in which proportion users of some classes will draw from which decks, as far as their tasks show it."""
+    shares: dict[DeckKey, float] = {}
+    for user in user_classes:
+        if not issubclass(user, RouteUser) or issubclass(user, RepeatingUser):
+            continue
+        for kind, share in _kinds_of(user, NESTED).items():
+            key = frozenset(user.priorities), kind
+            shares[key] = shares.get(key, 0) + share * (user.weight or 1)
+    return shares
+
+
+NESTED = 5
+"""Task sets within task sets that are looked into."""
+
+_ANY: Mapping[str | None, float] = {None: 0.5, **dict.fromkeys(KINDS, 0.5 / len(KINDS))}
+
+
+def _kinds_of(holder: type[User | TaskSet], depth: int) -> Mapping[str | None, float]:
+    """Return the shares of kinds in what the tasks of a user or a task set send."""
+    tasks = cast("list[Task | type[TaskSet]]", list(holder.tasks))
+    if not tasks or not depth:
+        return _ANY
+    kinds: dict[str | None, float] = {}
+    for one in tasks:
+        of_task = _kinds_of(one, depth - 1) if isinstance(one, type) else _kinds_in(one)
+        for kind, share in of_task.items():
+            kinds[kind] = kinds.get(kind, 0) + share / len(tasks)
+    return kinds
+
+
+def _kinds_in(task: Task) -> Mapping[str | None, float]:
+    """Return the shares of kinds in what a task sends: of one written by hand, the kinds that are named in it."""
+    if task in _sent_by:
+        return {_sent_by[task]: 1.0}
+    code = getattr(task, "__code__", None)
+    if code is None or "route" not in code.co_names:
+        return _ANY
+    named = [kind for kind in KINDS if kind in code.co_consts]
+    return dict.fromkeys(named, 1 / len(named)) if named else {None: 1.0}
 
 
 question = sends("question")
@@ -94,13 +142,24 @@ class RepeatingUser(RouteUser):
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         inputs = self._session.inputs
-        wanted = [scenario for scenario in inputs.scenarios if scenario.priority in self.priorities]
-        self._again = cycle(few_of(wanted, self.few, seed=inputs.options.seed))
+        self._again = cycle(self.chosen(inputs.scenarios, inputs.options.seed))
+
+    @classmethod
+    def chosen(cls, scenarios: Iterable[Scenario], seed: int) -> tuple[Scenario, ...]:
+        """Return the few of some scenarios."""
+        wanted = [scenario for scenario in scenarios if scenario.priority in cls.priorities]
+        return few_of(wanted, cls.few, seed=seed)
 
     @task
     def again(self) -> None:
         """Send the next of the few."""
         self.client.route(next(self._again))
+
+
+def repeated_by(user_classes: Iterable[type[User]], scenarios: Iterable[Scenario], seed: int) -> list[Scenario]:
+    """Return the scenarios that users of some classes send over and over."""
+    repeating = (user for user in user_classes if issubclass(user, RepeatingUser))
+    return [scenario for user in repeating for scenario in user.chosen(scenarios, seed)]
 
 
 class CriticalTasks(TaskSet):

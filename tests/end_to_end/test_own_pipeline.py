@@ -330,3 +330,19 @@ def test_requests_of_other_users_are_not_taken_for_operations(folder: Folder) ->
     assert any(row["Type"] == "GET" for row in run.locust_stats)
     assert (code, run.status("recording")) == (0, "VALID"), run.verdict["reason"]
     assert run.totals["operations"] == sum(int(r["Request Count"]) for r in run.locust_stats if r["Type"] == "ROUTE")
+
+
+def test_a_short_run_compares_most_of_what_it_sent_with_the_baseline(folder: Folder) -> None:
+    """The corpus is twenty times what is sent; under load the target decides otherwise."""
+    load = ("-u", 20, "-r", 20, "-t", "1s", "--processes", 2, *ports())
+    process = folder.headless(
+        *load, "--corpus", "", "--baseline-size", 60, target="fast:crowded", locustfile=LOCUSTFILE
+    )
+    assert process.wait() == 11
+    run = folder.run
+    baseline = {row["scenario"]: row["route"] for row in run.rows("baseline")}
+    sent = [row["scenario"] for row in run.operations]
+    assert len(baseline) == 60
+    assert set(baseline.values()) == {"alone"}
+    assert sum(scenario in baseline for scenario in sent) > len(sent) / 2
+    assert run.status("consistency") == "INVALID"

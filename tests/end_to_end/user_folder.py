@@ -57,6 +57,21 @@ class ComplainingRouter(Router):
         return await super().execute(ctx)
 
 
+class CrowdedRouter(Router):
+    """Decides otherwise while another request is under way."""
+
+    under_way = 0
+
+    async def execute(self, ctx):
+        alone = CrowdedRouter.under_way == 0
+        CrowdedRouter.under_way += 1
+        try:
+            await asyncio.sleep(0.03)
+        finally:
+            CrowdedRouter.under_way -= 1
+        return StageOutput.ok(route="alone" if alone else "crowded", confidence=0.9)
+
+
 class HalfwayRouter(Router):
     """Answers ten times, then leaves a file called halfway and never answers again."""
 
@@ -83,6 +98,7 @@ slow = pipeline_of(SlowRouter)
 stuck = pipeline_of(StuckRouter)
 gated = pipeline_of(GatedRouter)
 complaining = pipeline_of(ComplainingRouter)
+crowded = pipeline_of(CrowdedRouter)
 halfway = pipeline_of(HalfwayRouter)
 '''
 

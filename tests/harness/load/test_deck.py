@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.load.corpus import Scenario
-from harness.load.deck import Deck, few_of
+from harness.load.deck import Deck, deck_of, few_of, first_drawn
 
 ALL = tuple(Scenario(str(number), f"text {number}", number % 10) for number in range(60))
 sizes = st.integers(1, 60)
@@ -99,3 +99,55 @@ def test_among_the_few_is_one_of_each_expected_route(seed):
 
 def test_the_few_differ_from_seed_to_seed():
     assert len({few_of(ALL, 3, seed=seed) for seed in range(10)}) > 1
+
+
+TAGS = (("question",), ("code",), ("edge",))
+KINDED = tuple(Scenario(f"k{number}", "text", number % 10, tags=TAGS[number % 3]) for number in range(300))
+HIGH, LOW = frozenset({8, 9}), frozenset({0, 1, 2})
+
+
+def by_users(key, count: int, *, workers: int) -> set[str]:
+    """Return what ``workers`` of equal speed draw first from a deck."""
+    decks = [deck_of(KINDED, *key, seed=7, worker=worker, workers=workers) for worker in range(workers)]
+    return {decks[number % workers].draw().id for number in range(count)}
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_what_users_draw_first_is_at_the_top_of_their_decks(workers):
+    shares = {(HIGH, "question"): 3.0, (LOW, None): 1.0}
+    sample = {scenario.id for scenario in first_drawn(KINDED, shares, seed=7, size=40)}
+    assert len(sample) == 40
+    assert by_users((HIGH, "question"), 20, workers=workers) <= sample  # all of them
+    assert by_users((LOW, None), 12, workers=workers) <= sample
+    assert not by_users((LOW, "edge"), 12, workers=workers) <= sample
+
+
+def test_the_first_drawn_are_about_in_proportion_and_a_rare_deck_is_not_left_out():
+    shares = {(HIGH, None): 1.0, (LOW, None): 9.0}
+    order = first_drawn(KINDED, shares, seed=7, size=50)
+    of_high = [number for number, scenario in enumerate(order, start=1) if scenario.priority in HIGH]
+    assert of_high[0] <= 5
+    assert 5 <= len(of_high) <= 9
+    assert order == first_drawn(KINDED, shares, seed=7, size=60)[:50]
+    assert order != first_drawn(KINDED, shares, seed=8, size=50)
+
+
+def test_a_scenario_of_two_decks_is_there_once_and_no_more_than_the_decks_hold():
+    shares = {(HIGH, None): 1.0, (HIGH, "code"): 1.0, (frozenset({11}), None): 1.0}
+    everything = first_drawn(KINDED, shares, seed=7, size=1000)
+    assert sorted(scenario.id for scenario in everything) == sorted(s.id for s in KINDED if s.priority in HIGH)
+
+
+def test_a_kind_that_a_band_lacks_stands_for_any():
+    deck = deck_of(KINDED, {8}, "statement", seed=1)
+    assert deck is not None
+    assert len(deck) == 30
+    assert deck_of(KINDED, {11}, None, seed=1) is None
+
+
+def test_what_is_sent_whatever_is_drawn_comes_first_and_once():
+    certain = KINDED[:5]
+    order = first_drawn(KINDED, {(LOW, None): 1.0}, seed=7, size=30, certain=certain)
+    assert tuple(order[:5]) == certain
+    assert len({scenario.id for scenario in order}) == len(order) == 30
+    assert tuple(first_drawn(KINDED, {}, seed=7, size=3, certain=certain)) == certain[:3]
