@@ -1,4 +1,7 @@
-"""``python -m harness``: ``run`` hands over to Locust with the default locustfile, the rest needs no Locust."""
+"""``routeswarm`` or ``python -m harness``: ``run`` hands over to Locust with the default locustfile.
+
+The rest needs no Locust.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,15 @@ def run(arguments: list[str]) -> None:
     locust.main.main()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Do what the command line asks for, and exit."""
     if sys.argv[1:2] == ["run"]:
         run(sys.argv[2:])
     else:
-        from harness.cli import main
+        from harness import cli
 
-        sys.exit(main())
+        sys.exit(cli.main())
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.progress import track
 
 from harness.load.corpus import DEFAULT_CORPUS, read_corpus, write_corpus
-from harness.loop import HubLoop
+from harness.loop import HubLoop, deliver_interrupts_to_main
 from harness.target.find import REFERENCE_TARGETS, find_target
 from harness.target.golden import GoldenDiff, compare, with_golden
 from harness.target.runner import GRAPH_SCOPES, TargetRunner
@@ -20,6 +21,7 @@ from harness.target.sequential import run_sequential
 from harness.words.arguments import whole
 from harness.words.errors import ExitCode, UsageError
 
+INTERRUPTED = 128 + signal.SIGINT
 SHOWN = 20  # rows of each part of a diff
 
 
@@ -31,13 +33,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"routeswarm: {error}", file=sys.stderr)
         return int(ExitCode.USAGE)
+    except KeyboardInterrupt:
+        print("routeswarm: interrupted, nothing was written", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
+    called = "routeswarm" if Path(sys.argv[0]).name == "routeswarm" else "python -m harness"
     parser = argparse.ArgumentParser(
-        prog="python -m harness",
+        prog=called,
         description="Load-tests the ROUTE stages of a Stageflow pipeline, in process.",
-        epilog="Options of a run: python -m harness run --help",
+        epilog=f"Options of a run: {called} run --help",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="{run,golden}")
     commands.add_parser(
@@ -74,19 +80,22 @@ def _golden(asked: argparse.Namespace) -> int:
     source = Path(asked.corpus) if asked.corpus else DEFAULT_CORPUS
     if asked.write == "" and not asked.corpus:
         raise UsageError("--write: the shipped corpus stays as it is, expected --write FILE or --corpus FILE")
+    to = Path(asked.write or source)
+    if asked.write is not None and to.is_dir():
+        raise UsageError(f"--write {to}: found a folder, expected a file")
     scenarios = read_corpus(source).scenarios
     if not asked.corpus and asked.target not in REFERENCE_TARGETS:
         scenarios = tuple(replace(scenario, expected_route=None) for scenario in scenarios)  # another target's
     runner = TargetRunner(find_target(asked.target, seed=asked.seed), asked.graph_scope, asked.target)
     loop = HubLoop()
     loop.start()
+    deliver_interrupts_to_main()
     progress = Console(stderr=True)
     tracked = track(scenarios, "golden decisions", console=progress, transient=True, disable=not progress.is_terminal)
     diff = compare(scenarios, run_sequential(loop, runner, tracked, asked.deadline_ms / 1000))
     _show(diff)
     if asked.write is None:
         return int(diff.exit_code(written=False))
-    to = Path(asked.write or source)
     try:
         write_corpus(with_golden(scenarios, diff), to)
     except OSError as error:

@@ -4,6 +4,8 @@ Fields of a scenario: ``id`` (text, unique in the file), ``text`` (any text, als
 most urgent), and optionally ``metadata`` (object), ``expected_route`` (the golden route), ``label`` (what a
 human called it) and ``tags`` (list of text). Blank lines are skipped. A mistake is one ``CorpusError``, the
 first in the file, as ``FILE:LINE: what was found, what was expected``.
+
+The file is read line by line; what stays in memory are its scenarios, which are shuffled.
 """
 
 from __future__ import annotations
@@ -11,16 +13,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NoReturn, TypeAlias, cast
 
 import msgspec
 
 from harness.load.mix import KINDS, OTHER_KIND, PRIORITIES
 from harness.words.errors import CorpusError
+from harness.words.operation import ROUTE_LABEL_LIMIT
 
 JSON: TypeAlias = "str | int | float | bool | list[JSON] | dict[str, JSON] | None"
 """What a JSON document can hold."""
@@ -33,6 +38,7 @@ _OPTIONAL = ("metadata", "expected_route", "label", "tags")
 _FIELDS = frozenset(_REQUIRED + _OPTIONAL)
 _FIELD_LIST = ", ".join(_REQUIRED) + ", and optionally " + ", ".join(_OPTIONAL)
 _BOM = b"\xef\xbb\xbf"
+_NO_METADATA: Final[Mapping[str, JSON]] = MappingProxyType({})  # one for all scenarios: a dict takes 64 bytes
 _SHOWN = 60  # characters of a wrong value quoted in an error
 
 
@@ -154,7 +160,8 @@ def _copied(value: JSON) -> JSON:
 def _read(path: str | os.PathLike[str], see: Callable[[bytes], object]) -> Iterator[Scenario]:
     """Yield the scenarios of ``path``; hand every raw line to ``see``."""
     name = os.fspath(path)
-    first_line: dict[str, int] = {}
+    ids: set[str] = set()
+    shared: dict[tuple[str, ...], tuple[str, ...]] = {}
     try:
         with Path(name).open("rb") as file:
             for number, raw in enumerate(file, start=1):
@@ -162,24 +169,34 @@ def _read(path: str | os.PathLike[str], see: Callable[[bytes], object]) -> Itera
                 line = raw.removeprefix(_BOM) if number == 1 else raw
                 if not line.strip():
                     continue
-                scenario = _scenario(line, f"{name}:{number}")
-                before = first_line.setdefault(scenario.id, number)
-                if before != number:
-                    _reject(
-                        f"{name}:{number}",
-                        f"the id {_shown(scenario.id)} of line {before} again",
-                        "an id used once",
-                    )
+                scenario = _scenario(line, f"{name}:{number}", shared)
+                if scenario.id in ids:
+                    found = f"the id {_shown(scenario.id)} of line {_line_of(scenario.id, name)} again"
+                    _reject(f"{name}:{number}", found, "an id used once")
+                ids.add(scenario.id)
                 yield scenario
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise CorpusError(f"{name}: found {reason}, expected a readable file of JSON Lines") from error
-    if not first_line:
+    if not ids:
         _reject(name, "no scenario", "one JSON object a line")
 
 
-def _scenario(line: bytes, place: str) -> Scenario:
-    """Return the scenario ``line`` holds, or raise a ``CorpusError`` that names ``place``."""
+def _line_of(identifier: str, name: str) -> int:
+    """Return the first line that holds a scenario of this id; all lines up to it are known to be good."""
+    with Path(name).open("rb") as file:
+        for number, raw in enumerate(file, start=1):
+            line = raw.removeprefix(_BOM)
+            if line.strip() and _object(line, name)["id"] == identifier:
+                return number
+    raise AssertionError("the file changed while it was read")
+
+
+def _scenario(line: bytes, place: str, shared: dict[tuple[str, ...], tuple[str, ...]]) -> Scenario:
+    """Return the scenario ``line`` holds, or raise a ``CorpusError`` that names ``place``.
+
+    What many scenarios have alike is kept once: routes, labels, and the tags that are in ``shared``.
+    """
     fields = _object(line, place)
     for missing in _REQUIRED:
         if missing not in fields:
@@ -192,9 +209,9 @@ def _scenario(line: bytes, place: str) -> Scenario:
         text=_any_text(fields["text"], place),
         priority=_priority(fields["priority"], place),
         metadata=_metadata(fields.get("metadata"), place),
-        expected_route=_optional_text(fields, "expected_route", place),
+        expected_route=_route(fields, place),
         label=_optional_text(fields, "label", place),
-        tags=_tags(fields.get("tags"), place),
+        tags=shared.setdefault(tags := _tags(fields.get("tags"), place), tags),
     )
 
 
@@ -206,11 +223,32 @@ def _object(line: bytes, place: str) -> dict[str, JSON]:
         _reject(place, f"byte 0x{line[error.start]:02x} at column {error.start + 1}", "UTF-8")
     try:
         value = msgspec.json.decode(line)
+        # A colon follows every key; the others are in text, or follow a key given twice.
+        if line.count(b":") != _keys(value):
+            _refuse_keys_given_twice(line, place)
     except (msgspec.DecodeError, RecursionError) as error:
         _reject(place, f"no JSON ({error})", "a JSON object")
     if not isinstance(value, dict):
         _reject(place, _shown(value), "a JSON object")
     return cast("dict[str, JSON]", value)
+
+
+def _keys(value: object) -> int:
+    """Return how many keys a JSON value holds, inner ones as well."""
+    if isinstance(value, dict):
+        return len(value) + sum(_keys(inner) for inner in value.values() if isinstance(inner, (dict, list)))
+    return sum(map(_keys, value)) if isinstance(value, list) else 0
+
+
+def _refuse_keys_given_twice(line: bytes, place: str) -> None:
+    def look(pairs: list[tuple[str, object]]) -> None:
+        keys = [key for key, _ in pairs]
+        if len(set(keys)) != len(keys):
+            twice = next(key for key in keys if keys.count(key) > 1)
+            _reject(place, f"the key {_shown(twice)} twice", "each key once")
+
+    # Numbers stay text: Python refuses to read one of over 4,300 digits.
+    json.loads(line, object_pairs_hook=look, parse_int=str, parse_float=str)
 
 
 def _any_text(value: JSON, place: str) -> str:
@@ -227,7 +265,15 @@ def _text(fields: Mapping[str, JSON], name: str, place: str) -> str:
 
 
 def _optional_text(fields: Mapping[str, JSON], name: str, place: str) -> str | None:
-    return None if fields.get(name) is None else _text(fields, name, place)
+    return None if fields.get(name) is None else sys.intern(_text(fields, name, place))
+
+
+def _route(fields: Mapping[str, JSON], place: str) -> str | None:
+    route = _optional_text(fields, "expected_route", place)
+    if route is not None and len(route) > ROUTE_LABEL_LIMIT:
+        found = f"an expected_route of {len(route):,} characters"
+        _reject(place, found, f"at most {ROUTE_LABEL_LIMIT}, as long as a route's label can be")
+    return route
 
 
 def _priority(value: JSON, place: str) -> int:
@@ -237,9 +283,9 @@ def _priority(value: JSON, place: str) -> int:
     return value
 
 
-def _metadata(value: JSON, place: str) -> dict[str, JSON]:
+def _metadata(value: JSON, place: str) -> Mapping[str, JSON]:
     if value is None:
-        return {}
+        return _NO_METADATA
     if not isinstance(value, dict):
         _reject(place, f"metadata {_shown(value)}", "a JSON object")
     return value

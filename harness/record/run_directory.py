@@ -63,6 +63,7 @@ def create_run_directory(results: Path, locustfile: str, now: datetime | None = 
     try:
         results.mkdir(parents=True, exist_ok=True)
         _require_space(results)
+        _require_link(results)
         run.path.mkdir()
         run.history.mkdir()
         _point_latest(results, name)
@@ -77,6 +78,7 @@ def require_writable(results: Path) -> None:
     try:
         results.mkdir(parents=True, exist_ok=True)
         _require_space(results)
+        _require_link(results)
         probe.write_bytes(bytes(4096))
     except OSError as error:
         raise UsageError(f"--results-dir {results}: cannot write results: {error.strerror or error}") from error
@@ -91,6 +93,15 @@ def _require_space(folder: Path) -> None:
     if free < SPACE_NEEDED:
         raise UsageError(
             f"--results-dir {folder}: disk full: {free // 1_048_576} MiB free, expected {SPACE_NEEDED // 1_048_576} MiB"
+        )
+
+
+def _require_link(results: Path) -> None:
+    latest = results / "latest"
+    if latest.exists() and not latest.is_symlink():
+        kind = "folder" if latest.is_dir() else "file"
+        raise UsageError(
+            f"--results-dir {results}: found a {kind} {latest}, expected a link to the newest run, or none"
         )
 
 

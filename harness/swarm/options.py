@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from locust.argument_parser import LocustArgumentParser
 from harness.load.fault_plan import criteria_path, plan_path
 from harness.target.find import REFERENCE_TARGET
 from harness.target.runner import GRAPH_SCOPES
-from harness.words.arguments import whole
+from harness.words.arguments import LARGEST, whole
 from harness.words.errors import UsageError
 
 AUTO = "auto"
@@ -172,6 +173,20 @@ def declare_defaults(
 
     # After ``add_options``, which listens since this package is imported.
     events.init_command_line_parser.add_listener(on_command_line)
+
+
+def require_load(parsed: argparse.Namespace) -> None:
+    """Check Locust's own options of how much load there is to be; Locust takes any number and fails in mid-start.
+
+    Raises:
+        UsageError: one of them is no load.
+
+    """
+    users, rate = parsed.num_users, parsed.spawn_rate
+    if users is not None and not 0 <= users <= LARGEST:
+        raise UsageError(f"--users: found {users}, expected a whole number from 0 to {LARGEST}")
+    if rate is not None and not 0 < rate < math.inf:
+        raise UsageError(f"--spawn-rate: found {rate:g}, expected users per second, more than 0")
 
 
 def read_options(parsed: argparse.Namespace) -> Options:

@@ -24,7 +24,7 @@ from harness.swarm.inputs import Inputs, load_inputs
 from harness.swarm.keeping import Keeper, shown_path
 from harness.swarm.logs import watch_target_logs
 from harness.swarm.open_loop import declared_schedules
-from harness.swarm.options import read_options
+from harness.swarm.options import read_options, require_load
 from harness.swarm.shaping import prepare_shape
 from harness.swarm.terminal import print_verdict, progress, say
 from harness.swarm.users import RouteUser
@@ -160,6 +160,8 @@ class KeepingRole(Role):
     def _open_run(self) -> None:
         if self._finishing is not None:
             join_through_interrupts(self._finishing)  # the run before is still being judged
+        assert self.environment.parsed_options is not None
+        require_load(self.environment.parsed_options)
         inputs = self.prepare()
         load = prepare_shape(self.environment, inputs.criteria)
         require_writable(inputs.options.results_dir)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import importlib
 import inspect
@@ -26,6 +27,9 @@ RESILIENT_TARGET = "harness.stages.resilient:build"
 REFERENCE_TARGETS = (REFERENCE_TARGET, RESILIENT_TARGET)
 """The targets that ship with the harness, for which the shipped corpus's golden routes count."""
 
+_RAISED = (Exception, SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError)
+"""What a module or a function of the user may raise, all of which is a mistake in it."""
+
 
 def find_target(spec: str, *, seed: int = 0) -> Target:
     """Return the target of ``module:attribute``, importing the module from the current folder or the environment.
@@ -40,6 +44,12 @@ def find_target(spec: str, *, seed: int = 0) -> Target:
     module_name, colon, attribute = spec.partition(":")
     if not colon or not module_name or not attribute:
         raise TargetError(f"--target {spec}: expected module:attribute, e.g. mypackage.routing:pipeline")
+    if "/" in module_name or module_name.startswith("."):
+        module = Path(module_name).stem or "routing"
+        raise TargetError(
+            f"--target {spec}: found a path, expected module:attribute, e.g. {module}:{attribute}, "
+            "looked up from the current folder"
+        )
     found: object = _import(spec, module_name)
     for part in attribute.split("."):
         try:
@@ -68,7 +78,7 @@ def _import(spec: str, name: str) -> ModuleType:
     try:
         with building(None):  # what a module makes is there once, for all who use it
             return importlib.import_module(name)
-    except (Exception, SystemExit) as error:
+    except _RAISED as error:
         absent = error.name if isinstance(error, ModuleNotFoundError) else None
         if absent is not None and f"{name}.".startswith(f"{absent}."):
             raise TargetError(f"--target {spec}: no module {absent!r} here or in the environment") from error
@@ -98,7 +108,7 @@ def _from_function(spec: str, function: object, seed: int) -> Target:
     def make() -> Pipeline | UnifiedStageGraph | Target:
         try:
             made = function(seed=seed) if takes_seed else function()
-        except (Exception, SystemExit) as error:
+        except _RAISED as error:
             raise TargetError(f"--target {spec}: the function failed: {one_line(error)}{raised_at(error)}") from error
         if not isinstance(made, (Pipeline, UnifiedStageGraph, Target)):
             raise TargetError(

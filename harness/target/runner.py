@@ -100,7 +100,7 @@ class TargetRunner:
             graph = self._build()
         except TargetError:
             raise
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit, KeyboardInterrupt) as error:
             raise TargetError(
                 f"--target {self._name}: the pipeline does not build: {one_line(error)}{raised_at(error)}"
             ) from error

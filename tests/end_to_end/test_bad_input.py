@@ -73,6 +73,8 @@ OPTIONS = {
     ("--graph-scope", "x"): r"graph-scope.*'x'.*shared.*per-request",
     ("--deadline-ms", "0"): r"deadline-ms.*'0'",
     ("--seed", "-1"): r"seed.*-1",
+    ("--seed", "9" * 26, "--processes", "2"): r"seed.*at most 9223372036854775807",
+    ("--users", "-5"): r"--users: found -5",
     ("--baseline-size", "-1"): r"baseline-size.*-1",
     ("--corpus", "absent.jsonl"): r"absent\.jsonl.*no such file",
     ("--criteria", "absent.txt"): r"absent\.txt",

@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,14 @@ def test_text_may_hold_nul_and_line_separators(tmp_path):
         (b'{"id": "b", "text": "x", "priority": 1, "tags": "code"}', 'found tags "code", expected a list of text'),
         (b'{"id": "b", "text": "x", "priority": 1, "tags": [1]}', "found tags [1], expected a list of text"),
         (b'{"id": "a", "text": "x", "priority": 1}', 'found the id "a" of line 1 again, expected an id used once'),
+        (b'{"id": "b", "text": "x", "priority": 1, "text": "y"}', 'found the key "text" twice, expected each key once'),
+        (b'{"id": "b", "text": "x", "priority": 1, "t\\u0065xt": "y"}', 'found the key "text" twice'),
+        (b'{"id": "b", "text": "x", "priority": 1, "metadata": {"a": [{"c": 1, "c": 1}]}}', 'found the key "c" twice'),
+        (
+            b'{"id": "b", "text": "x", "priority": 1, "expected_route": "%s"}' % (b"r" * 101),
+            "found an expected_route of 101 characters, expected at most 100",
+        ),
+        (b'{"id": "b", "text": "x", "priority": 1, "metadata": %s}' % (b'{"a":' * 5000), "found no JSON"),
     ],
 )
 def test_the_first_bad_line_is_named_with_what_was_found_and_expected(tmp_path, line, complaint):
@@ -117,6 +126,27 @@ def test_the_first_bad_line_is_named_with_what_was_found_and_expected(tmp_path, 
     message = error_of(path)
     assert message.startswith(f"{path}:3: {complaint}")
     assert "\n" not in message
+
+
+def test_colons_in_texts_and_equal_keys_of_different_objects_are_accepted(tmp_path):
+    line = b'{"id": "a:b", "text": "x: \\"text\\": y", "priority": 1, "metadata": {"id": {"id": "::"}}}'
+    (scenario,) = read_corpus(corpus_of(tmp_path, line))
+    assert scenario.text == 'x: "text": y'
+    assert scenario.metadata["id"] == {"id": "::"}
+
+
+def test_a_scenario_takes_little_more_memory_than_its_texts(tmp_path):
+    rest = '"priority": 5, "expected_route": "standard", "label": "Computers", "tags": ["question", "en"]}'
+    lines = (f'{{"id": "scenario-{n:07}", "text": "What do you know, number {n}?", {rest}\n' for n in range(2_000))
+    path = corpus_of(tmp_path, "".join(lines).encode())
+    read_corpus(path)
+    tracemalloc.start()
+    corpus = read_corpus(path)
+    kept, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(corpus) == 2_000
+    assert kept < 2_000 * 350
+    assert peak < 2_000 * 450
 
 
 def test_a_long_wrong_value_is_cut(tmp_path):
@@ -154,7 +184,7 @@ scenarios = st.builds(
     text=st.text(),
     priority=st.integers(0, 9),
     metadata=st.dictionaries(st.text(), json_values, max_size=3),
-    expected_route=st.none() | words,
+    expected_route=st.none() | st.text(min_size=1, max_size=100).filter(str.strip),
     label=st.none() | words,
     tags=st.lists(st.text(), max_size=3).map(tuple),
 )

@@ -110,10 +110,12 @@ def test_asking_whether_results_can_be_kept_leaves_the_folder_and_nothing_in_it(
 def test_a_folder_in_the_place_of_latest_is_refused_and_no_half_made_link_is_left(tmp_path):
     (tmp_path / "latest").mkdir()
     (tmp_path / "latest" / "mine").write_text("x")
-    with pytest.raises(UsageError, match="cannot write results: "):
+    with pytest.raises(UsageError, match=r"found a folder .*latest, expected a link"):
         create_run_directory(tmp_path, "route.py")
     assert (tmp_path / "latest" / "mine").exists()
-    assert not list(tmp_path.glob(".latest-*"))
+    assert [path.name for path in tmp_path.iterdir()] == ["latest"]
+    with pytest.raises(UsageError, match=r"found a folder .*latest, expected a link"):
+        require_writable(tmp_path)
 
 
 class TestJson:

@@ -109,6 +109,11 @@ class TestBad:
     def test_what_is_no_module_and_attribute_is_shown_an_example(self, spec):
         assert complaint(spec) == f"--target {spec}: expected module:attribute, e.g. mypackage.routing:pipeline"
 
+    @pytest.mark.parametrize("spec", ["./t.py:ok", "folder/t.py:ok", "/t:ok", ".t:ok"])
+    def test_a_path_in_the_place_of_a_module_is_named(self, spec):
+        assert complaint(spec).startswith(f"--target {spec}: found a path, expected module:attribute, e.g. ")
+        assert complaint("./t.py:ok").endswith("e.g. t:ok, looked up from the current folder")
+
     @pytest.mark.parametrize(
         ("name", "unknown"),
         [("routeswarm_no_such", "routeswarm_no_such"), ("routeswarm_no_such.sub", "routeswarm_no_such")],
@@ -163,6 +168,7 @@ class TestBad:
         [
             ("raise ValueError('no\\n key')", "ValueError: no key"),
             ("import sys; sys.exit(3)", "SystemExit: 3"),
+            ("raise KeyboardInterrupt", "KeyboardInterrupt"),
             ("open('/no/such/file')", "FileNotFoundError: [Errno 2] No such file or directory: '/no/such/file'"),
         ],
     )

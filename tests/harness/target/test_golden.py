@@ -87,3 +87,11 @@ def test_numbers_out_of_range_are_bad_usage(tmp_path: Path, wrong: tuple[str, st
     refused = golden(tmp_path, *wrong)
     assert refused.returncode == 2
     assert f"{wrong[0]}: found {wrong[1]!r}, expected a whole number of at least" in refused.stderr
+
+
+@pytest.mark.slow
+def test_a_folder_to_write_to_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "corpus.jsonl").write_text('{"id": "s-1", "text": "same", "priority": 5}\n')
+    refused = golden(tmp_path, "--write", ".")
+    assert refused.returncode == 2
+    assert refused.stderr == "routeswarm: --write .: found a folder, expected a file\n"
