@@ -22,7 +22,9 @@ from harness.judge.noise_floor import NoiseFloor, above_floor
 from harness.judge.steady import WHOLE_RUN, WarmUp
 from harness.judge.steps import Step, Steps
 from harness.judge.totals import Totals, of_series
+from harness.judge.user_errors import user_errors
 from harness.judge.verdict import Verdict, conclude
+from harness.judge.vocabulary import UnknownRoutes, Vocabulary
 from harness.load.faults import Fault
 from harness.measure.series import SeriesRow, read_series
 from harness.measure.vitals import Vitals, read_vitals
@@ -62,6 +64,8 @@ class Facts:
     noise_floor: NoiseFloor | None = None  # largest over the loading processes
     faults: tuple[Fault, ...] = ()  # of the fault plan
     chain_deadline_ms: float | None = None  # what the fallback chains of the target declare
+    vocabulary: Vocabulary | None = None  # the routes that the corpus names
+    user_errors: Mapping[str, int] = field(default_factory=dict)  # what tasks of the locustfile raised -> how often
 
 
 def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) -> Verdict:
@@ -75,7 +79,8 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
     cases = CaseChecks(seen, decided_routes(baseline), users)
     totals = Totals(dict(facts.labels))
     steps, warm_up, lag, cycles = Steps(facts.steps), WarmUp(), HarnessLag(), Cycles()
-    of_all: list[Fold[Operation]] = [totals, steps, warm_up, lag, cycles]
+    unknown_routes = UnknownRoutes(facts.vocabulary)
+    of_all: list[Fold[Operation]] = [totals, steps, warm_up, lag, cycles, unknown_routes]
     if cases.needed:
         checkers: list[Decides[Case]] = [
             OfOperations(accuracy),
@@ -89,7 +94,7 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
     else:
         plain: list[Checker] = [accuracy, consistency, _conservation(facts), Hang(facts.deadline_ms), SilentFailure()]
         found = check(read_operations(parts_of(run.history, "operations").paths), plain, of_all)
-    checks = cases.shown(found)
+    checks = [*cases.shown(found), *([row] if (row := unknown_routes.row()) is not None else [])]
     vitals = _read_vitals(run.vitals)
     steady = warm_up.steady(users) if facts.trim else WHOLE_RUN
     decided_by = {entry.name for entry in checks if entry.status is not Status.UNKNOWN}
@@ -110,6 +115,8 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
     content["noise_floor"] = None if facts.noise_floor is None else facts.noise_floor.as_json()
     if facts.steps:
         content["steps"] = steps.as_json()
+    content["unknown_route"] = unknown_routes.count
+    content["user_errors"] = dict(facts.user_errors)
     content["log_records"] = dict(facts.log_records)
     content |= cases.totals()
     counts = {"history": totals.count, "series": in_series}
@@ -177,6 +184,8 @@ def _validity(
                 lost=bool(facts.lost_workers),
             )
         )
+    if facts.user_errors:
+        rows.append(user_errors(facts.user_errors))
     if facts.held_back_s:
         rows.append(validity.held_back(facts.held_back_s, vitals))
     if facts.workers is not None:

@@ -83,7 +83,10 @@ def load_inputs(options: Options, declared: Mapping[str, Schedule] | None = None
     digests |= {f"schedule of {name}": schedule.digest for name, schedule in schedules.items()}
     scenarios = corpus.scenarios
     if not golden:
-        scenarios = tuple(replace(scenario, expected_route=None) for scenario in scenarios)
+        scenarios = tuple(
+            scenario if scenario.expected_route is None else replace(scenario, expected_route=None)
+            for scenario in scenarios
+        )
     if plan is not None and options.fault_plan is not None:
         require_sent(plan, str(options.fault_plan), scenarios, runner.surroundings())
         digests["fault_plan"] = hashlib.sha256(options.fault_plan.read_bytes()).hexdigest()

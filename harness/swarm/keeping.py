@@ -13,6 +13,7 @@ from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner
 
 from harness.judge.noise_floor import NoiseFloor, highest
 from harness.judge.verdict import Conclusion, Verdict
+from harness.judge.vocabulary import Vocabulary
 from harness.load.corpus import Scenario
 from harness.load.sharing import Sharing
 from harness.loop import HubLoop
@@ -31,7 +32,7 @@ from harness.swarm.open_loop import declared_schedules
 from harness.swarm.roll import Roll
 from harness.swarm.session import Delta
 from harness.swarm.shaping import connect, disconnect, is_trimmed, shape_of
-from harness.swarm.statistics import RunCsvWriter, requests_of_operations, without_requests
+from harness.swarm.statistics import RunCsvWriter, raised_by_users, requests_of_operations, without_requests
 from harness.swarm.users import repeated_by, shares_of
 from harness.target.sequential import one_by_one
 from harness.words.clock import Epoch
@@ -306,6 +307,8 @@ class Keeper:
             noise_floor=self._noise_floor(),
             faults=() if self.inputs.fault_plan is None else self.inputs.fault_plan.fault,
             chain_deadline_ms=self.inputs.runner.chain_deadline_ms(),
+            vocabulary=Vocabulary.of(self.inputs.scenarios),
+            user_errors=raised_by_users(self._environment) if self.begun else {},
         )
 
     def _locust_requests(self) -> int | None:

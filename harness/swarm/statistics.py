@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import math
+import re
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from locust.env import Environment
 from locust.stats import PERCENTILES_TO_REPORT, RequestStats, StatsCSV, StatsCSVFileWriter, StatsEntry
 
 from harness.swarm.client import FALLBACK, ROUTE
+from harness.words.errors import printable
 
 
 def bucket_response_time(response_time: float) -> float:
@@ -44,6 +46,23 @@ _last = [-1.0, 0.0]  # response time, and what it was rounded to
 def requests_of_operations(stats: RequestStats) -> int:
     """Return how many requests are operations; users of other kinds may fire requests of their own."""
     return sum(entry.num_requests for (_, method), entry in stats.entries.items() if method in (ROUTE, FALLBACK))
+
+
+def raised_by_users(environment: Environment) -> dict[str, int]:
+    """Return what tasks of users raised, in all processes, as Locust tells it: text with place -> how often."""
+    if environment.runner is None:
+        return {}
+    raised: dict[str, int] = {}
+    for error in environment.runner.exceptions.values():
+        message = printable(" ".join(str(error["msg"]).split()))[:_MESSAGE] or "(no message)"
+        places = _PLACE.findall(str(error["traceback"]))
+        text = f"{message} ({Path(places[-1][0]).name}:{places[-1][1]})" if places else message
+        raised[text] = raised.get(text, 0) + int(error["count"])
+    return raised
+
+
+_MESSAGE = 200  # characters of an error's message
+_PLACE = re.compile(r'File "([^"]+)", line (\d+)')
 
 
 def install_buckets() -> None:

@@ -122,6 +122,7 @@ def test_a_target_without_a_usable_route_on_any_call(folder: Folder, attribute: 
 
 def test_routes_the_corpus_does_not_know_are_wrong(folder: Folder) -> None:
     run = drive(folder, "unknown_route")
+    assert run.totals["unknown_route"] == len(run.operations)
     assert {ended(row) for row in run.operations} == {USABLE}
     assert run.status("accuracy") == "INVALID"
     assert run.verdict["exit_code"] == 11

@@ -319,16 +319,22 @@ class Other(User):
         self.environment.events.request.fire(
             request_type="GET", name="elsewhere", response_time=1, response_length=0, exception=None, context={}
         )
+        raise LookupError("no such key")
 """
 
 
-def test_requests_of_other_users_are_not_taken_for_operations(folder: Folder) -> None:
+def test_users_of_another_kind_and_what_they_raise(folder: Folder, spread: list[str]) -> None:
     (folder.path / "others.py").write_text(OTHERS)
-    process = folder.headless(*LOAD, locustfile="others.py")
+    process = folder.headless(*LOAD, *spread, locustfile="others.py")
     code = process.wait()
     run = folder.run
     assert any(row["Type"] == "GET" for row in run.locust_stats)
     assert (code, run.status("recording")) == (0, "VALID"), run.verdict["reason"]
+    assert run.verdict["verdict"] == "PASS WITH CONCERNS"
+    assert "tasks of the locustfile raised" in run.verdict["reason"]
+    ((raised, count),) = run.totals["user_errors"].items()
+    assert re.fullmatch(r"no such key \(others\.py:\d+\)", raised)
+    assert count == sum(int(r["Request Count"]) for r in run.locust_stats if r["Type"] == "GET")
     assert run.totals["operations"] == sum(int(r["Request Count"]) for r in run.locust_stats if r["Type"] == "ROUTE")
 
 

@@ -10,6 +10,7 @@ import pytest
 from harness.judge.criteria import DEFAULT_CRITERIA, parse_criteria
 from harness.judge.entry import Status
 from harness.judge.verdict import Conclusion
+from harness.judge.vocabulary import Vocabulary
 from harness.load.fault_plan import parse_fault_plan
 from harness.load.faults import Error, Fault, Reload, Where
 from harness.measure.packed import packed
@@ -420,3 +421,31 @@ class TestFaults:
             (row,) = csv.DictReader(file)
         assert list(row) == list(rows[0]) == list(HEADER)
         assert (row["name"], row["where"], row["fell_back"], row["recovery_s"]) == ("down", "route fast", "20", "")
+
+
+def test_unknown_routes_are_a_concern_of_a_corpus_that_names_most(run):
+    directory = run(lambda n, op: op._replace(expected_route=None))
+    for of_most in (True, False):
+        known = facts(vocabulary=Vocabulary(frozenset({"nowhere"}), of_most), golden=False)
+        verdict = judge_run(directory, CRITERIA, known)
+        row = next(entry for entry in verdict.checks if entry.name == "route vocabulary")
+        assert (row.status, row.actual) == (Status.VALID, "200 unknown")
+        assert verdict.totals["unknown_route"] == 200
+        assert verdict.exit_code is ExitCode.PASS
+        assert ("names nowhere" in verdict.reason) is of_most
+
+
+def test_what_tasks_raised_is_a_concern_with_count_and_the_first(run):
+    verdict = judge_run(run(), CRITERIA, facts(user_errors={"no key (mine.py:7)": 3, "other": 1}))
+    assert (verdict.conclusion, verdict.exit_code) == (Conclusion.CONCERNS, ExitCode.PASS)
+    row = next(entry for entry in verdict.validity if entry.name == "locustfile")
+    assert (row.actual, row.status) == ("4 errors", Status.VALID)
+    assert "no key (mine.py:7)" in row.detail
+    assert "raised 4 times" in verdict.reason
+    assert verdict.totals["user_errors"] == {"no key (mine.py:7)": 3, "other": 1}
+
+
+def test_a_run_in_which_no_task_raised_has_no_row_of_it(run):
+    verdict = judge_run(run(), CRITERIA, facts())
+    assert verdict.conclusion is Conclusion.PASS
+    assert {"locustfile", "route vocabulary"}.isdisjoint(e.name for e in (*verdict.validity, *verdict.checks))
