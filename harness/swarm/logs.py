@@ -9,7 +9,10 @@ from pathlib import Path
 import locust
 
 SHOWN = 5
-"""Records of the target shown per run; a target that logs each of a million failures must not drown the verdict."""
+"""Kinds of records of the target shown per run, each once: those of one place in the code, with one type of exception.
+
+A target that logs each of a million failures, with a traceback, must not drown the verdict.
+"""
 
 _OURS = ("locust", "harness", "gevent", "geventwebsocket", "werkzeug", "urllib3", "py.warnings")
 _LOCUST = f"{Path(locust.__file__).parent}{os.sep}"
@@ -23,15 +26,19 @@ logger = logging.getLogger("harness")
 
 
 class TargetLogs(logging.Filter):
-    """Counts the target's records by level and lets the first few through."""
+    """Counts the target's records by level and lets the first of few kinds through."""
 
     def __init__(self) -> None:
         super().__init__()
         self.counts: dict[str, int] = {}
+        self._shown: set[tuple[str, str, int, str]] = set()
+        self._hiding = False
 
     def clear(self) -> None:
         """Forget the counts of the run before."""
         self.counts.clear()
+        self._shown.clear()
+        self._hiding = False
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Say whether a record is shown."""
@@ -47,10 +54,19 @@ class TargetLogs(logging.Filter):
 
     def _count(self, record: logging.LogRecord) -> bool:
         self.counts[record.levelname] = self.counts.get(record.levelname, 0) + 1
-        seen = sum(self.counts.values())
-        if seen == SHOWN + 1:
-            logger.warning("the target goes on logging; its further records are counted, not shown")
-        return seen <= SHOWN
+        kind = _kind(record)
+        if kind not in self._shown and len(self._shown) < SHOWN:
+            self._shown.add(kind)
+            return True
+        if not self._hiding:
+            self._hiding = True
+            logger.warning("the target goes on logging; what it repeats is counted, not shown")
+        return False
+
+
+def _kind(record: logging.LogRecord) -> tuple[str, str, int, str]:
+    raised = record.exc_info[0] if record.exc_info else None
+    return record.name, record.pathname, record.lineno, "" if raised is None else raised.__qualname__
 
 
 def _is_locust_by_root(record: logging.LogRecord) -> bool:
