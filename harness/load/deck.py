@@ -120,8 +120,9 @@ def first_drawn(
 ) -> list[Scenario]:
     """Return the ``size`` scenarios (or all there are) that users will draw first, in about their order.
 
-    ``certain`` are those that are sent whatever is drawn: they come first. ``shares`` are the shares of the decks in what is drawn. Each deck is taken from its top on: whatever the number of
-    workers, which cut the same order into shares, what they draw first is the top of it.
+    ``shares`` are the shares of the decks in what is drawn. Each deck is taken from its top on: whatever the number of
+    workers, which cut the same order into shares, what they draw first is the top of it. ``certain`` are those that are
+    sent whatever is drawn: they come first.
     """
     decks = [(deck_of(scenarios, *key, seed=seed), share) for key, share in shares.items() if share > 0]
     turns = [(_due(1, share), at, deck, 1) for at, (deck, share) in enumerate(decks) if deck is not None]
