@@ -195,4 +195,5 @@ def test_a_worker_that_lacks_the_target_ends_the_run_with_2(folder: Folder) -> N
     verdict = folder.run.verdict
     assert (verdict["verdict"], verdict["exit_code"]) == ("INCONCLUSIVE", 2)
     assert "no module 'fast'" in verdict["reason"]
+    assert (folder.run.path / "report.html").exists()
     assert master.stdout[-1].split() == ["exit", "2"]
