@@ -323,9 +323,9 @@ class Other(User):
 """
 
 
-def test_users_of_another_kind_and_what_they_raise(folder: Folder, spread: list[str]) -> None:
+def test_users_of_another_kind_and_what_they_raise(folder: Folder) -> None:
     (folder.path / "others.py").write_text(OTHERS)
-    process = folder.headless(*LOAD, *spread, locustfile="others.py")
+    process = folder.headless(*LOAD, "--processes", 2, *ports(), locustfile="others.py")
     code = process.wait()
     run = folder.run
     assert any(row["Type"] == "GET" for row in run.locust_stats)
