@@ -136,6 +136,8 @@ class Totals(msgspec.Struct, frozen=True):
     routes: dict[str, int] | None = None
     errors: dict[str, int] | None = None
     log_records: dict[str, int] | None = None
+    unknown_route: int | None = None  # operations decided for a route that the corpus names nowhere
+    user_errors: dict[str, int] | None = None  # what tasks of the locustfile raised -> how often
     steps: list[Step] = []
 
 
