@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.csv_rows import refuse_foreign, whole_rows
 from analysis.history import rows_of
 from harness.measure import vitals
-from harness.measure.series import COLUMNS
+from harness.measure.series_csv import COLUMNS
 from harness.words.errors import RunError
 
 HISTOGRAMS = tuple(column for column in COLUMNS if column.endswith("hdr"))

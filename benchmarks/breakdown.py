@@ -31,7 +31,10 @@ from locust.env import Environment  # noqa: E402
 from locust.runners import LocalRunner  # noqa: E402
 
 from harness.loop import HubLoop, use_native_logging_lock  # noqa: E402
-from harness.measure.series import Merged, write_header, write_rows  # noqa: E402
+from harness.measure.packed import CHUNK  # noqa: E402
+from harness.measure.series import Merged  # noqa: E402
+from harness.measure.series_csv import write_header, write_rows  # noqa: E402
+from harness.record.buffer import HistoryBuffer  # noqa: E402
 from harness.record.history import PartWriter  # noqa: E402
 from harness.record.tables import warm_up  # noqa: E402
 from harness.swarm.inputs import load_inputs  # noqa: E402
@@ -44,12 +47,12 @@ from harness.target.target import default_context  # noqa: E402
 from harness.words.clock import Epoch  # noqa: E402
 
 RECORDING = "recording (series, history, spans, to disk)"
-ON_THE_WAY = "of it on the way of a user: record()"
+ON_THE_WAY = "of it the history, on the way of a user"
 GOALS_US = {RECORDING: 8.0, ON_THE_WAY: 2.0}
 USERS = 100
 TURN_S = 0.45
 """Two turns of it, with what is between them, are one second: what is gathered before it is handed over and written."""
-RECORDED_AT_ONCE = 2_000
+RECORDED_AT_ONCE = 2 * CHUNK
 """Operations of one timing of ``record``: their parts stay as small as those of a second."""
 
 
@@ -124,7 +127,7 @@ class Bench:
         return (time.process_time() - began) / (count() - before) * 1e6
 
     def record_turn(self) -> float:
-        """Return CPU microseconds of one ``record``, of operations as the client makes them."""
+        """Return CPU microseconds that the history takes of a user's time, by operation as the client makes them."""
         given: list[tuple[Any, ...]] = []
         record = self.session.record
         self.session.record = lambda *operation: given.append(operation)
@@ -133,12 +136,11 @@ class Bench:
         while len(given) < RECORDED_AT_ONCE:
             user.route()
         self.session.record = record
+        add = HistoryBuffer(self.session.epoch).add
         began = time.process_time()
         for operation in given:
-            record(*operation)
-        cost = (time.process_time() - began) / len(given) * 1e6
-        self.session.take()
-        return cost
+            add(*operation)
+        return (time.process_time() - began) / len(given) * 1e6
 
     def begin_second(self) -> None:
         """Wait for a Unix second to begin, so that two turns are in one, and forget what was recorded."""

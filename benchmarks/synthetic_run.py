@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from analysis.history import SCHEMAS
 from harness.measure.histogram import Histogram
-from harness.measure.series import COLUMNS
+from harness.measure.series_csv import COLUMNS
 from harness.record.faults_file import HEADER
 
 START_S = 1_750_000_000

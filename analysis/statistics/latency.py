@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.histograms import decode
-from harness.measure.series import PERCENTS
+from harness.measure.series_csv import PERCENTS
 from harness.words.operation import CLOCKS, Outcome
 
 MIN_COUNT = 20

@@ -26,7 +26,7 @@ from pathlib import Path
 from harness.judge.entry import Entry, Status
 from harness.judge.steady import WHOLE_RUN, Steady
 from harness.judge.window import PERCENTILES, Window
-from harness.measure.series import SeriesRow
+from harness.measure.series_csv import SeriesRow
 from harness.words.errors import CriteriaError
 from harness.words.operation import Outcome
 

@@ -17,7 +17,7 @@ from harness.judge.entry import Entry, Status
 from harness.judge.steady import BATCH, warm_up_length
 from harness.judge.steps import Step
 from harness.load.search import Search
-from harness.measure.series import SeriesRow
+from harness.measure.series_csv import SeriesRow
 from harness.words.operation import Outcome
 
 SEARCH = "highest load that holds"

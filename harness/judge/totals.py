@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from harness.judge.steady import Steady
 from harness.judge.window import PERCENTILES, Window
 from harness.measure.histogram import Histogram, within_ms
-from harness.measure.series import Clock, SeriesRow
+from harness.measure.series import Clock
+from harness.measure.series_csv import SeriesRow
 from harness.words.operation import CLOCKS, LABELS_KEPT, OTHER, Flag, Operation, Outcome
 
 

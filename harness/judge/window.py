@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from harness.judge.entry import percent
 from harness.measure.histogram import Histogram, within_ms
-from harness.measure.series import SeriesRow
+from harness.measure.series_csv import SeriesRow
 from harness.words.operation import STOPPED_ROUTE, Outcome
 
 PERCENTILES: Mapping[str, float] = {"p50_ms": 50.0, "p90_ms": 90.0, "p95_ms": 95.0, "p99_ms": 99.0, "p999_ms": 99.9}

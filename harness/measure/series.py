@@ -2,25 +2,22 @@
 
 Of each of an operation's four clocks (``words.operation.CLOCKS``) a row has the sum and a histogram. A worker folds
 operations into a ``Series``; ``take`` hands over what came since the last call; the master (or the process itself)
-merges such deltas and writes rows. Sums are integers of nanoseconds, so a merge is exact in any order.
+merges such deltas and writes rows (``measure.series_csv``). Sums are integers of nanoseconds, so a merge is exact in
+any order.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import NamedTuple, TextIO
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.measure.histogram import Histogram, buckets_of, within_ms
+from harness.measure.histogram import Histogram, buckets_of
 from harness.measure.packed import ABSENT_NS, Chunk, LabelSet, Numbers
 from harness.words.clock import Epoch
 from harness.words.operation import STOPPED_ROUTE, Flag
-
-PERCENTS = (50.0, 90.0, 95.0, 99.0, 99.9)
 
 
 class Key(NamedTuple):
@@ -132,9 +129,9 @@ class Series:
         first = int(seconds.min())
         cells = (seconds - first) * len(self._groups.things) + np.array(self._group_of)[rows["label"]]
         order = np.argsort(cells, kind="stable")
-        rows, cells = rows[order], cells[order]
+        cells = cells[order]
         begins = np.flatnonzero(np.diff(cells, prepend=cells[0] - 1))
-        columns = _Columns(rows, begins)
+        columns = _Columns(rows, order, begins)
         ends = [*begins[1:].tolist(), len(rows)]
         for at, (cell, begin, end) in enumerate(zip(cells[begins].tolist(), begins.tolist(), ends, strict=True)):
             second, group = divmod(cell, len(self._groups.things))
@@ -165,23 +162,25 @@ class Series:
 
 
 class _Columns:
-    """The four clocks of a chunk whose rows lie in stretches, each of one cell.
+    """The four clocks of a chunk whose rows, in some order, lie in stretches, each of one cell.
 
     Args:
         rows: of ``packed.OPERATION_ROW``.
-        begins: the first row of each stretch.
+        order: of the rows.
+        begins: where in it each stretch begins.
 
     """
 
-    def __init__(self, rows: NDArray[np.void], begins: NDArray[np.int64]) -> None:
-        intended, start, entered, end = (rows[f"{name}_ns"] for name in ("intended", "start", "entered", "end"))
+    def __init__(self, rows: NDArray[np.void], order: NDArray[np.int64], begins: NDArray[np.int64]) -> None:
+        names = ("intended_ns", "start_ns", "entered_ns", "end_ns", "resumed_ns")
+        intended, start, entered, end, resumed = (rows[name][order] for name in names)
         absent = entered == ABSENT_NS
         self._some_absent = bool(absent.any())
         response = end - intended
         self._response = _sums_and_buckets(response, begins)
         self._service = _sums_and_buckets(end - entered, begins, absent)
         self._queue = _sums_and_buckets(entered - start, begins, absent)
-        self._lag = _sums_and_buckets(start - intended + rows["resumed_ns"] - end, begins)
+        self._lag = _sums_and_buckets(start - intended + resumed - end, begins)
         self._least = np.minimum.reduceat(response, begins).tolist()
         self._most = np.maximum.reduceat(response, begins).tolist()
 
@@ -263,126 +262,3 @@ class Merged:
 
 def _sort_key(key: Key) -> tuple[object, ...]:
     return tuple("" if field is None else field for field in key)
-
-
-COLUMNS = (
-    "second",
-    "user_class",
-    "priority",
-    "expected_route",
-    "route",
-    "tier",
-    "outcome",
-    "count",
-    "sum_ms",
-    "min_ms",
-    "p50_ms",
-    "p90_ms",
-    "p95_ms",
-    "p99_ms",
-    "p999_ms",
-    "max_ms",
-    "users",
-    "hdr",
-    "service_sum_ms",
-    "service_hdr",
-    "queue_sum_ms",
-    "queue_hdr",
-    "lag_sum_ms",
-    "lag_hdr",
-)
-
-
-class SeriesRow(NamedTuple):
-    """One row of ``series.csv`` as read back: key, cell and the concurrent users of that second."""
-
-    key: Key
-    cell: Cell
-    users: int | None  # None where nobody measured it
-
-
-def write_header(file: TextIO) -> None:
-    """Write the column names of ``series.csv``."""
-    csv.writer(file, lineterminator="\n").writerow(COLUMNS)
-
-
-def write_rows(file: TextIO, rows: Iterable[tuple[Key, Cell]], users: int | None) -> None:
-    """Append rows of one second to ``series.csv``; ``users`` is empty where nobody measured it."""
-    plain = csv.writer(file, lineterminator="\n")
-    quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    for key, cell in rows:
-        fields = _fields(key, cell, users)
-        # csv quotes a lone carriage return only where it ends lines, and readers take it for the end of one
-        writer = quoted if any(isinstance(field, str) and "\r" in field for field in fields) else plain
-        writer.writerow(fields)
-
-
-def _fields(key: Key, cell: Cell, users: int | None) -> list[object]:
-    percentiles = (within_ms(value, cell.min_ns, cell.max_ns) for value in cell.histogram.percentiles_us(PERCENTS))
-    return [
-        *("" if field is None else field for field in key),
-        cell.count,
-        f"{cell.sum_ns / 1e6:.6f}",
-        f"{(cell.min_ns or 0) / 1e6:.6f}",
-        *("" if value is None else f"{value:.6f}" for value in percentiles),
-        f"{cell.max_ns / 1e6:.6f}",
-        "" if users is None else users,
-        cell.histogram.encode(),
-        *_clock_fields(cell.service),
-        *_clock_fields(cell.queue),
-        *_clock_fields(cell.lag),
-    ]
-
-
-def _clock_fields(clock: Clock) -> tuple[str, str]:
-    """Return sum and histogram, empty where nothing was measured."""
-    return (f"{clock.sum_ns / 1e6:.6f}", clock.histogram.encode()) if clock.histogram.counts else ("", "")
-
-
-def read_series(path: Path) -> Iterator[SeriesRow]:
-    """Yield the rows of a ``series.csv``. A last line that was cut off in a crash is left out.
-
-    Raises:
-        ValueError: the file has other columns, or a row that is no row of a series.
-
-    """
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise ValueError(f"{path}: columns {reader.fieldnames}, expected {list(COLUMNS)}")
-        broken: str | None = None
-        for row in reader:
-            if broken is not None:
-                raise ValueError(broken)
-            try:
-                yield _row(row)
-            except (ValueError, TypeError) as error:
-                broken = f"{path}:{reader.line_num}: no row of a series: {error}"
-
-
-def _row(row: dict[str, str]) -> SeriesRow:
-    key = Key(
-        int(row["second"]),
-        row["user_class"],
-        int(row["priority"]),
-        row["expected_route"] or None,
-        row["route"] or None,
-        int(row["tier"]),
-        row["outcome"],
-    )
-    cell = Cell()
-    cell.count = int(row["count"])
-    cell.sum_ns = round(float(row["sum_ms"]) * 1e6)
-    cell.min_ns = round(float(row["min_ms"]) * 1e6)
-    cell.max_ns = round(float(row["max_ms"]) * 1e6)
-    cell.histogram = Histogram.decode(row["hdr"])
-    cell.service, cell.queue, cell.lag = (_clock(row, name) for name in ("service", "queue", "lag"))
-    return SeriesRow(key, cell, int(row["users"]) if row["users"] else None)
-
-
-def _clock(row: dict[str, str], name: str) -> Clock:
-    """Return a clock of a row; one field alone, or none at all, is a row cut off."""
-    sum_ms, hdr = row[f"{name}_sum_ms"], row[f"{name}_hdr"]
-    if sum_ms == hdr == "":
-        return Clock()
-    return Clock(round(float(sum_ms) * 1e6), Histogram.decode(hdr).counts)

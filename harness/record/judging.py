@@ -26,7 +26,7 @@ from harness.judge.user_errors import user_errors
 from harness.judge.verdict import Verdict, conclude
 from harness.judge.vocabulary import UnknownRoutes, Vocabulary
 from harness.load.faults import Fault
-from harness.measure.series import SeriesRow, read_series
+from harness.measure.series_csv import SeriesRow, read_series
 from harness.measure.vitals import Vitals, read_vitals
 from harness.record.cases import count_rows, read_cases, read_edges
 from harness.record.history import parts_of, read_operations

@@ -12,7 +12,8 @@ import gevent
 from gevent.queue import Queue
 
 from harness.load.arrivals import Counts
-from harness.measure.series import Merged, WireRow, read_series, write_header, write_rows
+from harness.measure.series import Merged, WireRow
+from harness.measure.series_csv import read_series, write_header, write_rows
 from harness.measure.vitals import VitalsLog
 from harness.record.arrivals import ArrivalsLog
 from harness.record.history import PartWriter

@@ -12,7 +12,8 @@ from harness.judge.levels import LevelJudgement, RampToFailure, criteria_of_leve
 from harness.judge.noise_floor import NoiseFloor, why_unseen
 from harness.load.search import Search
 from harness.load.shapes import require_seconds
-from harness.measure.series import Merged, SeriesRow, WireRow
+from harness.measure.series import Merged, WireRow
+from harness.measure.series_csv import SeriesRow
 from harness.swarm.shapes import Asked, RouteShape, Tick
 from harness.swarm.terminal import say
 from harness.words.errors import ShapeError

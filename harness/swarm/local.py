@@ -9,9 +9,10 @@ from locust.runners import LocalRunner
 from harness.load.arrivals import Share
 from harness.record.outbox import Outbox
 from harness.swarm.keeping import Keeper
+from harness.swarm.keeping_role import KeepingRole
 from harness.swarm.loading import Loader
 from harness.swarm.manifest import about_this_process
-from harness.swarm.role import KeepingRole, join_through_interrupts, stop_once
+from harness.swarm.role import join_through_interrupts, stop_once
 from harness.swarm.session import size_of
 from harness.words.clock import now_ns
 

@@ -13,9 +13,9 @@ from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, STATE_S
 from harness.load.sharing import Sharing
 from harness.record.run_directory import Json
 from harness.swarm.keeping import Keeper
+from harness.swarm.keeping_role import KeepingRole
 from harness.swarm.messages import BEGIN, DELTA, FINISH, HELLO, REFUSED, RUN, SENT, USERS
 from harness.swarm.reports import Receiving, Sieve
-from harness.swarm.role import KeepingRole
 from harness.swarm.session import Delta
 from harness.swarm.terminal import say
 from harness.words.clock import Epoch, now_ns

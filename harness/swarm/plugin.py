@@ -14,10 +14,11 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from harness.loop import use_native_logging_lock
 from harness.swarm import web
+from harness.swarm.keeping_role import KeepingRole
 from harness.swarm.local import Local
 from harness.swarm.master import Master
 from harness.swarm.options import add_options
-from harness.swarm.role import KeepingRole, Role, logger
+from harness.swarm.role import Role, logger
 from harness.swarm.shaping import settle_options
 from harness.swarm.statistics import install_buckets
 from harness.swarm.terminal import say

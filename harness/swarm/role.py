@@ -7,35 +7,26 @@ from __future__ import annotations
 
 import logging
 import signal
-import time
 from collections.abc import Callable
 from typing import ClassVar
 
 import gevent
 from gevent.event import Event
-from locust import User
 from locust.env import Environment
 from locust.runners import Runner
 
-from harness.judge.verdict import Verdict
 from harness.loop import HubLoop, deliver_interrupts_to_main
-from harness.record.run_directory import require_writable
 from harness.swarm.inputs import Inputs, load_inputs
-from harness.swarm.keeping import Keeper, shown_path
 from harness.swarm.logs import watch_target_logs
 from harness.swarm.open_loop import declared_schedules
-from harness.swarm.options import read_options, require_load
-from harness.swarm.shaping import prepare_shape
-from harness.swarm.terminal import print_verdict, progress, say
-from harness.swarm.users import RouteUser
-from harness.words.errors import ExitCode, RecordError, StoppedError, UsageError, one_line
+from harness.swarm.options import read_options
+from harness.swarm.terminal import say
+from harness.words.errors import ExitCode, StoppedError, UsageError, one_line
 
 logger = logging.getLogger("harness")
 
 REPORT_INTERVAL_S = 1.0
 """Seconds between two reports of a worker. Locust's default of 3 s is what is lost when a worker dies."""
-
-PROGRESS_INTERVAL_S = 5.0
 
 INTERRUPTS_TAKEN = 3
 """The Ctrl-C that ends the judging of a run without a verdict."""
@@ -126,203 +117,6 @@ class Role:
 
     def on_quit(self) -> None:
         """Say the last word, below Locust's own tables."""
-
-
-class KeepingRole(Role):
-    """A role that keeps the run directory and gives the verdict."""
-
-    def __init__(self, environment: Environment, runner: Runner) -> None:
-        super().__init__(environment, runner)
-        self.keeper: Keeper | None = None
-        self._left_out: list[type[User]] = []
-        self._judged: tuple[Keeper, Verdict] | None = None
-        self._ticker: gevent.Greenlet | None = None
-        self._finishing: gevent.Greenlet | None = None
-        self.preparing = False
-        self._stop_asked = False
-
-    def open_run(self) -> None:
-        """Prepare a run: its inputs, its folder and its baseline.
-
-        Done before Locust starts to count the run time, which is for the load alone.
-
-        Raises:
-            UsageError: the inputs or the folder cannot be used.
-            StoppedError: somebody stopped it meanwhile (``stop_preparing``).
-
-        """
-        self.preparing, self._stop_asked = True, False
-        try:
-            self._open_run()
-        finally:
-            self.preparing = False
-
-    def _open_run(self) -> None:
-        if self._finishing is not None:
-            join_through_interrupts(self._finishing)  # the run before is still being judged
-        assert self.environment.parsed_options is not None
-        require_load(self.environment.parsed_options)
-        inputs = self.prepare()
-        load = prepare_shape(self.environment, inputs.criteria)
-        require_writable(inputs.options.results_dir)
-        self._leave_out_idle_users(inputs)
-        self._require_going_on()
-        self.keeper, self._judged, self._finishing, self._refused = None, None, None, None
-        self.environment.process_exit_code = None
-        self.keeper = Keeper(self.environment, inputs, self.loop, say, self._on_data_loss)
-        say(f"{shown_path(self.keeper.run.path)}: {inputs.options.target}, {len(inputs.scenarios):,} scenarios")
-        if load is not None:
-            say(f"load shape {load}")
-        self.keeper.run_baseline(lambda: self._stop_asked)
-        if self._stop_asked:
-            self.finish()
-        self._require_going_on()
-
-    def stop_preparing(self) -> None:
-        """End the run that is being prepared, or whose load has not begun, with what its baseline holds so far.
-
-        The scenario that is under way goes on, and is waited for by nobody.
-        """
-        self._stop_asked |= self.preparing
-        if self.keeper is not None and not self.keeper.begun:
-            self.finish()
-
-    def _require_going_on(self) -> None:
-        if self._stop_asked:
-            raise StoppedError("the run was stopped before its load began")
-
-    def status(self) -> str:
-        """Return in one line what the run is doing or what it came to; empty where there was none."""
-        return "" if self.keeper is None else self.keeper.doing
-
-    @property
-    def ending(self) -> bool:
-        """Whether a run has begun that nobody has finished yet; asked when Locust says that none goes on."""
-        return self.keeper is not None and self.keeper.begun and self._finishing is None
-
-    def opened(self) -> Keeper:
-        """Return the keeper of the run that is about to begin.
-
-        Raises:
-            StoppedError: it was stopped after it had been prepared.
-
-        """
-        if self.keeper is None or self._finishing is not None:
-            raise StoppedError("the run was stopped before its load began")
-        return self.keeper
-
-    def open_loop_classes(self) -> list[str]:
-        """Return the names of the user classes of this run that send by a schedule."""
-        return sorted(declared_schedules(self.environment.user_classes))
-
-    def _leave_out_idle_users(self, inputs: Inputs) -> None:
-        """Take out the user classes for whose priorities the corpus has nothing, and bring back those it has."""
-        known = self.environment.user_classes
-        classes = [*known, *(user for user in self._left_out if user not in known)]
-        present = {scenario.priority for scenario in inputs.scenarios}
-        idle: list[type[User]] = [
-            user for user in classes if issubclass(user, RouteUser) and present.isdisjoint(user.priorities)
-        ]
-        left = [user for user in classes if user not in idle]
-        if not left:
-            wanted = sorted({priority for user in idle for priority in getattr(user, "priorities", ())})
-            raise UsageError(f"the corpus has priorities {sorted(present)}, the user classes send only {wanted}")
-        if idle:
-            say(f"no scenario in the corpus for {', '.join(user.__name__ for user in idle)}: left out")
-        self.environment.user_classes, self._left_out = left, idle
-
-    def tick_every_second(self, tick: Callable[[], None]) -> None:
-        """Do something every second until the run is finished."""
-
-        options = self.environment.parsed_options
-        # Where Locust prints no table of its own, a line now and then says that the run goes on.
-        silent = options is not None and options.headless and options.only_summary
-        began = time.monotonic()
-
-        def repeat() -> None:
-            shown_s, shown_count = 0.0, 0
-            while True:
-                gevent.sleep(REPORT_INTERVAL_S)
-                try:
-                    tick()
-                except Exception as error:
-                    logger.exception("while handing over what was measured")
-                    self._on_data_loss(RecordError(f"what was measured could not be kept: {one_line(error)}"))
-                    return
-                elapsed_s = time.monotonic() - began
-                if silent and elapsed_s - shown_s >= PROGRESS_INTERVAL_S:
-                    stats = self.environment.stats
-                    count = stats.total.num_requests
-                    rate_rps = (count - shown_count) / (elapsed_s - shown_s)
-                    say(progress(stats, self.runner.user_count, elapsed_s, rate_rps))
-                    shown_s, shown_count = elapsed_s, count
-
-        self._ticker = gevent.spawn(repeat)
-
-    def on_test_stop(self) -> None:
-        """Finish the run; Locust may say so of one that is being prepared."""
-        self._stop_asked |= self.preparing
-        self.finish()
-
-    def finish(self) -> None:
-        """Judge the run, once, whoever asks; returns when that is done.
-
-        In a greenlet of its own: Locust kills the greenlets that get here, in the middle of shutting down.
-        """
-        if self.keeper is None:
-            return
-        if self._finishing is None:
-            self._finishing = gevent.spawn(self._finish, self.keeper)
-        join_through_interrupts(self._finishing)
-
-    def _finish(self, keeper: Keeper) -> None:
-        code = ExitCode.INCONCLUSIVE
-        try:
-            if keeper.begun:
-                self.gather(keeper)
-            if self._ticker is not None:
-                self._ticker.kill()
-            say("judging the run and drawing its report ...")
-            keeper.doing = "judging the run and drawing its report"
-            verdict = keeper.finish(self._refused)
-            self._judged, code = (keeper, verdict), verdict.exit_code
-            keeper.doing = f"{verdict.conclusion.value}: {verdict.reason}"
-        except Exception as error:  # whatever broke: the run has no verdict, and that is said and not passed over
-            keeper.doing = f"the run could not be judged: {one_line(error)}"
-            say(keeper.doing)
-            logger.exception("while judging %s", keeper.run.path)
-        if self._refused is None:
-            self.environment.process_exit_code = int(code)
-        if self.environment.web_ui is not None:
-            self._show()
-
-    def gather(self, keeper: Keeper) -> None:
-        """Hand the keeper the last of what was measured."""
-        raise NotImplementedError
-
-    def on_quitting(self) -> None:
-        """Finish the run that goes on, if any."""
-        self.stop_preparing()
-        self.finish()
-        if self.environment.process_exit_code is None:
-            # Only a web UI in which no run was started has nothing to answer for.
-            unused = self.environment.web_ui is not None and self.keeper is None
-            self.environment.process_exit_code = int(ExitCode.PASS if unused else ExitCode.INCONCLUSIVE)
-
-    def on_quit(self) -> None:
-        """Show the verdict."""
-        if self.environment.web_ui is None:
-            self._show()
-
-    def _show(self) -> None:
-        if self._judged is not None:
-            keeper, verdict = self._judged
-            report = keeper.run.report
-            print_verdict(verdict, shown_path(report) if report.exists() else None)
-
-    def _on_data_loss(self, error: RecordError) -> None:
-        say(f"{error}; stopping the run")
-        self.end_load()
 
 
 def join_through_interrupts(greenlet: gevent.Greenlet) -> None:

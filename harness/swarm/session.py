@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from locust.env import Environment
 
 from harness.load.arrivals import Counts
-from harness.load.deck import Deck
+from harness.load.deck import Deck, deck_of
 from harness.loop import HubLoop, Pacer
 from harness.measure.series import Series, WireRow
 from harness.measure.vitals import WireVitals
@@ -148,13 +148,17 @@ class Session:
         key = (frozenset(priorities), kind)
         deck = self._decks.get(key)
         if deck is None:
-            of_band = [scenario for scenario in self.inputs.scenarios if scenario.priority in key[0]]
-            of_kind = [scenario for scenario in of_band if kind is None or scenario.kind == kind]
-            if not of_band:
+            made = deck_of(
+                self.inputs.scenarios,
+                priorities,
+                kind,
+                seed=self.inputs.options.seed,
+                worker=self.worker,
+                workers=self._workers,
+            )
+            if made is None:
                 raise UsageError(f"the corpus has no scenario of priority {sorted(key[0])}")
-            name = f"{sorted(key[0])} {kind}"
-            seed, worker = self.inputs.options.seed, self.worker
-            deck = Deck(of_kind or of_band, seed=seed, name=name, worker=worker, workers=self._workers)
+            deck = made
             self._decks[key] = deck
         return deck
 

@@ -19,8 +19,9 @@ from locust.stats import PERCENTILES_TO_REPORT, StatsCSVFileWriter
 from locust.util.timespan import parse_timespan
 from werkzeug.security import safe_join
 
+from harness.swarm.keeping_role import KeepingRole
 from harness.swarm.options import Options
-from harness.swarm.role import KeepingRole, logger
+from harness.swarm.role import logger
 from harness.swarm.statistics import PreciseCsv
 from harness.words.errors import RouteSwarmError, one_line
 

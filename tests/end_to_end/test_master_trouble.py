@@ -28,13 +28,13 @@ from gevent import monkey
 
 import harness.record.outbox
 import harness.record.history
-import harness.swarm.role
+import harness.swarm.keeping_role
 from harness.swarm import CriticalUser, HighUser, LowUser, NormalUser
 from locust import between
 
 CriticalUser.wait_time = HighUser.wait_time = LowUser.wait_time = NormalUser.wait_time = between(0, 0.05)
 harness.record.outbox.Outbox.__init__.__defaults__ = (20_000,)
-harness.swarm.role.PROGRESS_INTERVAL_S = 1.5
+harness.swarm.keeping_role.PROGRESS_INTERVAL_S = 1.5
 write = harness.record.history.PartWriter.write
 sleep = monkey.get_original("time", "sleep")  # in the native thread that writes
 

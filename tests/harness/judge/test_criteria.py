@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from harness.judge.criteria import DEFAULT_CRITERIA, judge_criteria, parse_criteria, parse_criterion, read_criteria
 from harness.judge.entry import Status
 from harness.judge.steady import WHOLE_RUN, Steady
-from harness.measure.series import Cell, Key, SeriesRow
+from harness.measure.series import Cell, Key
+from harness.measure.series_csv import SeriesRow
 from harness.words.errors import CriteriaError
 from harness.words.operation import STOPPED_ROUTE
 

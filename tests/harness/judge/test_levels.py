@@ -18,7 +18,8 @@ from harness.judge.levels import (
 )
 from harness.judge.steps import Step
 from harness.load.search import Search
-from harness.measure.series import Cell, Key, SeriesRow
+from harness.measure.series import Cell, Key
+from harness.measure.series_csv import SeriesRow
 from harness.words.operation import Outcome
 
 CRITERIA = parse_criteria(

@@ -7,7 +7,8 @@ import pytest
 from harness.judge.steady import WHOLE_RUN, Steady
 from harness.judge.totals import Totals, of_series
 from harness.measure.packed import packed
-from harness.measure.series import Merged, Series, SeriesRow
+from harness.measure.series import Merged, Series
+from harness.measure.series_csv import SeriesRow
 from harness.words.clock import Epoch
 from harness.words.operation import Flag, Outcome
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from harness.measure.packed import CHUNK, OperationPacker
-from harness.measure.series import PERCENTS, Clock, Merged, Series, read_series, write_header, write_rows
+from harness.measure.series import Clock, Merged, Series
+from harness.measure.series_csv import PERCENTS, read_series, write_header, write_rows
 from harness.words.clock import Epoch
 from harness.words.operation import Operation, Outcome
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from harness.measure.histogram import Histogram
 from harness.measure.packed import OperationPacker, packed
-from harness.measure.series import COLUMNS, Clock, Key, Merged, Series, read_series, write_header, write_rows
+from harness.measure.series import Clock, Key, Merged, Series
+from harness.measure.series_csv import COLUMNS, read_series, write_header, write_rows
 from harness.words.clock import Epoch
 from harness.words.operation import CLOCKS, Outcome
 

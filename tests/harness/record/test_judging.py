@@ -14,7 +14,8 @@ from harness.judge.vocabulary import Vocabulary
 from harness.load.fault_plan import parse_fault_plan
 from harness.load.faults import Error, Fault, Reload, Where
 from harness.measure.packed import packed
-from harness.measure.series import Merged, Series, write_header, write_rows
+from harness.measure.series import Merged, Series
+from harness.measure.series_csv import write_header, write_rows
 from harness.record.buffer import HistoryBuffer
 from harness.record.faults_file import HEADER, write_faults
 from harness.record.history import PartWriter, parts_of, read_operations
