@@ -152,7 +152,7 @@ class Wire:
         self._to = ("127.0.0.1", port)
         self._server = socket.create_server(("127.0.0.1", self.port))
         self._ends: list[socket.socket] = []
-        self._swallowing = threading.Event()
+        self._swallowing: frozenset[socket.socket] = frozenset()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
@@ -173,7 +173,7 @@ class Wire:
     def _carry(self, source: socket.socket, sink: socket.socket) -> None:
         try:
             while data := source.recv(65536):
-                if not self._swallowing.is_set():
+                if source not in self._swallowing:
                     sink.sendall(data)
         except OSError:
             return
@@ -182,8 +182,8 @@ class Wire:
                 end.close()
 
     def swallow(self) -> None:
-        """Take what comes and pass nothing on, as a network does that is about to break."""
-        self._swallowing.set()
+        """Take what comes and pass nothing on, as a network does that is about to break; new connections work."""
+        self._swallowing = frozenset(self._ends)
 
     def cut(self) -> None:
         """Break all connections; new ones work."""
@@ -191,7 +191,6 @@ class Wire:
         for end in ends:
             with contextlib.suppress(OSError):  # one side may have ended its connection meanwhile
                 end.shutdown(socket.SHUT_RDWR)
-        self._swallowing.clear()
 
     def close(self) -> None:
         """End it."""
