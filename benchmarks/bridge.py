@@ -1,7 +1,9 @@
 """What the harness costs: one graph driven by plain asyncio, and by Locust with all recording on.
 
 Both drive the same one-stage ROUTE graph with the same scenarios, in processes of their own, in turns, so that what
-else the machine does meets both. Printed are medians of the ratios of pairs. Latency is response time as reported, to
+else the machine does meets both: a pair is plain, Locust, Locust, plain, and each side of it the mean of its two, since
+a shared machine changes its speed by a tenth from one measurement to the next. Printed are medians of the ratios of
+pairs. Latency is response time as reported, to
 the moment the outcome is known; ``p95 resumed`` is to the moment the Locust user goes on, which is the harness's own.
 """
 
@@ -105,9 +107,19 @@ def measure(kind: str, users: int, seconds: float) -> dict[str, float]:
     return found
 
 
+def measure_pair(users: int, seconds: float) -> tuple[dict[str, float], dict[str, float]]:
+    """Return what plain asyncio and Locust did, each measured twice: first and last, and in between."""
+    first, *between, last = (measure(kind, users, seconds) for kind in ("asyncio", "locust", "locust", "asyncio"))
+    return _mean(first, last), _mean(*between)
+
+
+def _mean(one: dict[str, float], other: dict[str, float]) -> dict[str, float]:
+    return {metric: (value + other[metric]) / 2 for metric, value in one.items()}
+
+
 def compare(users: int, pairs: int, seconds: float) -> bool:
     """Print the ratios of ``pairs`` pairs; whether the goals hold."""
-    found = [(measure("asyncio", users, seconds), measure("locust", users, seconds)) for _ in range(pairs)]
+    found = [measure_pair(users, seconds) for _ in range(pairs)]
     holds = True
     for metric, unit in (("throughput", "/s"), ("p50", "µs"), ("p95", "µs"), ("p95 resumed", "µs"), ("p99", "µs")):
         plain, bridged = (statistics.median(side[metric] for side in sides) for sides in zip(*found, strict=True))
@@ -131,7 +143,7 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=5, help="pairs of measurements (5)")
-    parser.add_argument("--seconds", type=float, default=4.0, help="length of one measurement (4)")
+    parser.add_argument("--seconds", type=float, default=2.5, help="length of one measurement; a pair has four (2.5)")
     parser.add_argument("--users", type=int, default=0, help="concurrent users (100, then 1)")
     parser.add_argument("--child", choices=("asyncio", "locust"), help=argparse.SUPPRESS)
     asked = parser.parse_args()

@@ -18,7 +18,6 @@ import base64
 import math
 import struct
 import zlib
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -94,7 +93,9 @@ class Histogram:
     __slots__ = ("counts",)
 
     def __init__(self, counts: Mapping[int, int] | None = None) -> None:
-        self.counts: Counter[int] = Counter(counts)  # counts many in C
+        # No Counter, though that counts faster: the garbage collector leaves a dict of numbers alone, and looks at all
+        # that a Counter holds in every full collection, while users wait.
+        self.counts: dict[int, int] = dict(counts) if counts else {}
 
     def add(self, microseconds: int, count: int = 1) -> None:
         """Count a value in whole microseconds."""
@@ -103,7 +104,9 @@ class Histogram:
 
     def count(self, buckets: Iterable[int]) -> None:
         """Count one value in each of ``buckets``, which may recur."""
-        self.counts.update(buckets)
+        mine = self.counts
+        for bucket in buckets:
+            mine[bucket] = mine.get(bucket, 0) + 1
 
     def merge(self, counts: Mapping[int, int]) -> None:
         """Add the counts of another histogram; the order of merges does not matter."""
