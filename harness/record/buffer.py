@@ -161,6 +161,7 @@ class HistoryBuffer:
         self._fold = fold
         self._packer = OperationPacker()
         self._span_packer = SpanPacker()
+        self._pack_operation, self._pack_spans = self._packer.add, self._span_packer.add  # looked up once
         self._operations = _Table(OPERATIONS, epoch.offset_ns)
         self._spans = _Table(SPANS, epoch.offset_ns)
         self._attempts = _Table(ATTEMPTS, epoch.offset_ns)
@@ -168,15 +169,14 @@ class HistoryBuffer:
 
     def add(self, operation: Operation, spans: Iterable[SpanSeen], tried: Sequence[AttemptTuple] = ()) -> None:
         """Take one operation, its spans, and the attempts its target told."""
-        packer = self._packer
-        packer.add(operation)
-        self._span_packer.add(operation.id, spans)
+        self._pack_operation(operation)
+        self._pack_spans(operation.id, spans)
         if tried:
             identifier, rows = operation.id, self._attempts.rows
             rows += [(identifier, ordinal, *attempt) for ordinal, attempt in enumerate(tried)]
             if len(rows) >= ROWS_AT_ONCE:
                 self._attempts.pack()
-        if len(packer.rows) >= CHUNK:
+        if len(self._packer.rows) >= CHUNK:
             self._pack()
 
     def note(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
