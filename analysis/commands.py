@@ -62,7 +62,8 @@ def curve(options: argparse.Namespace) -> int:
     console = _console()
     if len(frame):
         console.print(_curve_table(frame))
-    console.print(wording.reading_by_users(frame), said, markup=False)
+    left_out = "" if run.plain else readings.left_out(measured.left_out_s, faults=len(measured.faults) > 0)
+    console.print(wording.reading_by_users(frame) + left_out, said, markup=False)
     if len(levels):
         console.print("\nLevels of load", _levels_table(levels, throughputs), sep="\n")
         console.print(readings.throughputs(throughputs, fits), markup=False)

@@ -50,7 +50,13 @@ def _reading_over_time(run: Measured) -> str:
 
 
 def _reading_by_users(run: Measured) -> str:
-    return f"{wording.reading_by_users(run.latency_by_users)} {readings.crossings(run.crossings)}".strip()
+    said = f"{wording.reading_by_users(run.latency_by_users)} {readings.crossings(run.crossings)}".strip()
+    return said + _left_out(run)
+
+
+def _left_out(run: Measured) -> str:
+    """Say what the levels of load leave out; of plain Locust files nobody knows faults or warm-up."""
+    return "" if run.run.plain else readings.left_out(run.left_out_s, faults=len(run.faults) > 0)
 
 
 def _no_latency(run: Measured) -> str:
@@ -64,6 +70,12 @@ def _no_series(run: Measured) -> str:
 
 def _no_levels(run: Measured) -> str:
     return _too_few(len(run.levels))
+
+
+def _no_throughputs(run: Measured) -> str:
+    if lacks := _no_series(run):
+        return lacks
+    return "" if len(run.by_throughput) > 1 else "no two throughputs were held for two seconds each"
 
 
 def _too_few(levels: int) -> str:
@@ -131,13 +143,18 @@ FIGURES = (
     ),
     Figure(
         "latency-and-models", "Latency against users, and what models say", "load",
-        lambda run: plots.latency_against_users(run.levels, run.fits),
-        lambda run: readings.models(run.levels, run.fits), _no_levels,
+        lambda run: plots.latency_against_users(run.levels, run.fits, left_out_s=run.left_out_s),
+        lambda run: readings.models(run.levels, run.fits) + _left_out(run), _no_levels,
     ),
     Figure(
         "throughput-against-users", "Throughput against users", "load",
-        lambda run: plots.throughput_against_users(run.levels, run.fits),
-        lambda run: readings.throughputs(run.throughputs, run.fits), _no_levels,
+        lambda run: plots.throughput_against_users(run.levels, run.fits, left_out_s=run.left_out_s),
+        lambda run: readings.throughputs(run.throughputs, run.fits) + _left_out(run), _no_levels,
+    ),
+    Figure(
+        "latency-by-throughput", "Latency against throughput", "load",
+        lambda run: plots.latency_by_throughput(run.by_throughput),
+        lambda run: readings.by_throughput(run.by_throughput) + _left_out(run), _no_throughputs,
     ),
     Figure(
         "fallback-activation", "Who served, and faults", "fallbacks", _fallbacks,

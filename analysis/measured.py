@@ -52,7 +52,8 @@ class Measured:
     @cached_property
     def steps(self) -> pd.DataFrame:
         """Latency by step of a load shape, empty without one."""
-        return steps.latency_by_step(self.totals.steps if self.totals is not None else (), self.series)
+        ran = self.totals.steps if self.totals is not None else ()
+        return steps.latency_by_step(ran, self.series, self.faults if self.hidden is not None else None)
 
     @cached_property
     def totals(self) -> Totals | None:
@@ -71,14 +72,60 @@ class Measured:
         """Latency against users, one row per step where the run has steps, else per number of users."""
         if self.run.plain:
             return locust_files.latency_by_users(self.run.stats_history)
-        return self.steps if len(self.steps) else statistics.latency_by_users(self.series)
+        if len(self.steps):
+            return self.steps
+        return statistics.latency_by_users(self.series, windows=self.hidden, from_second=self.steady_from_s)
 
     @cached_property
     def levels(self) -> pd.DataFrame:
-        """Throughput and mean latency at each number of users."""
+        """Throughput and mean latency at each number of users, outside of faults and warm-up."""
         if self.run.plain:
             return locust_files.load_levels(self.run.stats_history)
-        return statistics.load_levels(self.series)
+        if self.hidden is None:
+            return statistics.load_levels(self.series)
+        return self._undisturbed
+
+    @cached_property
+    def faults(self) -> pd.DataFrame:
+        """The windows of faults as they were judged; of a run that was not, those that its processes wrote down."""
+        return self.run.faults if len(self.run.faults) else self.windows
+
+    @cached_property
+    def hidden(self) -> pd.DataFrame | None:
+        """What levels of load leave out: ``start_ns, end_ns`` of fault windows and of the warm-up of each step.
+
+        None where that leaves no level: of such a run all is shown, and said to be.
+        """
+        return None if self._undisturbed.empty else self._disturbances
+
+    @property
+    def steady_from_s(self) -> int | None:
+        """The Unix second in which the warm-up was over; None where none was found, or ``hidden`` is."""
+        return None if self.hidden is None or self.totals is None else self.totals.steady_from_s
+
+    @cached_property
+    def _disturbances(self) -> pd.DataFrame:
+        ran = self.totals.steps if self.totals is not None else ()
+        warm_ups = [
+            (step.from_ns, step.from_ns + round(1e9 * step.warm_up_s) - 1)
+            for step in ran
+            if step.from_ns is not None and step.warm_up_s
+        ]
+        frame = pd.DataFrame(warm_ups, columns=["start_ns", "end_ns"], dtype="Int64")
+        return pd.concat([self.faults[["start_ns", "end_ns"]].astype("Int64"), frame], ignore_index=True)
+
+    @cached_property
+    def _undisturbed(self) -> pd.DataFrame:
+        from_second = None if self.totals is None else self.totals.steady_from_s
+        return statistics.load_levels(self.series, windows=self._disturbances, from_second=from_second)
+
+    @cached_property
+    def left_out_s(self) -> int | None:
+        """Seconds that levels of load leave out, of those with users; None where faults and warm-up are in them."""
+        if self.run.plain or self.hidden is None:
+            return None
+        seconds = statistics.load_seconds(self.series)
+        return int(statistics.disturbed(seconds, self.hidden, self.steady_from_s).sum())
 
     @cached_property
     def throughputs(self) -> pd.DataFrame:
@@ -86,7 +133,12 @@ class Measured:
         if self.run.plain:
             columns = ["users", "users_min", "users_max", "seconds", "throughput_rps"]
             return self.levels[columns].assign(low_rps=math.nan, high_rps=math.nan)
-        return statistics.throughput_intervals(self.series)
+        return statistics.throughput_intervals(self.series, windows=self.hidden, from_second=self.steady_from_s)
+
+    @cached_property
+    def by_throughput(self) -> pd.DataFrame:
+        """Latency against throughput."""
+        return statistics.latency_by_throughput(self.series, windows=self.hidden, from_second=self.steady_from_s)
 
     @cached_property
     def fits(self) -> list[Fit]:
@@ -99,7 +151,9 @@ class Measured:
     def crossings(self) -> pd.DataFrame:
         """Where latency crosses the threshold of each criterion on a percentile: a row per criterion."""
         found = [
-            statistics.latency_crossing(self.series, percent, threshold).assign(criterion=name)
+            statistics.latency_crossing(
+                self.series, percent, threshold, windows=self.hidden, from_second=self.steady_from_s
+            ).assign(criterion=name)
             for name, percent, threshold in self.thresholds
         ]
         empty = statistics.latency_crossing(self.series.iloc[:0], 95, 1.0).assign(criterion="").iloc[:0]

@@ -81,14 +81,39 @@ def throughputs(frame: pd.DataFrame, fits: Sequence[Fit]) -> str:
     if len(frame) == 1:
         said = f"At {_users(first['users'])} users {_rate(first)} ended ok; how that grows this run cannot say."
     elif most.name == 0:
-        said = f"It is highest at the fewest users: {_rate(first)} at {_users(first['users'])} users."
+        said = f"Throughput is highest at the fewest users: {_rate(first)} at {_users(first['users'])} users."
     else:
         said = (
-            f"From {_rate(first)} at {_users(first['users'])} users it rises to {_rate(most)} at "
+            f"Throughput rises from {_rate(first)} at {_users(first['users'])} users to {_rate(most)} at "
             f"{_users(most['users'])} users."
         )
     best = _best(fits)
     return said if best is None else f"{said} {_located('saturation point', best.saturation, best)}"
+
+
+def by_throughput(frame: pd.DataFrame) -> str:
+    """Say what p95 was at the lowest and the highest throughput, and where it was highest."""
+    if frame.empty:
+        return "No data: no throughput was held for two seconds."
+    first, last = frame.iloc[0], frame.iloc[-1]
+    if len(frame) == 1:
+        return f"p95 is {_p95_at_rate(first)}, the only throughput held for two seconds."
+    worst = frame.iloc[int(frame["p95_ms"].to_numpy().argmax())]
+    between = "" if worst.name in (first.name, last.name) else f" It is highest between: {_p95_at_rate(worst)}."
+    return f"p95 is {_p95_at_rate(first)} and {_p95_at_rate(last)}.{between}"
+
+
+def _p95_at_rate(row: pd.Series) -> str:
+    return f"{milliseconds(row['p95_ms'])} at {number(float(row['throughput_rps']))} /s"
+
+
+def left_out(seconds: int | None, *, faults: bool) -> str:
+    """Say how many seconds of ``faults`` and warm-up levels of load leave out; None: these are in them."""
+    what = "faults or warm-up" if faults else "warm-up"
+    if seconds is None:
+        what = what.replace(" or", " and")
+        return f" Not left out: {what}; outside no number of users had 20 operations that ended ok."
+    return f" Left out: {counted(seconds, 'second')} of {what}." if seconds else ""
 
 
 def _rate(row: pd.Series) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.documents import Step
-from analysis.statistics import MIN_COUNT, ended_ok, percentiles
+from analysis.statistics import MIN_COUNT, disturbed, ended_ok, percentiles
 from analysis.wording import milliseconds, number
 from harness.words.operation import Outcome
 
@@ -33,27 +33,43 @@ class StepRow:
     held: str
 
 
-def latency_by_step(steps: Sequence[Step], series: pd.DataFrame | None = None) -> pd.DataFrame:
+def latency_by_step(
+    steps: Sequence[Step], series: pd.DataFrame | None = None, windows: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Return one row per number of users, ascending: ``users, users_min, users_max, seconds, count, p50_ms, p95_ms,
     p99_ms``.
 
     ``count`` is of the operations that ended ok; steps with fewer than ``MIN_COUNT`` of them are left out, and so are
     those whose latency does not stand for the step. ``seconds`` are those after the warm-up. Steps with the same number
     of users are one row: their percentiles are those of the whole seconds of ``series`` within them; without such, the
-    row is that of the step with the most operations.
+    row is that of the step with the most operations. A step in which one of ``windows`` (``start_ns, end_ns``, Unix)
+    was open has those of its whole seconds outside of them, and no row where these are too few.
     """
     known = [step for step in steps if step.p50_ms is not None and (step.ok or 0) >= MIN_COUNT]
     rows = []
     for users in sorted({step.users for step in known}):
         same = [step for step in known if step.users == users]
-        merged = _merged(same, series) if len(same) > 1 and series is not None else None
+        struck = series is not None and any(_struck(step, windows) for step in same)
+        merged = _merged(same, series, windows) if series is not None and (struck or len(same) > 1) else None
+        if struck and merged is None:
+            continue
         longest = max(same, key=lambda step: step.ok or 0)
         found = merged or (longest.seconds, longest.ok, longest.p50_ms, longest.p95_ms, longest.p99_ms)
         rows.append((users, users, users, *found))
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype(dict.fromkeys(COLUMNS, "float64"))
 
 
-def _merged(steps: Sequence[Step], series: pd.DataFrame) -> tuple[float, ...] | None:
+def _struck(step: Step, windows: pd.DataFrame | None) -> bool:
+    """Return whether a window was open in a step."""
+    if windows is None or step.from_ns is None or step.to_ns is None:
+        return False
+    ends = windows["end_ns"].fillna(step.to_ns)
+    return bool(((windows["start_ns"] < step.to_ns) & (ends > step.from_ns)).any())
+
+
+def _merged(
+    steps: Sequence[Step], series: pd.DataFrame, windows: pd.DataFrame | None = None
+) -> tuple[float, ...] | None:
     """Return ``seconds, count`` and percentiles of the whole seconds within ``steps``, after their warm-ups."""
     inside = pd.Series(data=False, index=series.index)
     seconds = 0.0
@@ -61,8 +77,13 @@ def _merged(steps: Sequence[Step], series: pd.DataFrame) -> tuple[float, ...] | 
         if step.from_ns is None or step.to_ns is None:
             continue
         begin = math.ceil(step.from_ns / 1e9 + (step.warm_up_s or 0.0))
-        inside |= series["second"].between(begin, math.floor(step.to_ns / 1e9) - 1)
-        seconds += step.seconds or 0.0
+        whole = series["second"].between(begin, math.floor(step.to_ns / 1e9) - 1)
+        if _struck(step, windows):
+            whole &= ~disturbed(series["second"], windows)
+            seconds += series.loc[whole, "second"].nunique()
+        else:
+            seconds += step.seconds or 0.0
+        inside |= whole
     found = percentiles(ended_ok(series[inside]), (), (50, 95, 99))
     if found.empty or found["count"].iloc[0] < MIN_COUNT:
         return None

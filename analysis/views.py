@@ -73,7 +73,7 @@ VIEWS: dict[str, Callable[[Measured], pd.DataFrame]] = {
     "latency-over-time": lambda run: run.latency_over_time,
     "latency-against-users": lambda run: run.latency_by_users,
     "latency-by-route": lambda run: latency_by_route(run.run),
-    "latency-by-throughput": lambda run: statistics.latency_by_throughput(run.series),
+    "latency-by-throughput": lambda run: run.by_throughput,
     "latency-crossings": lambda run: run.crossings,
     "percentile-curve": lambda run: run.percentile_curve,
     "latency-heat": lambda run: run.heat,

@@ -26,6 +26,9 @@ PLAIN_MEANING = "These are Locust's own files: there is no verdict.json to read.
 SHORT = 24
 """Characters of a cell that is not broken into lines; longer ones would push the table out of the page."""
 
+ABOUT = 0.05
+"""Share by which two latencies may differ that are called about the same."""
+
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 """Control characters, those that turn the direction of text, and halves of surrogate pairs."""
 
@@ -109,11 +112,23 @@ def reading_by_users(frame: pd.DataFrame) -> str:
     first, last = frame.iloc[0], frame.iloc[-1]
     if len(frame) == 1:
         return f"Only one load was measured: p95 is {_p95_at(last)}. How latency grows with users, this run cannot say."
-    ratio = last["p95_ms"] / first["p95_ms"] if first["p95_ms"] > 0 else math.nan
-    times = f": {number(ratio, 2)} times as much" if math.isfinite(ratio) else ""
+    times = _times_as_much(last["p95_ms"] / first["p95_ms"]) if first["p95_ms"] > 0 else ""
     worst = frame.iloc[int(frame["p95_ms"].to_numpy().argmax())]
     between = "" if worst.name in (first.name, last.name) else f" It is highest between: {_p95_at(worst)}."
     return f"p95 is {_p95_at(first)} and {_p95_at(last)}{times}.{between}"
+
+
+def _times_as_much(ratio: float) -> str:
+    """Return ': 18 % less', ': about the same' or ': 12 times as much'; empty for no number."""
+    if not math.isfinite(ratio):
+        return ""
+    if abs(ratio - 1) < ABOUT:
+        return ": about the same"
+    return f": {number(ratio, 2)} times as much" if ratio >= 2 else f": {100 * abs(ratio - 1):.0f} % {_more(ratio)}"
+
+
+def _more(ratio: float) -> str:
+    return "more" if ratio > 1 else "less"
 
 
 def reading_clocks(frame: pd.DataFrame) -> str:

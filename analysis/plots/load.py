@@ -36,19 +36,24 @@ STYLES = {"linear": (PURPLE, (0, (1, 1.2))), "mmc": (BLUE, (0, (6, 2))), "usl": 
 SHORT = {"linear": "linear", "mmc": "M/M/c", "usl": "USL"}
 
 
-def latency_against_users(levels: pd.DataFrame, fits: Sequence[Fit], ax: Axes | None = None) -> Axes:
+def latency_against_users(
+    levels: pd.DataFrame, fits: Sequence[Fit], ax: Axes | None = None, *, left_out_s: int | None = None
+) -> Axes:
     """Draw the mean response time of each level, the fitted models, and the knee of the best one with its interval.
 
     ``levels`` as from ``statistics.load_levels``, ``fits`` as from ``fits.fit_models``. What is not known is said under
-    the axis.
+    the axis, and how many seconds of faults and warm-up are left out: ``left_out_s``, by default those of ``levels``.
     """
     ax = styled(ax, "Latency against users, and what models say", "concurrent users", "mean latency (ms)")
     return _against_users(
-        ax, levels, fits, "mean_ms", lambda fit, users: fit.response_ms(users), "knee", lambda fit: fit.knee
-    )
+        ax, levels, fits, "mean_ms", lambda fit, users: fit.response_ms(users), "knee", lambda fit: fit.knee,
+        left_out_s,
+    )  # fmt: skip
 
 
-def throughput_against_users(levels: pd.DataFrame, fits: Sequence[Fit], ax: Axes | None = None) -> Axes:
+def throughput_against_users(
+    levels: pd.DataFrame, fits: Sequence[Fit], ax: Axes | None = None, *, left_out_s: int | None = None
+) -> Axes:
     """Draw the throughput of each level, what the fitted models make of it, and the saturation point with its interval.
 
     As ``latency_against_users``; the models were fitted to the response time.
@@ -56,7 +61,7 @@ def throughput_against_users(levels: pd.DataFrame, fits: Sequence[Fit], ax: Axes
     ax = styled(ax, "Throughput against users", "concurrent users", "ended ok per second")
     return _against_users(
         ax, levels, fits, "throughput_rps", lambda fit, users: fit.throughput_rps(users), "saturation point",
-        lambda fit: fit.saturation,
+        lambda fit: fit.saturation, left_out_s,
     )  # fmt: skip
 
 
@@ -68,6 +73,7 @@ def _against_users(
     modelled: Callable[[Fit, np.ndarray], np.ndarray],
     name: str,
     found: Callable[[Fit], Estimate],
+    left_out_s: int | None,
 ) -> Axes:
     if levels.empty or not levels[column].notna().any():
         return no_data(
@@ -95,7 +101,7 @@ def _against_users(
     ends.append(End("● measured", float(users[-1]), float(values[-1])))
     if first is not None:
         _locate(ax, name if first is best else f"{SHORT[first.model.name]}'s {name}", found(first))
-    note(ax, _said(levels, fits, name))
+    note(ax, _said(levels, fits, name, left_out_s))
     label_ends(ax, ends)
     return ax
 
@@ -125,11 +131,11 @@ def _locate(ax: Axes, name: str, at: Estimate) -> None:
     retitle(ax, ax.get_title(loc="left"), 14)
 
 
-def _said(levels: pd.DataFrame, fits: Sequence[Fit], name: str) -> str:
+def _said(levels: pd.DataFrame, fits: Sequence[Fit], name: str, left_out_s: int | None) -> str:
     """Return what the points are, which model is the best, and what is not known."""
     from analysis.statistics.fits import close_fits, ranked_fits
 
-    points = f"{_counted(len(levels), 'level')}{_left_out(levels)}."
+    points = f"{_counted(len(levels), 'level')}{_left_out(levels, left_out_s)}."
     if not (ranked := ranked_fits(fits)):
         reasons = [fit.missing for fit in fits if fit.missing]
         return f"{points} No model: {reasons[0]}." if reasons else f"{points} No model was fitted."
@@ -142,11 +148,12 @@ def _said(levels: pd.DataFrame, fits: Sequence[Fit], name: str) -> str:
     return f"{said} {missing[0][0].upper()}{missing[0][1:]}." if missing else said
 
 
-def _left_out(levels: pd.DataFrame) -> str:
+def _left_out(levels: pd.DataFrame, seconds: int | None) -> str:
     """Return what the levels leave out of fault windows and warm-up."""
-    if "left_out_s" not in levels or levels["left_out_s"].isna().all():
-        return ", faults and warm-up not left out"
-    seconds = int(levels["left_out_s"].sum())
+    if seconds is None:
+        if "left_out_s" not in levels or levels["left_out_s"].isna().all():
+            return ", faults and warm-up not left out"
+        seconds = int(levels["left_out_s"].sum())
     return f", without {_counted(seconds, 'second')} of faults or warm-up" if seconds else ""
 
 

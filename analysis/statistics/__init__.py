@@ -10,6 +10,7 @@ from analysis.statistics.classes import fairness, jain_index, priority_classes, 
 from analysis.statistics.condensing import condensed
 from analysis.statistics.crossings import latency_crossing, throughput_intervals
 from analysis.statistics.curves import latency_density, latency_heat, nines, percentile_curve
+from analysis.statistics.disturbed import disturbed
 from analysis.statistics.fallbacks import fallback_activation, switch_delays, wrong_fallbacks
 from analysis.statistics.latency import (
     MAX_POINTS,
@@ -25,24 +26,22 @@ from analysis.statistics.latency import (
     throughput,
     wind_down,
 )
-from analysis.statistics.levels import goodput, latency_by_throughput, littles_law, load_levels, with_flow
+from analysis.statistics.levels import goodput, latency_by_throughput, littles_law, load_levels, load_seconds, with_flow
 from analysis.statistics.routing import confusion_matrix, route_shares, served_over_time, shares_over_time
 from analysis.statistics.tails import split_tail, tail_attribution
-from analysis.statistics.thresholds import Crossing, crossing
 from analysis.statistics.windows import breaker_states, fault_windows, worst_states
 from harness.judge.as_before import RecoveryRule
 
 __all__ = [
     "MAX_POINTS",
     "MIN_COUNT",
-    "Crossing",
     "RecoveryRule",
     "breaker_states",
     "clocks",
     "clocks_over_time",
     "condensed",
     "confusion_matrix",
-    "crossing",
+    "disturbed",
     "ended_ok",
     "fairness",
     "fallback_activation",
@@ -57,6 +56,7 @@ __all__ = [
     "latency_over_time",
     "littles_law",
     "load_levels",
+    "load_seconds",
     "nines",
     "outcomes",
     "percentile_column",

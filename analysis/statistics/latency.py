@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.histograms import decode
+from analysis.statistics.disturbed import disturbed
 from harness.measure.series_csv import PERCENTS
 from harness.words.operation import CLOCKS, Outcome
 
@@ -162,6 +163,9 @@ def latency_by_users(
     percents: Sequence[float] = PERCENTS,
     max_points: int = MAX_POINTS,
     min_count: int = MIN_COUNT,
+    *,
+    windows: pd.DataFrame | None = None,
+    from_second: float | None = None,
 ) -> pd.DataFrame:
     """Return latency against concurrency: one row per number of users, from the merged seconds that had it.
 
@@ -169,9 +173,12 @@ def latency_by_users(
     ``users`` (mean over the operations of the row), ``users_min``, ``users_max``, ``seconds``, ``count``,
     ``min_ms``, percentiles, ``max_ms``. Rows of fewer than ``min_count`` such operations are left out, and so are
     seconds whose users nobody measured or had left, and the wind-down: what ends while users are being stopped
-    was started, and waited, among more users than the second counts.
+    was started, and waited, among more users than the second counts. ``windows`` and ``from_second`` leave out fault
+    windows and warm-up, as in ``load_levels``.
     """
-    return by_level(at_levels(series, max_points), percents, min_count).reset_index(drop=True)
+    rows = at_levels(series, max_points)
+    rows = rows[~disturbed(rows["second"], windows, from_second)]
+    return by_level(rows, percents, min_count).reset_index(drop=True)
 
 
 def at_levels(series: pd.DataFrame, max_points: int = MAX_POINTS) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from analysis.histograms import highest_value
 from analysis.statistics.curves import per_second, percentile_curve
+from analysis.statistics.disturbed import disturbed
 from analysis.statistics.latency import (
     MAX_POINTS,
     MIN_COUNT,
@@ -48,29 +49,26 @@ def load_levels(
     of a verdict) all before it. ``left_out_s`` counts those seconds; NaN where neither was given. The run's first and
     last second are cut off by its begin and end: never in.
     """
-    inner = series[series["second"].between(series["second"].min() + 1, series["second"].max() - 1)]
-    every = at_levels(inner, max_points)
-    disturbed = _disturbed(every["second"], windows, from_second)
-    rows = every[~disturbed]
+    every = at_levels(_inner(series), max_points)
+    hidden = disturbed(every["second"], windows, from_second)
+    rows = every[~hidden]
     frame = by_level(rows, min_count=min_count)
     sums = rows.groupby("level")[["count", "sum_ms"]].sum().reindex(frame.index)
     frame["throughput_rps"] = sums["count"] / frame["seconds"]
     frame["mean_ms"] = sums["sum_ms"] / sums["count"]
     frame = frame.join(_intervals(rows[rows["level"].isin(frame.index)], seed))
-    left_out = every[disturbed].groupby("level")["second"].nunique().reindex(frame.index).fillna(0.0)
+    left_out = every[hidden].groupby("level")["second"].nunique().reindex(frame.index).fillna(0.0)
     frame["left_out_s"] = math.nan if windows is None and from_second is None else left_out
     return with_flow(frame.reset_index(drop=True))
 
 
-def _disturbed(seconds: pd.Series, windows: pd.DataFrame | None, from_second: float | None) -> pd.Series:
-    """Return which seconds lie in a window, or before ``from_second``."""
-    found = seconds < (-math.inf if from_second is None else from_second)
-    if windows is None:
-        return found
-    for start, end in zip(windows["start_ns"], windows["end_ns"], strict=True):
-        last = math.inf if pd.isna(end) else int(end) // 1_000_000_000
-        found |= seconds.between(int(start) // 1_000_000_000, last)
-    return found
+def load_seconds(series: pd.DataFrame) -> pd.Series:
+    """Return the Unix seconds, ascending, that ``load_levels`` counts before faults and warm-up are left out."""
+    return at_levels(_inner(series))["second"].drop_duplicates().sort_values(ignore_index=True)
+
+
+def _inner(series: pd.DataFrame) -> pd.DataFrame:
+    return series[series["second"].between(series["second"].min() + 1, series["second"].max() - 1)]
 
 
 def _intervals(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -103,18 +101,19 @@ def latency_by_throughput(
     seconds_min: int = 2,
     *,
     windows: pd.DataFrame | None = None,
+    from_second: float | None = None,
 ) -> pd.DataFrame:
     """Return latency against throughput: seconds are put into ``bins`` of equal width by what ended ok in them.
 
     Columns: ``throughput_rps`` (mean), ``seconds``, ``users`` (mean), ``count``, ``mean_ms``, ``min_ms``, percentiles,
     ``max_ms``. Bins of fewer than ``min_count`` operations or ``seconds_min`` seconds are left out; so are the run's
-    first and last second, the wind-down, and seconds in ``windows`` as in ``load_levels``. Under a closed loop it bends
-    back where throughput falls with load.
+    first and last second, the wind-down, and what ``windows`` and ``from_second`` leave out, as in ``load_levels``.
+    Under a closed loop it bends back where throughput falls with load.
     """
-    inner = series[series["second"].between(series["second"].min() + 1, series["second"].max() - 1)]
+    inner = _inner(series)
     seconds = throughput(inner)
     seconds = seconds[(seconds["ok"] > 0) & (seconds["second"] < wind_down(inner))]
-    seconds = seconds[~_disturbed(seconds["second"], windows, None)]
+    seconds = seconds[~disturbed(seconds["second"], windows, from_second)]
     edges = np.linspace(seconds["ok"].min() - 0.5, seconds["ok"].max() + 0.5, bins + 1) if len(seconds) else [0.0, 1.0]
     seconds = seconds.assign(bin=np.digitize(seconds["ok"], edges) - 1)
     rows = ended_ok(inner).merge(seconds[["second", "bin"]], on="second")

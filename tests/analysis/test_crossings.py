@@ -9,33 +9,40 @@ import pandas as pd
 import pytest
 
 from analysis import load_run, readings
+from analysis.hdr_texts import write_counts
+from analysis.histograms import BUCKETS
 from analysis.statistics.crossings import latency_crossing, monotone, throughput_intervals
-from harness.measure.histogram import Histogram
+from tests.analysis.synthetic import bucket_of
 
 SPREAD = 0.4
-AT_P95 = math.exp(SPREAD * 1.6449)
+AT_P95 = math.exp(math.hypot(SPREAD, 0.05) * 1.6449)
 
 
-def ramp(seed: int, seconds: int = 60, users_max: int = 300) -> pd.DataFrame:
-    """Return a ramp whose latency is log-normal around (40 + users) ms, and wanders by 5 % from second to second."""
+def ramp(seed: int, seconds: int = 60, users_max: int = 300, of_second: list[int] | None = None) -> pd.DataFrame:
+    """Return a ramp, or ``of_second`` users, with log-normal latency around (40 + users) ms.
+
+    It wanders by 5 % from second to second.
+    """
     random = np.random.default_rng(seed)
-    rows = []
-    for second in range(seconds):
-        users = users_max * (second + 1) // seconds
-        noise = SPREAD * random.standard_normal(users // 2) + 0.05 * random.standard_normal()
-        values = (40_000 + 1_000 * users) * np.exp(noise)
-        histogram = Histogram()
-        for value in values:
-            histogram.add(int(value))
-        rows.append((second, float(users), "ok", len(values), histogram.encode()))
-    return pd.DataFrame(rows, columns=["second", "users", "outcome", "count", "hdr"])
+    users = np.array(of_second or [users_max * (k + 1) // seconds for k in range(seconds)])
+    counts = users // 2
+    second = np.repeat(np.arange(len(users)), counts)
+    noise = SPREAD * random.standard_normal(len(second)) + 0.05 * random.standard_normal(len(users))[second]
+    cells, many = np.unique(
+        second * BUCKETS + bucket_of((40_000 + 1_000 * users[second]) * np.exp(noise)), return_counts=True
+    )
+    texts = write_counts(len(users), cells // BUCKETS, cells % BUCKETS, many)
+    columns = {"second": np.arange(len(users)), "users": users * 1.0, "outcome": "ok", "count": counts, "hdr": texts}
+    return pd.DataFrame(columns)
 
 
 @pytest.mark.slow
-def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
-    """95 % of 40 are 38; fewer than 34 would happen once in 70 times."""
+@pytest.mark.parametrize("of_second", [None, (50, 100, 150, 200, 300)], ids=["ramp", "steps of 9 s"])
+def test_the_interval_holds_the_truth_about_as_often_as_it_says(of_second: tuple[int, ...] | None) -> None:
+    """95 % of 40 are 38; fewer than 34 would happen once in 70 times. Of the whole run's blocks, steps have 27."""
     truth = 360 / AT_P95 - 40
-    rows = [latency_crossing(ramp(seed), 95, 360, resamples=100).iloc[0] for seed in range(40)]
+    load = None if of_second is None else [users for users in of_second for _ in range(9)]
+    rows = [latency_crossing(ramp(seed, of_second=load), 95, 360, resamples=100).iloc[0] for seed in range(40)]
 
     assert sum(row["users_low"] <= truth <= row["users_high"] for row in rows) >= 34
     assert np.mean([row["users"] for row in rows]) == pytest.approx(truth, rel=0.03)
@@ -66,6 +73,27 @@ def test_one_slow_second_is_no_crossing(make_run, row) -> None:
     found = latency_crossing(load_run(make_run(rows)).series, 95, 8.0, resamples=20).iloc[0]
 
     assert math.isnan(found["users"])
+
+
+def test_an_interval_needs_two_blocks_at_the_levels_beside_the_crossing(make_run, row) -> None:
+    rows = [row(s, [1_000 * users] * 30, users=users) for s, users in enumerate((1, 2, *[9] * 20))]
+    series = load_run(make_run(rows)).series
+
+    assert math.isnan(latency_crossing(series, 50, 1.5)["users_low"].iloc[0])
+    assert latency_crossing(series, 50, 100.0)["share_pct"].iloc[0] == 0
+
+
+def test_fault_windows_and_warm_up_are_no_crossing(make_run, row) -> None:
+    struck = [row(s, [9_000 if s in (8, 9) else 1_000] * 30, users=10 * (1 + s // 4)) for s in range(12)]
+    series = load_run(make_run(struck)).series
+    begin = int(series["second"].min())
+    windows = pd.DataFrame({"start_ns": [(begin + 8) * 10**9], "end_ns": [(begin + 10) * 10**9 - 1]})
+
+    assert latency_crossing(series, 95, 8.0)["users"].notna().all()
+    for left_out in ({"windows": windows}, {"from_second": begin + 10}):
+        found = latency_crossing(series, 95, 8.0, **left_out).iloc[0]
+        assert math.isnan(found["users"])
+        assert found["users_max"] == 30
 
 
 def test_too_few_seconds_give_no_interval_and_no_operations_no_answer(make_run, row) -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis import load_run
-from analysis.statistics import crossing, goodput, latency_by_throughput, littles_law, load_levels
+from analysis.statistics import goodput, latency_by_throughput, littles_law, load_levels
 from harness.words.operation import Outcome
 
 
@@ -90,58 +90,11 @@ def climbing(row, latencies_ms: dict[int, float], seconds: int = 12, spread: flo
     return rows
 
 
-def test_a_crossing_has_an_interval_around_it(series_of, row) -> None:
+def test_each_level_has_an_interval_around_its_percentiles(series_of, row) -> None:
     levels = load_levels(series_of(climbing(row, {10: 20, 20: 40, 40: 80, 80: 160})))
-    found = crossing(levels, "p95_ms", 100.0)
 
-    # p95 of a lognormal: median x exp(1.645 x sqrt(0.3² + 0.1²)) = 1.68 x 2 ms per user
-    assert 0 < found.low < 100 / 1.68 / 2 < found.high
-    assert found.low < found.users < found.high
-    assert found.high - found.low < 10
-    assert (found.users_min, found.users_max, found.missing) == (10, 80, "")
     assert (levels["p95_low_ms"] < levels["p95_ms"]).all()
     assert (levels["p95_ms"] < levels["p95_high_ms"]).all()
-
-
-def test_what_is_not_crossed_says_up_to_where(series_of, row) -> None:
-    levels = load_levels(series_of(climbing(row, {10: 20, 20: 22})))
-
-    above = crossing(levels, "p95_ms", 500.0)
-    assert math.isnan(above.users)
-    assert above.low == above.high == math.inf
-    assert above.missing == "p95_ms does not rise above 500 up to 20 users"
-    below = crossing(levels, "p95_ms", 5.0)
-    assert math.isnan(below.users)
-    assert below.low == below.high == 0
-    assert below.missing == "p95_ms is above 5 at 10 users already, the fewest measured"
-
-
-def test_an_interval_that_ends_beyond_what_was_measured_is_open() -> None:
-    levels = pd.DataFrame({"users": [10.0, 20.0], "p95_ms": [40.0, 60.0]})
-    levels = levels.assign(p95_low_ms=[30.0, 45.0], p95_high_ms=[50.0, 80.0])
-
-    found = crossing(levels, "p95_ms", 50.0)
-    assert (found.users, found.low, found.high) == (15.0, 10.0, math.inf)
-
-
-def test_levels_too_short_for_an_interval_are_left_out_of_a_crossing_and_counted() -> None:
-    levels = pd.DataFrame({"users": [10.0, 12.0, 20.0], "p95_ms": [40.0, 900.0, 60.0]})
-    levels = levels.assign(p95_low_ms=[39.0, math.nan, 58.0], p95_high_ms=[41.0, math.nan, 62.0])
-
-    found = crossing(levels, "p95_ms", 50.0)
-    assert found.users == 15.0
-    assert found.missing == "1 of 3 levels are left out: too short for an interval"
-
-
-def test_a_crossing_of_short_levels_or_of_means_has_no_interval(series_of, row) -> None:
-    levels = load_levels(series_of(steps(row)))
-
-    short, mean = crossing(levels, "p95_ms", 200.0), crossing(levels, "mean_ms", 200.0)
-    assert 20 < short.users < 40
-    assert math.isnan(short.low)
-    assert math.isnan(mean.high)
-    assert short.missing == mean.missing == "no interval: fewer than two levels have one"
-    assert crossing(levels.head(0), "p95_ms", 200.0).missing == "no level of users was measured"
 
 
 def test_latency_by_throughput_puts_seconds_of_like_throughput_together(series_of, row) -> None:

@@ -78,11 +78,27 @@ def test_readings_name_the_slowest_second_and_stalls(readings, row) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("latency", "times"),
+    [
+        (2.1, "2.1 times as much"),
+        (1.5, "50 % more"),
+        (1.04, "about the same"),
+        (0.97, "about the same"),
+        (0.8, "20 % less"),
+    ],
+)
+def test_growth_is_said_as_a_reader_would(readings, row, latency: float, times: str) -> None:
+    _, by_users = readings([row(0, [100_000] * 20, users=10), row(1, [round(100_000 * latency)] * 20, users=20)])
+
+    assert by_users.endswith(f"at 20 users (1 second): {times}.")
+
+
 def test_bins_are_read_as_ranges(readings, row) -> None:
     _, by_users = readings([row(n, [1_000 + n] * 20, users=n) for n in range(1, 101)])
 
     assert by_users == (
-        "p95 is 1.00 ms at 1 to 4 users (4 seconds) and 1.10 ms at 97 to 100 users (4 seconds): 1.1 times as much."
+        "p95 is 1.00 ms at 1 to 4 users (4 seconds) and 1.10 ms at 97 to 100 users (4 seconds): 10 % more."
     )
 
 

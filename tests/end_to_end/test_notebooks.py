@@ -99,14 +99,15 @@ def test_notebooks_are_kept_without_output(name: str) -> None:
 
 
 def test_the_example_of_an_overload_has_a_knee_and_crosses_its_criterion() -> None:
-    levels = statistics.load_levels(load_run(EXAMPLES[2]).series)
-    best, found = fits.best_fit(fits.fit_models(levels)), statistics.crossing(levels, "p95_ms", 500)
+    series = load_run(EXAMPLES[2]).series
+    best = fits.best_fit(fits.fit_models(statistics.load_levels(series)))
+    found = statistics.latency_crossing(series, 95, 500).iloc[0]
 
     assert best is not None
     assert best.model.name == "mmc"
     assert 20 < best.knee.low < best.knee.value < best.knee.high < 40
-    assert 40 < found.low < found.users < found.high < 80
-    assert found.missing == ""
+    assert 40 < found["users_low"] < found["users"] < found["users_high"] < 80
+    assert found["missing"] == ""
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
