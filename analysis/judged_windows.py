@@ -1,7 +1,7 @@
 """Windows of faults as the run's own judge measured them: a report has one number for one thing.
 
-``statistics.fallback_activation`` sees seconds, and any fallback; the judge saw the attempts that a fault struck, and
-half seconds.
+``statistics.fallback_activation`` finds recovery by the second, and the begin of windows in the edges; the judge had
+half seconds, and of a window of operations the first one hit.
 """
 
 from __future__ import annotations

@@ -209,7 +209,7 @@ class Measured:
         """What each window of a fault did to the tiers, delay and recovery as the run's judge measured them."""
         if self.windows.empty:  # a frame without rows, for nothing
             return statistics.fallback_activation(self.series.iloc[:0], self.windows)
-        found = statistics.fallback_activation(self.series, self.windows, *self.fallen)
+        found = statistics.fallback_activation(self.series, self.windows, *self.fallen, self.run.injections)
         return as_judged(found, self.run.faults, int(self.series["second"].min()) if len(self.series) else 0)
 
     @cached_property
@@ -219,7 +219,7 @@ class Measured:
         Of the others there is nothing to say: they were served by their first attempt. None for attempts that the
         target does not tell.
         """
-        columns = ["id", "intended_ns", "end_ns", "tier", "outcome"]
+        columns = ["id", "intended_ns", "start_ns", "end_ns", "tier", "outcome"]
         apart: list[list[tuple[str, str, object]]] = [
             [("tier", ">", 0)],
             [("tier", "=", 0), ("attempts", ">", 1)],

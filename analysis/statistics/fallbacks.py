@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.histograms import decode
+from analysis.statistics.first_fallbacks import first_fallbacks
 from analysis.statistics.latency import every_second
 from harness.judge.as_before import FEWEST, Level, RecoveryRule, Search, Timeline, searches
 from harness.words.operation import STOPPED_ROUTE, Outcome
@@ -34,18 +35,22 @@ def fallback_activation(
     windows: pd.DataFrame,
     operations: pd.DataFrame | None = None,
     attempts: pd.DataFrame | None = None,
+    injections: pd.DataFrame | None = None,
+    *,
     rule: RecoveryRule | None = None,
 ) -> pd.DataFrame:
     """Return one row per fault window (as from ``windows.fault_windows``), in their order.
 
-    ``operations`` need ``id, intended_ns, end_ns, tier, outcome``; ``attempts`` all their columns. Columns:
+    ``operations`` need ``id, intended_ns, start_ns, end_ns, tier, outcome``; ``attempts`` and ``injections`` all their
+    columns. Columns:
 
     - ``fault``; ``start_s`` and ``end_s`` from the run's first second (``end_s`` NaN where it never closed)
     - ``operations`` with an outcome in the window, ``fallbacks`` of them (tier 1 or higher), ``fallback_pct``; the same
       of the fault-free seconds before the first window: ``fallback_before_pct``
-    - ``first_fallback_s``, ``activation_delay_s`` = first fallback - window's start: the begin of the first attempt on
-      a tier above 0, without attempts the end of the first such operation, without a history the begin of its second.
-      ``resolution_s`` says how fine that is: 0 or 1
+    - ``first_fallback_s``, ``activation_delay_s`` = first fallback - window's start: with attempts and injections the
+      first one that the window's own fault led to (``first_fallbacks``), as in ``faults.csv``; without injections the
+      begin of the first attempt on a tier above 0, of whatever operation; without attempts the end of the first such
+      operation, without a history the begin of its second. ``resolution_s`` says how fine that is: 0 or 1
     - ``recovered_s``, ``recovery_s`` = first of the seconds after the window that satisfy ``rule`` - window's end: the
       search of the check of recovery (``harness.judge.as_before``), a second at a time
     - ``false``, ``missed`` (Int64): see ``wrong_fallbacks``; missing without attempts
@@ -59,11 +64,17 @@ def fallback_activation(
     starts = [int(each) for each in windows["start_ns"]]
     found_of = _searches(series, starts, ends, rule)
     found = _fallback_times(series, operations, attempts)
+    own = _own(windows, operations, attempts, injections)
     wrong = wrong_fallbacks(operations, attempts) if operations is not None and attempts is not None else None
     rows = []
     for place, (fault, start, end) in enumerate(zip(windows["fault"], starts, ends, strict=True)):
         search = found_of.get(place)
-        row = _activation(start, end, zero, found) | _load_inside(seconds, start, end)
+        first = _first_seen(start, end, found) if own is None else own[place]
+        row = (
+            _activation(start, end, zero, first)
+            | {"resolution_s": found.resolution_s}
+            | _load_inside(seconds, start, end)
+        )
         row |= _recovery(end, zero, None if search is None else search.recovered_ns)
         row |= {"fallback_before_pct": _share(before["fallbacks"].sum(), before["count"].sum())}
         row |= _wrong_inside(wrong, operations, start, end)
@@ -102,19 +113,34 @@ def _fallback_times(series: pd.DataFrame, operations: pd.DataFrame | None, attem
     return _Times(np.sort(fell.astype(np.int64)) * _SECOND_NS, 1, open_end=True)
 
 
-def _activation(start: int, end: int | None, zero: int, found: _Times) -> dict[str, object]:
-    """Return the times of a window: its own, and that of the first fallback before it closed."""
+def _own(
+    windows: pd.DataFrame,
+    operations: pd.DataFrame | None,
+    attempts: pd.DataFrame | None,
+    injections: pd.DataFrame | None,
+) -> list[int | None] | None:
+    """Return the first fallback that each window's own fault led to; None where the tables do not tell."""
+    if operations is None or attempts is None or attempts.empty or injections is None:
+        return None
+    return first_fallbacks(windows, operations, attempts, injections)
+
+
+def _first_seen(start: int, end: int | None, found: _Times) -> int | None:
+    """Return when the first fallback in a window was seen, whatever led to it."""
     reach = _SECOND_NS - 1 if found.open_end else 0
     inside = found.at_ns[found.at_ns + reach >= start]
     if end is not None:
         inside = inside[inside <= end]
-    first = max(int(inside[0]), start) if len(inside) else None
+    return max(int(inside[0]), start) if len(inside) else None
+
+
+def _activation(start: int, end: int | None, zero: int, first: int | None) -> dict[str, object]:
+    """Return the times of a window: its own, and that of its first fallback."""
     return {
         "start_s": _elapsed(start, zero),
         "end_s": _elapsed(end, zero),
         "first_fallback_s": _elapsed(first, zero),
         "activation_delay_s": np.nan if first is None else (first - start) / 1e9,
-        "resolution_s": found.resolution_s,
     }
 
 
