@@ -46,9 +46,10 @@ def read_counts(texts: Iterable[tuple[object, str]], buckets: int) -> tuple[Inte
     filled = np.flatnonzero(np.diff(ends_of_rows, prepend=0))
     for cut in filled[stream[ends_of_rows[filled] - 1] >= 0x80]:
         raise _broken(names[cut], "its last number is cut off")
-    numbers, starts = _numbers(stream)
-    place = np.searchsorted(ends_of_rows, starts, side="right")
-    bucket = _buckets(numbers, place)
+    numbers, ends = _numbers(stream)
+    of_row = np.diff(np.searchsorted(ends, ends_of_rows), prepend=0)
+    place = np.repeat(np.arange(len(of_row)), of_row)
+    bucket = _buckets(numbers, of_row)
     for wrong in np.flatnonzero((bucket >= buckets) | (bucket < 0)):
         raise _broken(names[place[wrong]], f"it has a bucket {bucket[wrong]}, expected less than {buckets}")
     used = np.flatnonzero(numbers > 0)
@@ -75,25 +76,26 @@ def _payload(text: str, name: object) -> bytes:
 
 
 def _numbers(stream: NDArray[np.uint8]) -> tuple[Integers, Integers]:
-    """Return the zigzag LEB128 numbers of a stream, and where each begins."""
+    """Return the zigzag LEB128 numbers of a stream, and where each ends. Most have one byte."""
     ends = np.flatnonzero(stream < 0x80)
-    starts = np.concatenate((np.zeros(1, dtype=np.int64), ends[:-1] + 1)) if len(ends) else np.empty(0, dtype=np.int64)
+    starts = np.concatenate((np.zeros(1, dtype=np.int64), ends[:-1] + 1)) if len(ends) else ends
     length = ends - starts + 1
-    if len(length) and length.max() > _MOST_BYTES:
-        raise RunError(f"series: hdr has a number of {length.max()} bytes, expected at most {_MOST_BYTES}")
-    shift = 7 * (np.arange(len(stream), dtype=np.int64) - np.repeat(starts, length))
-    parts = (stream.astype(np.int64) & 0x7F) << shift
-    zigzag = np.add.reduceat(parts, starts) if len(starts) else parts
-    return (zigzag >> 1) ^ -(zigzag & 1), starts
+    longest = int(length.max(initial=0))
+    if longest > _MOST_BYTES:
+        raise RunError(f"series: hdr has a number of {longest} bytes, expected at most {_MOST_BYTES}")
+    zigzag = (stream[starts] & 0x7F).astype(np.int64)
+    for place in range(1, longest):
+        reach = np.flatnonzero(length > place)
+        zigzag[reach] |= (stream[starts[reach] + place] & 0x7F).astype(np.int64) << (7 * place)
+    return (zigzag >> 1) ^ -(zigzag & 1), ends
 
 
-def _buckets(numbers: Integers, place: Integers) -> Integers:
-    """Return the bucket of each number: one further than the one before it, or as many as it leaves out."""
+def _buckets(numbers: Integers, of_row: Integers) -> Integers:
+    """Return the bucket of each number: one further than the one before it in its row, or as many as it leaves out."""
     steps = np.where(numbers < 0, -numbers, 1)
     before = np.cumsum(steps) - steps
-    first = np.flatnonzero(np.diff(place, prepend=-1))
-    base = np.repeat(before[first], np.diff(np.append(first, len(place))))
-    found: Integers = before - base
+    filled = of_row[of_row > 0]
+    found: Integers = before - np.repeat(before[np.cumsum(filled) - filled], filled)
     return np.where(numbers > 0, found, 0)
 
 

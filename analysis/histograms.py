@@ -19,6 +19,10 @@ from harness.measure.histogram import SUB_BUCKETS
 BUCKETS = 23_552
 """Counters of a histogram of this layout: ``hdrh.histogram.HdrHistogram(1, 3_600_000_000, 3).counts_len``."""
 
+DENSE = 16
+"""Cells of a table per entry merged into it, beyond which sorting is faster."""
+MOST_CELLS = 16_000_000
+"""128 MB."""
 _HALF_MAGNITUDE = 10  # 2 ** 10 buckets per doubling
 _HALF = 1 << _HALF_MAGNITUDE
 
@@ -50,16 +54,20 @@ class Histograms:
 
         ``groups`` has one entry per row; rows with -1 are left out.
         """
-        target = groups[self.row]
-        kept = target >= 0
-        key = target[kept] * BUCKETS + self.bucket[kept]
-        if not len(key):
+        group, bucket, count = groups[self.row], self.bucket, self.count
+        if (kept := group >= 0).size and not kept.all():
+            group, bucket, count = group[kept], bucket[kept], count[kept]
+        if not len(group):
             return Histograms(size, *(np.empty(0, dtype=np.int64) for _ in range(3)))
-        order = np.argsort(key, kind="stable")
-        key = key[order]
-        starts = np.flatnonzero(np.diff(key, prepend=-1))
-        count = np.add.reduceat(self.count[kept][order], starts)
-        return Histograms(size, key[starts] // BUCKETS, key[starts] % BUCKETS, count)
+        first, lowest = int(group.min()), int(bucket.min())
+        width = int(bucket.max()) - lowest + 1
+        cells = (int(group.max()) - first + 1) * width
+        if cells > min(DENSE * len(group), MOST_CELLS):
+            return Histograms(size, *_summed(group * BUCKETS + bucket, count))
+        # Counted into a table, without sorting: 3 times as fast. Its floats are exact up to 2 ** 53 operations.
+        table = np.bincount((group - first) * width + (bucket - lowest), weights=count, minlength=cells)
+        used = np.flatnonzero(table)
+        return Histograms(size, used // width + first, used % width + lowest, table[used].astype(np.int64))
 
     def percentiles(self, percents: Sequence[float]) -> NDArray[np.float64]:
         """Return the value (µs) at each percentile of each histogram; shape ``(size, len(percents))``.
@@ -80,6 +88,14 @@ class Histograms:
             rank = before + wanted - (reached[entry] - self.count[entry])
             values[filled, column] = value_at(self.bucket[entry], rank, self.count[entry])
         return values
+
+
+def _summed(key: Integers, count: Integers) -> tuple[Integers, Integers, Integers]:
+    """Return group, bucket and summed count of each key, group * BUCKETS + bucket."""
+    order = np.argsort(key, kind="stable")
+    key = key[order]
+    starts = np.flatnonzero(np.diff(key, prepend=-1))
+    return key[starts] // BUCKETS, key[starts] % BUCKETS, np.add.reduceat(count[order], starts)
 
 
 def value_at(bucket: Integers, rank: Integers, count: Integers) -> NDArray[np.float64]:

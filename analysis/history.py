@@ -32,8 +32,10 @@ SCHEMAS = {
 }
 """Columns of each table as the run's writer has them; a test compares the two."""
 
-Filters = list[tuple[str, str, object]]
+Filters = Sequence[tuple[str, str, object]]
 """Conditions that all must hold, as in ``pyarrow.parquet.read_table``: ``[("outcome", "=", "ok")]``."""
+Alternatives = Sequence[Filters]
+"""Lists of conditions of which one must hold."""
 
 
 def read_table(
@@ -41,16 +43,16 @@ def read_table(
     table: str,
     columns: Sequence[str] | None = None,
     ids: Collection[int] | None = None,
-    filters: Filters | None = None,
+    filters: Filters | Alternatives | None = None,
     *,
     leave_out_damaged: bool = False,
 ) -> pd.DataFrame:
     """Return a table of the history in ``folder``, in order of worker and time; empty where there is none.
 
-    ``columns`` are those wanted, in their order (all), ``ids`` the operations (all), ``filters`` the conditions on rows
-    (none): what is not wanted takes no memory. ``calls`` and ``edges`` get a column ``worker``. Types as in
-    ``analysis.columns``. Raises ``RunError`` where a file has other columns, or is damaged; with ``leave_out_damaged``
-    such files are passed over: ``damaged`` names them.
+    ``columns`` are those wanted, in their order (all), ``ids`` the operations (all), ``filters`` the conditions on
+    rows, or alternatives of them (none): what is not wanted takes no memory. ``calls`` and ``edges`` get a column
+    ``worker``. Types as in ``analysis.columns``. Raises ``RunError`` where a file has other columns, or is damaged;
+    with ``leave_out_damaged`` such files are passed over: ``damaged`` names them.
     """
     of_table = {column.name: column for column in HISTORY[table]}
     wanted = [of_table[name] for name in (columns if columns is not None else of_table)]
@@ -74,7 +76,7 @@ def _read(paths: Sequence[Path], table: str, wanted: Sequence[Column], condition
     return pq.read_table(list(paths), columns=names, filters=condition, read_dictionary=labels, partitioning=None)
 
 
-def _condition(table: str, ids: Collection[int] | None, filters: Filters | None) -> pc.Expression | None:
+def _condition(table: str, ids: Collection[int] | None, filters: Filters | Alternatives | None) -> pc.Expression | None:
     """Return both conditions as one."""
     chosen = pq.filters_to_expression(filters) if filters else None
     if ids is None:

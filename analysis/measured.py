@@ -7,9 +7,12 @@ operations from the columns and rows they need: ten million operations fit into 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -36,6 +39,18 @@ class Measured:
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self._ahead: dict[str, Future[Any]] = {}
+
+    @contextmanager
+    def reading_ahead(self) -> Iterator[None]:
+        """Read what plots need of the history on the other core meanwhile; who asks earlier waits for it.
+
+        What goes wrong is raised where it is asked for.
+        """
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            if not self.run.plain:
+                self._ahead = {"tail": pool.submit(self._read_tail), "fallen": pool.submit(self._read_fallen)}
+            yield
 
     @cached_property
     def series(self) -> pd.DataFrame:
@@ -78,12 +93,17 @@ class Measured:
 
     @cached_property
     def levels(self) -> pd.DataFrame:
-        """Throughput and mean latency at each number of users, outside of faults and warm-up."""
+        """Throughput and mean latency at each number of users, outside of faults and warm-up, without intervals."""
         if self.run.plain:
             return locust_files.load_levels(self.run.stats_history)
-        if self.hidden is None:
-            return statistics.load_levels(self.series)
-        return self._undisturbed
+        return statistics.load_levels(self.series, intervals=False) if self.hidden is None else self._undisturbed
+
+    @cached_property
+    def levels_with_intervals(self) -> pd.DataFrame:
+        """The same with intervals of p50, p95 and p99, which take longer than all the rest; of plain files without."""
+        if self.run.plain:
+            return self.levels
+        return statistics.load_levels(self.series, windows=self.hidden, from_second=self.steady_from_s)
 
     @cached_property
     def faults(self) -> pd.DataFrame:
@@ -117,7 +137,7 @@ class Measured:
     @cached_property
     def _undisturbed(self) -> pd.DataFrame:
         from_second = None if self.totals is None else self.totals.steady_from_s
-        return statistics.load_levels(self.series, windows=self._disturbances, from_second=from_second)
+        return statistics.load_levels(self.series, windows=self._disturbances, from_second=from_second, intervals=False)
 
     @cached_property
     def left_out_s(self) -> int | None:
@@ -219,14 +239,17 @@ class Measured:
         Of the others there is nothing to say: they were served by their first attempt. None for attempts that the
         target does not tell.
         """
+        found = self._ahead.get("fallen")
+        return self._read_fallen() if found is None else found.result()
+
+    def _read_fallen(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
         columns = ["id", "intended_ns", "start_ns", "end_ns", "tier", "outcome"]
-        apart: list[list[tuple[str, str, object]]] = [
+        apart: history.Alternatives = [
             [("tier", ">", 0)],
-            [("tier", "=", 0), ("attempts", ">", 1)],
-            [("tier", "=", 0), ("attempts", "<=", 1), ("outcome", "!=", Outcome.OK.value)],
+            [("attempts", ">", 1)],
+            [("outcome", "!=", Outcome.OK.value)],
         ]
-        parts = [self.run.read("operations", columns, filters=rows) for rows in apart]
-        operations = pd.concat([part.astype({"outcome": "str"}) for part in parts], ignore_index=True)
+        operations = self.run.read("operations", columns, filters=apart).astype({"outcome": "str"})
         if not self.has_attempts:
             return operations, None
         ids = operations["id"].tolist() or self.run.read("operations", ["id"], filters=[("tier", "=", 0)])["id"][:1]
@@ -269,6 +292,10 @@ class Measured:
     @cached_property
     def tail(self) -> pd.DataFrame:
         """What the slowest operations spent their time on."""
+        found = self._ahead.get("tail")
+        return self._read_tail() if found is None else found.result()
+
+    def _read_tail(self) -> pd.DataFrame:
         times = self.run.read("operations", ["id", "intended_ns", "end_ns"], filters=[("outcome", "=", "ok")])
         split = statistics.split_tail(times.assign(outcome="ok"))
         del times

@@ -75,12 +75,13 @@ def write_report(run: Run, step: Step = silent) -> Path:
     measured = Measured(run)
     drawn: list[Drawn] = []
     absent: list[Absent] = []
-    for figure in FIGURES:
-        step(figure.title)
-        if why := figure.lacks(measured):
-            absent.append(Absent(figure.name, figure.title, figure.section, why))
-        else:
-            drawn.append(draw(figure, measured))
+    with measured.reading_ahead():
+        for figure in FIGURES:
+            step(figure.title)
+            if why := figure.lacks(measured):
+                absent.append(Absent(figure.name, figure.title, figure.section, why))
+            else:
+                drawn.append(draw(figure, measured))
     step("report.html")
     path, folder = place_of(run, "report.html"), place_of(run, "plots")
     context = content(measured, drawn, absent, folder.name)

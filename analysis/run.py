@@ -150,7 +150,7 @@ class Run:
         table: str,
         columns: Sequence[str] | None = None,
         ids: Collection[int] | None = None,
-        filters: history.Filters | None = None,
+        filters: history.Filters | history.Alternatives | None = None,
     ) -> pd.DataFrame:
         """Return a table of the history anew, with some columns, or the rows of some operations, only.
 

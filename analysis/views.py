@@ -78,7 +78,7 @@ VIEWS: dict[str, Callable[[Measured], pd.DataFrame]] = {
     "percentile-curve": lambda run: run.percentile_curve,
     "latency-heat": lambda run: run.heat,
     "latency-by-priority": lambda run: run.density,
-    "latency-and-models": lambda run: run.levels,
+    "latency-and-models": lambda run: run.levels_with_intervals,
     "throughput-against-users": lambda run: run.throughputs,
     "models": _of_fits("fit_table"),
     "model-parameters": _of_fits("parameter_table"),

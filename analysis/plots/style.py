@@ -161,7 +161,11 @@ def note(ax: Axes, text: str) -> None:
 def size_pt(ax: Axes) -> tuple[float, float]:
     """Return how wide and high the axes are with what is drawn so far, in points; the layout is done for that."""
     figure = ax.figure
-    figure.draw_without_rendering()  # type: ignore[union-attr]
+    engine = figure.get_layout_engine()
+    if engine is None:
+        figure.draw_without_rendering()  # type: ignore[union-attr]
+    else:
+        engine.execute(figure)  # type: ignore[arg-type]  # what drawing begins with; the rest of it moves no axes
     box = ax.get_window_extent()
     return float(box.width * 72 / figure.dpi), float(box.height * 72 / figure.dpi)
 

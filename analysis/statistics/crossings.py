@@ -179,6 +179,8 @@ def _crossing(users: Floats, values: Floats, weights: Floats, threshold_ms: floa
 
 def monotone(values: Floats, weights: Floats) -> Floats:
     """Return the nearest values (weighted least squares) that nowhere fall."""
+    if (np.diff(values) >= 0).all():
+        return values
     pools: list[tuple[float, float, int]] = []  # mean, weight, how many
     for value, weight in zip(values, weights, strict=True):
         pool = (float(value), float(weight), 1)

@@ -34,12 +34,14 @@ def load_levels(
     *,
     windows: pd.DataFrame | None = None,
     from_second: float | None = None,
+    intervals: bool = True,
     seed: int = 0,
 ) -> pd.DataFrame:
     """Return one row per number of users: what they got through, and how long it took.
 
     Columns: those of ``latency_by_users``; ``p50_low_ms``, ``p50_high_ms`` and the same of p95 and p99 (95 % interval,
-    as in ``percentile_curve``, from blocks of the level's seconds; NaN with fewer than six); ``throughput_rps``
+    as in ``percentile_curve``, from blocks of the level's seconds; NaN with fewer than six; they take most of the time:
+    without ``intervals`` the columns are not there); ``throughput_rps``
     (operations that ended ok per second), ``mean_ms`` (their response time), ``in_flight`` (their product: mean
     operations under way, by Little's law), ``think_ms`` (users / throughput - response: what users did between
     operations; below 0 where in-flight operations outnumber the users, as with open-loop arrivals), ``left_out_s``.
@@ -56,7 +58,8 @@ def load_levels(
     sums = rows.groupby("level")[["count", "sum_ms"]].sum().reindex(frame.index)
     frame["throughput_rps"] = sums["count"] / frame["seconds"]
     frame["mean_ms"] = sums["sum_ms"] / sums["count"]
-    frame = frame.join(_intervals(rows[rows["level"].isin(frame.index)], seed))
+    if intervals:
+        frame = frame.join(_intervals(rows[rows["level"].isin(frame.index)], seed))
     left_out = every[hidden].groupby("level")["second"].nunique().reindex(frame.index).fillna(0.0)
     frame["left_out_s"] = math.nan if windows is None and from_second is None else left_out
     return with_flow(frame.reset_index(drop=True))

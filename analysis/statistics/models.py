@@ -97,16 +97,15 @@ def _finite_source(service_ms: float, servers: float, users: Floats, think_ms: f
     top = int(min(np.ceil(users.max()), MOST_USERS))
     whole = np.unique(np.concatenate((np.floor(users), np.ceil(users)))).astype(np.int64)
     k = np.arange(1, top + 1)
-    rate = np.log(service_ms / think_ms) - np.log(np.minimum(k, servers))
-    responses = []
-    for number in whole:
-        steps = np.log(number - k[:number] + 1.0) + rate[:number]
-        weights = np.concatenate(([0.0], np.cumsum(steps)))
-        weights = np.exp(weights - weights.max())
-        busy = float((weights[1:] * np.minimum(k[:number], servers)).sum())
-        at_servers = float((weights[1:] * k[:number]).sum())
-        responses.append(service_ms * at_servers / busy)
-    between: Floats = np.interp(users, whole, np.asarray(responses))
+    busy = np.minimum(k, servers)
+    # ln(N - k + 1) of all N and k at once is the same table for every call: of one N it is the end of ln(top ... 1).
+    logs = np.log(np.arange(top, 0, -1.0))
+    weights = np.full((len(whole), top), -np.inf)
+    for row, number in enumerate(whole):
+        weights[row, :number] = logs[top - number :]
+    weights = np.cumsum(weights + (np.log(service_ms / think_ms) - np.log(busy)), axis=1)
+    weights = np.exp(weights - np.maximum(weights.max(axis=1, keepdims=True), 0.0))
+    between: Floats = np.interp(users, whole, service_ms * (weights @ k) / (weights @ busy))
     return between
 
 

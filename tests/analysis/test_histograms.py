@@ -10,7 +10,8 @@ from hdrh.histogram import HdrHistogram
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.histograms import BUCKETS, decode, highest_value
+from analysis import histograms
+from analysis.histograms import BUCKETS, Histograms, decode, highest_value
 from harness.measure.histogram import HIGHEST_US, Histogram
 from harness.words.errors import RunError
 
@@ -52,6 +53,23 @@ def test_percentiles_inside_a_bucket_are_those_of_the_harness(counts: dict[int, 
     assert decode(pd.Series([histogram.encode()])).percentiles(percents).tolist() == [
         histogram.percentiles_us(percents)
     ]
+
+
+@pytest.mark.parametrize("dense", [0, 16])
+def test_merging_by_table_and_by_sorting_give_the_same(dense: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(histograms, "DENSE", dense)
+    random = np.random.default_rng(3)
+    row = np.sort(random.integers(0, 40, 4_000))
+    bucket, count = random.integers(500, 900, 4_000), random.integers(1, 9, 4_000)
+    groups = random.integers(-1, 6, 40)
+    merged = Histograms(40, row, bucket, count).merge(groups, 8)
+
+    told: dict[tuple[int, int], int] = {}
+    for each, where, many in zip(groups[row].tolist(), bucket.tolist(), count.tolist(), strict=True):
+        if each >= 0:
+            told[each, where] = told.get((each, where), 0) + many
+    found = zip(merged.row.tolist(), merged.bucket.tolist(), merged.count.tolist(), strict=True)
+    assert [((each, where), many) for each, where, many in found] == sorted(told.items())
 
 
 def test_percentile_is_the_value_at_the_ceiling_of_the_rank(encode: Encode) -> None:

@@ -48,6 +48,14 @@ def test_ids_and_columns_keep_what_is_asked_for(tmp_path) -> None:
     assert frame["operation"].tolist() == [1, 3]
 
 
+def test_of_alternative_conditions_one_must_hold(tmp_path) -> None:
+    write(tmp_path, "spans", 0, 0, [span(1), span(2), span(3), span(4)])
+    both, either = [("operation", ">", 1), ("operation", "<", 3)], [[("operation", "=", 1)], [("operation", ">", 3)]]
+
+    assert read_table(tmp_path, "spans", filters=both)["operation"].tolist() == [2]
+    assert read_table(tmp_path, "spans", filters=either)["operation"].tolist() == [1, 4]
+
+
 def test_rows_of_a_process_say_of_which(tmp_path) -> None:
     edge = {"at_ns": 5, "what": "fault", "name": "slow", "before": "closed", "after": "open", "cause": "2 s"}
     write(tmp_path, "edges", 2, 0, [edge, edge])
