@@ -266,7 +266,8 @@ class Walk:
             cause = "the deadline of the chain" if until_s == self._deadline_s else f"{route.timeout_ms:g} ms"
             return AttemptOutcome.TIMEOUT, TimeoutError(f"no answer within {cause}")
         if isinstance(raised, Exception):
-            return AttemptOutcome.FAILED, raised
+            # From Python 3.12 on the frames of a traceback hold those that called them, and with them this very error.
+            return AttemptOutcome.FAILED, raised.with_traceback(None)
         return AttemptOutcome.FAILED, RouteError("something it waited for was cancelled")
 
     @staticmethod
