@@ -83,14 +83,15 @@ class Level:
 
 
 class Limits:
-    """What a rule allows after a fault, given the level before it, in which operations ended ok."""
+    """What a rule allows after a fault, given the level before it, in which operations ended ok, over so many parts."""
 
-    def __init__(self, before: Level, rule: RecoveryRule) -> None:
+    def __init__(self, before: Level, rule: RecoveryRule, parts: float) -> None:
         p95_us = before.latency.percentile_us(95.0)
         assert p95_us is not None
         self._primary = rule.primary_of_baseline * before.primary / before.ok
         self._bad = (before.bad_percent + rule.errors_above_points) / 100
         self._p95_us = rule.p95_of_baseline * p95_us
+        self._empty_is_chance = math.exp(-(before.ok + before.bad) / max(parts, 1.0)) >= CHANCE
 
     def meets(self, level: Level) -> bool:
         """Whether a level as a whole is within them; without an operation that ended ok it is not."""
@@ -103,7 +104,9 @@ class Limits:
         )
 
     def worse(self, part: Level) -> bool:
-        """Whether a part is beyond them by more than chance; without an operation it is not."""
+        """Whether a part is beyond them by more than chance; so is one without an operation where there were many."""
+        if not part.ok + part.bad:
+            return not self._empty_is_chance
         return (
             _beyond(part.ok - part.primary, part.ok, 1 - self._primary)
             or _beyond(part.bad, part.ok + part.bad, self._bad)
@@ -147,6 +150,11 @@ class Timeline:
         level.add(operation)
 
     @property
+    def part_ns(self) -> int:
+        """Length of what is held against chance: half a second, or one bin where bins are longer."""
+        return max(PART_NS // self.bin_ns, 1) * self.bin_ns
+
+    @property
     def first_ns(self) -> int:
         """Begin of the first bin with an operation; 0 where there is none."""
         return min(self._bins, default=0) * self.bin_ns
@@ -166,7 +174,7 @@ class Timeline:
 
     def first_good(self, from_ns: int, until_ns: int, limits: Limits, seconds: int) -> int | None:
         """Return when the first stretch of seconds within ``limits`` began that lies between two moments."""
-        length, part = -(-seconds * 1_000_000_000 // self.bin_ns), max(1, PART_NS // self.bin_ns)
+        length, part = -(-seconds * 1_000_000_000 // self.bin_ns), self.part_ns // self.bin_ns
         at, last = -(-from_ns // self.bin_ns), until_ns // self.bin_ns - length
         checked = at  # parts that begin before it are not worse
         while at <= last:
@@ -227,7 +235,8 @@ def searches(
         search = Search((place,), begin_ns, last_ns, until_ns, before, bins)
         found.append(search)
         if last_ns is not None and search.comparable:
-            search.recovered_ns = timeline.first_good(last_ns, until_ns, Limits(before, rule), rule.seconds)
+            limits = Limits(before, rule, len(bins) * timeline.bin_ns / timeline.part_ns)
+            search.recovered_ns = timeline.first_good(last_ns, until_ns, limits, rule.seconds)
         if search.recovered_ns is not None:
             clean.recovered(search.recovered_ns)
     return found

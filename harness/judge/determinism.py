@@ -48,8 +48,8 @@ def way_of(operation: Operation, steps: Sequence[Attempt]) -> tuple[Hashable, ..
 class Determinism:
     """A fold: each scenario's way down its chain, compared with the first one under the same conditions.
 
-    Left out are operations that did not end ok, and those whose stages a fault hit: their inputs were not equal. A
-    fault that struck inside an attempt is part of the conditions.
+    Left out are operations that did not end ok, and those whose stages a fault hit, or that tell no attempts and were
+    hit anywhere: their inputs were not equal. A fault that struck inside an attempt is part of the conditions.
     """
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class Determinism:
         """Compare one operation with the first one of its scenario and conditions."""
         if not case.answered:
             return
-        if case.injections and any(injection.place.startswith(_AT_A_STAGE) for injection in case.injections):
+        if any(injection.place.startswith(_AT_A_STAGE) or not case.attempts for injection in case.injections):
             return
         steps = steps_of(case.attempts)
         scenario, way = case.operation.scenario, way_of(case.operation, steps)

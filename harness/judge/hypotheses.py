@@ -103,8 +103,9 @@ class Activation:
                 f"({slowest.primary}: {slowest.open_operations:,} and {slowest.clean_operations:,} operations)"
             )
         actual = f"{self.activated:,} of {self.needed:,}"
-        if correctness.status is Status.INVALID:
-            return Entry(name, Status.INVALID, actual, target, f"{detail}; {correctness.detail}", correctness.examples)
+        if correctness.status is not Status.VALID:
+            found = f"{detail}; {correctness.detail}"
+            return Entry(name, correctness.status, actual, target, found, correctness.examples)
         return Entry(name, Status.VALID, actual, target, detail)
 
     def as_json(self) -> dict[str, object]:

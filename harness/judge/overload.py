@@ -70,9 +70,9 @@ class Overload:
         first = "" if users is None else f", the first with {users:,} users"
         detail = f"n = {n:,} fallbacks with nothing injected: {causes}{first}"
         actual = f"{n:,} fallbacks"
-        if correctness.status is Status.INVALID:
+        if correctness.status is not Status.VALID:
             found = f"{detail}; {correctness.detail}"
-            return Entry(self.name, Status.INVALID, actual, target, found, correctness.examples, required=False)
+            return Entry(self.name, correctness.status, actual, target, found, correctness.examples, required=False)
         return Entry(self.name, Status.VALID, actual, target, detail, required=False)
 
 

@@ -64,7 +64,7 @@ def _path_or_shipped(name: str, suffix: str) -> Path:
 
 
 def shipped_name(path: Path) -> str:
-    """Return what is made this path: for a shipped plan or its criteria their name, which holds on every machine."""
+    """Return the name that leads to this path: for a shipped file the one that holds on every machine."""
     return path.stem if path.parent == PLANS else str(path)
 
 

@@ -83,7 +83,7 @@ class HubLoop(HubServices, ServedLoop):
     def set_debug(self, enabled: bool) -> None:
         """Switch debug mode."""
         super().set_debug(enabled)
-        self._quicken(not enabled)
+        self._quicken(not enabled and not self.is_closed())
         # Every future asks its loop for the mode when it is made: five times per ROUTE stage, so not by a Python call.
         if enabled:
             self.__dict__.pop("get_debug", None)

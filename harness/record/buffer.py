@@ -198,12 +198,12 @@ class HistoryBuffer:
         """Turn what is packed into batches, and let others fold it."""
         chunk = self._packer.take()
         if chunk is not None:
-            if self._fold is not None:
-                self._fold(chunk)
             self._operations.write(lambda: _whole(chunk), chunk.operations)
         spans = self._span_packer.take()
         if spans is not None:
             self._spans.write(lambda: spans_batch(spans), spans.spans)
+        if chunk is not None and self._fold is not None:
+            self._fold(chunk)  # last: whatever it raises, the history is whole
 
 
 def _whole(chunk: Chunk) -> pa.RecordBatch:

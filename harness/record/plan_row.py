@@ -38,7 +38,7 @@ def carried_out(faults: Sequence[Fault], rows: Sequence[Mapping[str, object]]) -
     """Return the row that says whether each fault of the plan whose window opened did something.
 
     INVALID where one could not be put in force or undone: the run is not the one that was planned. A concern where one
-    struck no operation.
+    struck no operation, or its window never opened.
     """
     failed = {str(row["name"]): row["failed"] for row in rows if row["failed"] is not None}
     opened = {str(row["name"]) for row in rows}
@@ -54,5 +54,5 @@ def carried_out(faults: Sequence[Fault], rows: Sequence[Mapping[str, object]]) -
     done = len(faults) - len(failed) - len(idle) - len(closed)
     detail = "; ".join(clauses) or "every fault of the plan was injected"
     status = Status.INVALID if failed else Status.VALID
-    concern = f"{NAME}: {'; '.join(clauses[len(failed) :])}" if idle and not failed else None
+    concern = f"{NAME}: {'; '.join(clauses[len(failed) :])}" if (idle or closed) and not failed else None
     return Entry(NAME, status, f"{done} of {len(faults)} injected", "all", detail, concern=concern)

@@ -104,7 +104,7 @@ class StageflowClient:
                 scenario.id,
                 scenario.priority,
                 scenario.expected_route,
-                start_ns if intended_ns is None else intended_ns,
+                start_ns if intended_ns is None else int(intended_ns),
                 start_ns,
                 spans[0][2] if spans else None,
                 resumed_ns if trace.end_ns is None else trace.end_ns,

@@ -116,10 +116,16 @@ class Loader:
         """Return what came since the last call, None where no run goes on."""
         return None if self._session is None else self._session.take(final=final)
 
+    def _leave_collector(self) -> None:
+        """Set the collector as it was; idempotent."""
+        gc.set_threshold(*self._gc_threshold)
+        gc.unfreeze()  # else the target of this run would never be collected
+
     def stop(self) -> Delta | None:
         """End the session after its users have stopped, and return the last of it."""
         if self._session is None:
             self.undo_faults()
+            self._leave_collector()  # a start that failed has set it
             return None
         if self._users_sampler is not None:
             self._users_sampler.kill()
@@ -129,8 +135,7 @@ class Loader:
             self._loop.settle(SETTLE_S)
         finally:
             self.undo_faults()
-        gc.set_threshold(*self._gc_threshold)
-        gc.unfreeze()  # else the target of this run would never be collected
+        self._leave_collector()
         if self._sampler is not None:
             self._sampler.stop()
             self._sampler = None

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Protocol, TypeVar
 
-from stageflow import StageContext, StageOutput
+from stageflow import StageContext, StageOutput, StageStatus
 from stageflow.pipeline.dag import UnifiedStageGraph
 
 from harness.words.clock import now_ns
@@ -86,7 +86,8 @@ def _traced(name: str, kind: str, runner: Runner) -> Runner:
         trace.running += 1
         try:
             output = await (runner(ctx) if trace.hit is None else trace.hit.stage(name, kind, runner, ctx))
-            span[4] = output.status if isinstance(output, StageOutput) else "ok"
+            status: object = output.status if isinstance(output, StageOutput) else StageStatus.OK
+            span[4] = status if isinstance(status, StageStatus) else "error"  # a target can put anything there
             return output
         except asyncio.CancelledError:
             span[4] = "cancelled"

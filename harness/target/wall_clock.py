@@ -28,10 +28,7 @@ class WallClock:
     def jump(self, by_s: float) -> Callable[[], object]:
         """Move the clock; return what moves it back."""
         if self._travel is None:
-            self._travel = time_machine.travel(time.time())  # true for a thread that asks before the next line
-            self._travel.start()
-            # Not documented, and so seen to by a test: what is on top of the stack is asked for the time (3.6).
-            time_machine.traveller_stack[-1] = self  # type: ignore[call-overload]
+            self._travel = self._take_over()
         self._jumps_s.append(by_s)
 
         def back() -> None:
@@ -41,6 +38,18 @@ class WallClock:
                 self._travel = None
 
         return back
+
+    def _take_over(self) -> time_machine.travel:
+        """Be asked for the time from now on; return what ends that."""
+        travel = time_machine.travel(time.time())  # true for a thread that asks before the next lines
+        travel.start()
+        try:
+            # Not documented, hence the narrow range of versions: what is on top of the stack is asked (3.6).
+            time_machine.traveller_stack[-1] = self  # type: ignore[call-overload]
+        except BaseException:
+            travel.stop()
+            raise
+        return travel
 
     def time_ns(self) -> int:
         """Return nanoseconds since the epoch, as the task that asks is to see them."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Protocol, cast
 
 from harness.load.fault_plan import FaultPlan
@@ -78,19 +80,21 @@ class Windows:
                 undo.append(self._clock.jump(by_s))
             case Reload():
                 call, back = self._reloads[fault.name]
-                call()
+                _require_done(call())
                 undo += [] if back is None else [back]
 
     def close(self, fault: Fault) -> None:
         """Undo a fault; nothing where it is not in force."""
-        for undo in reversed(self._undo.pop(fault.name, [])):
-            undo()
+        with ExitStack() as undone:  # the last first, and all of them, whatever one raises
+            for undo in self._undo.pop(fault.name, []):
+                undone.callback(undo)
 
     def close_all(self) -> None:
         """Undo whatever is in force, the last first."""
-        for name in reversed(list(self._undo)):
-            for undo in reversed(self._undo.pop(name)):
-                undo()
+        with ExitStack() as undone:
+            for name in list(self._undo):
+                for undo in self._undo.pop(name):
+                    undone.callback(undo)
 
     def _force(self, part: Part) -> Callable[[], object]:
         """Hold a breaker open; return what lets go of it, and closes it where no other window holds it."""
@@ -104,6 +108,14 @@ class Windows:
                 breaker.reset()
 
         return let_go
+
+
+def _require_done(result: object) -> None:
+    """Raise ``TypeError`` where a function only returned what would do it."""
+    if inspect.isawaitable(result):
+        if inspect.iscoroutine(result):
+            result.close()
+        raise TypeError("it returned something to be awaited, expected a plain function")
 
 
 def _reload(what: Reload, place: str) -> tuple[Callable[[], object], Callable[[], object] | None]:

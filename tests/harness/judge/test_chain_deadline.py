@@ -40,3 +40,10 @@ def test_an_operation_that_the_harness_stopped_says_nothing():
 def test_without_a_declared_deadline_or_attempts_it_is_unknown_and_not_required():
     for entry in (decided(ChainDeadline(None), [lasting(2000)]), decided(ChainDeadline(900), [made()])):
         assert (entry.status, entry.required) == (Status.UNKNOWN, False)
+
+
+def test_a_way_that_met_a_fault_that_blocked_the_loop_is_left_out_and_told():
+    hit = lasting(20, injections=(("slow", "block", "stage router", 0, 2000),))
+    entry = decided(ChainDeadline(900), [lasting(1500, ordinal=1), hit])
+    assert (entry.status, entry.actual.split(",")[0]) == (Status.VALID, "0 late")
+    assert "1 late ones met a fault that blocked the loop" in entry.detail

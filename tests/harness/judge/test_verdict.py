@@ -1,4 +1,4 @@
-"""The table of design.md, "Exit codes": what decides a run, and in which order."""
+"""The exit codes of the README: what decides a run, and in which order."""
 
 from __future__ import annotations
 

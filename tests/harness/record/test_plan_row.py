@@ -57,9 +57,9 @@ def test_a_fault_that_struck_nothing_is_a_concern_and_one_that_is_on_for_a_windo
     assert entry.concern == "fault plan: 'down' struck nothing although its window was open"
 
 
-def test_a_window_that_never_opened_is_said_and_no_concern():
+def test_a_window_that_never_opened_is_a_concern():
     entry = judged([row("down", 1)])
-    assert (entry.status, entry.concern) == (Status.VALID, None)
+    assert (entry.status, entry.concern) == (Status.VALID, "fault plan: the window of 'rules' never opened")
     assert entry.detail == "the window of 'rules' never opened"
 
 

@@ -36,7 +36,7 @@ class Built:
         self.owner = Owner()
         with building(self.owner):
             self.graph = build(seed).build()
-        self.backends = {part.name: part for part in parts(BACKEND, owner=self.owner)}
+        self.backends = {part.name: part for part in parts(BACKEND, owner=self.owner, alone=True)}
 
     def break_down(self, *names: str) -> None:
         async def fail(*_: object) -> None:

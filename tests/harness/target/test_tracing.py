@@ -184,3 +184,15 @@ def test_a_traced_graph_runs_without_a_trace(router):
     trace_stages(graph)
     results = asyncio.run(graph.run(context(1)))
     assert results["router"].data["route"] == "fast"
+
+
+@pytest.mark.parametrize("status", [["x"], 5, "\ud800"])
+def test_a_status_that_stageflow_does_not_know_is_an_error_in_its_span(router, drive, status):
+    def answer(ctx):
+        output = StageOutput.ok(route="a")
+        object.__setattr__(output, "status", status)
+        return output
+
+    driven = drive(router(answer))
+    driven()
+    assert spans_of(driven.trace) == [("router", "route", "error")]
