@@ -20,7 +20,7 @@ run: venv ## load-test the reference target: 100 users, 60 s, verdict and report
 	@$(BIN)/locust --headless --users 100 --spawn-rate 25 --run-time 60s --only-summary
 
 test: venv ## the whole test suite
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: venv ## ruff, mypy --strict, import contracts
 	@$(BIN)/ruff check .

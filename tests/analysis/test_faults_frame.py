@@ -7,7 +7,7 @@ import pytest
 
 from analysis import columns_of, load_run, plots, statistics
 from analysis.columns import EVERY_TABLE
-from harness.measure import series, vitals
+from harness.measure import series_csv, vitals
 from harness.record.faults_file import HEADER, write_faults
 from harness.words.errors import RunError
 
@@ -74,7 +74,7 @@ def test_a_file_of_something_else_is_refused_and_one_of_fewer_columns_read(run_w
         _ = load_run(run.path).faults
 
 
-@pytest.mark.parametrize(("table", "columns"), [("series", series.COLUMNS), ("vitals", vitals.COLUMNS)])
+@pytest.mark.parametrize(("table", "columns"), [("series", series_csv.COLUMNS), ("vitals", vitals.COLUMNS)])
 def test_what_is_said_of_a_table_is_what_it_has(run_with, table: str, columns: tuple[str, ...]) -> None:
     frame = getattr(run_with(), table)
 
