@@ -76,6 +76,14 @@ def trace_stages(graph: UnifiedStageGraph) -> None:
         spec.runner = _traced(printable(spec.name), kind, spec.runner)  # type: ignore[assignment]
 
 
+_OK = StageStatus.OK
+
+
+def _outcome_of(status: object) -> str:
+    """Return the plain text of a status, whose own hash is a Python call; a target can put anything there."""
+    return status.value if isinstance(status, StageStatus) else "error"
+
+
 def _traced(name: str, kind: str, runner: Runner) -> Runner:
     async def traced(ctx: StageContext) -> object:
         trace = current_trace.get()
@@ -86,8 +94,8 @@ def _traced(name: str, kind: str, runner: Runner) -> Runner:
         trace.running += 1
         try:
             output = await (runner(ctx) if trace.hit is None else trace.hit.stage(name, kind, runner, ctx))
-            status: object = output.status if isinstance(output, StageOutput) else StageStatus.OK
-            span[4] = status if isinstance(status, StageStatus) else "error"  # a target can put anything there
+            status = output.status if isinstance(output, StageOutput) else _OK
+            span[4] = "ok" if status is _OK else _outcome_of(status)
             return output
         except asyncio.CancelledError:
             span[4] = "cancelled"
