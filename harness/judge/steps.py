@@ -128,7 +128,7 @@ class _Measured:
             **_edges(self.step),
             "warm_up_s": None if why_unknown else round(warm_up * BATCH * self._bin_ns / 1e9, 3),
             "warm_up_unknown": why_unknown,
-            "seconds": round(seconds, 3),
+            "seconds": round(seconds, 6),
             "operations": operations,
             **{outcome.value: left.outcomes.get(outcome, 0) for outcome in Outcome},
             "throughput_rps": round(operations / seconds, 3),

@@ -186,11 +186,14 @@ class Wire:
         self._swallowing = frozenset(self._ends)
 
     def cut(self) -> None:
-        """Break all connections; new ones work."""
+        """Break all connections, the master's side first; new ones work.
+
+        A worker that is back before its old connection is gone is ignored by the master's ROUTER socket (zmq).
+        """
         ends, self._ends = self._ends, []
-        for end in ends:
+        for far in ends[1::2]:
             with contextlib.suppress(OSError):  # one side may have ended its connection meanwhile
-                end.shutdown(socket.SHUT_RDWR)
+                far.shutdown(socket.SHUT_WR)  # the master closes; ``_carry`` sees that, and closes the other side
 
     def close(self) -> None:
         """End it."""
