@@ -46,6 +46,7 @@ class Manifest(msgspec.Struct, frozen=True):
     folder: str | None = None
     options: dict[str, object] = {}
     git: Git | None = None
+    world: str | None = None
     versions: dict[str, str | None] = {}
     hosts: list[object] = []
     cpus: int | None = None

@@ -236,6 +236,7 @@ def configuration(manifest: Manifest) -> list[Fact]:
         "scenarios": manifest.scenarios,
         "ROUTE stages": ", ".join(manifest.route_stages) or None,
         "commit": commit,
+        "threads and sockets": manifest.world,
         **manifest.versions,
         "hosts": ", ".join(value(host) for host in manifest.hosts) or None,
         "cpus": manifest.cpus,

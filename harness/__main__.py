@@ -11,9 +11,9 @@ from pathlib import Path
 
 def run(arguments: list[str]) -> None:
     """Hand over to Locust with the default locustfile; all of Locust's options apply."""
-    import locust.main  # monkey-patches the process, as it must before anything else is imported
+    import harness.swarm  # noqa: F401  # first: it sees to the world that Locust is imported in, and adds our options
 
-    import harness.swarm  # noqa: F401  # else --help, which Locust answers before it loads a locustfile, lacks ours
+    import locust.main  # isort: skip
 
     locustfile = Path(__file__).parent.parent / "locustfiles" / "route.py"  # beside the package, also when installed
     sys.argv = ["locust", "-f", str(locustfile), *arguments]

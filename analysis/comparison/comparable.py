@@ -47,6 +47,7 @@ def notes(runs: Sequence[Run]) -> list[str]:
         "cpus": lambda manifest: manifest.cpus,
         "commit": lambda manifest: None if manifest.git is None else manifest.git.commit,
         "workers": lambda manifest: len(manifest.workers),
+        "threads and sockets": lambda manifest: manifest.world,
     }
     names = sorted({name for run in runs for name in run.manifest.versions})
     for name, fact in (*facts.items(), *((name, _version(name)) for name in names)):

@@ -1,5 +1,10 @@
 """The Locust side: importing this package in a locustfile adds RouteSwarm's options and listeners to Locust."""
 
+from harness.swarm import world as _world
+
+# Before anything else: importing Locust patches the process unless it is told not to.
+_world.enter()
+
 from locust import events as _events
 
 from harness.load.corpus import Scenario

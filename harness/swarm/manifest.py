@@ -17,6 +17,7 @@ import harness
 from harness.judge.noise_floor import NoiseFloor
 from harness.load.fault_plan import shipped_name
 from harness.record.run_directory import Json
+from harness.swarm import world
 from harness.swarm.inputs import Inputs
 
 PACKAGES = ("locust", "gevent", "stageflow-core", "greenlet", "pyarrow", "msgspec")
@@ -68,6 +69,7 @@ def agreed_on(inputs: Inputs) -> dict[str, Json]:
     return {
         **{f"{name} digest": digest[:12] for name, digest in of_load.items()},
         "ROUTE stages": list(inputs.runner.route_stages),
+        "threads and sockets": world.name(),
         "--target": options.target,
         "--graph-scope": options.graph_scope,
         "--deadline-ms": options.deadline_ms,
@@ -102,6 +104,7 @@ def first_manifest(run_id: str, inputs: Inputs, locustfile: str, locust_options:
             **locust_options,
         },
         "git": git_state(Path.cwd()),
+        "world": world.name(),
         "versions": versions(),
         "hosts": [socket.gethostname()],
         "cpus": os.cpu_count(),

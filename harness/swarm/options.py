@@ -13,6 +13,7 @@ from locust import events
 from locust.argument_parser import LocustArgumentParser
 
 from harness.load.fault_plan import criteria_path, plan_path
+from harness.swarm import world
 from harness.target.find import REFERENCE_TARGET
 from harness.target.runner import GRAPH_SCOPES
 from harness.words.arguments import LARGEST, whole
@@ -60,12 +61,22 @@ def add_options(parser: LocustArgumentParser) -> None:
     group = parser.add_argument_group("RouteSwarm", "What to test, with what, and how to judge it")
 
     def add(*names: str, **settings: Any) -> None:
+        of_locust = {name: settings.pop(name, value) for name, value in _IN_WEB_UI.items()}
         action = group.add_argument(*names, **settings)
-        for name, value in _IN_WEB_UI.items():
+        for name, value in of_locust.items():
             setattr(action, name, value)
 
     _add_inputs(add)
     _add_numbers(add)
+    add(
+        world.OPTION,
+        action="store_true",
+        default=False,
+        env_var=world.VARIABLE,
+        include_in_web_ui=False,
+        help="Let Locust replace threads, locks, sockets and sleep of the process by gevent's, as HttpUser and its "
+        "like need. The target then runs in another world than in production.",
+    )
     add(
         "--results-dir",
         metavar="<dir>",

@@ -12,12 +12,13 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from harness.loop import use_native_logging_lock
-from harness.swarm import web
+from harness.swarm import web, world
+from harness.swarm.cooperation import cooperate
 from harness.swarm.keeping_role import KeepingRole
 from harness.swarm.local import Local
 from harness.swarm.master import Master
 from harness.swarm.options import add_options
+from harness.swarm.other_users import needs_patching
 from harness.swarm.role import Role, logger
 from harness.swarm.shaping import settle_options
 from harness.swarm.statistics import install_buckets
@@ -32,8 +33,9 @@ _roles: WeakKeyDictionary[Environment, Role] = WeakKeyDictionary()
 
 
 def on_command_line(parser: LocustArgumentParser) -> None:
-    """Add RouteSwarm's options to Locust's."""
+    """Add RouteSwarm's options to Locust's, and make ready what runs after they are parsed."""
     add_options(parser)
+    cooperate()
 
 
 def on_test_start(environment: Environment, **_: object) -> None:
@@ -50,11 +52,13 @@ def on_test_start(environment: Environment, **_: object) -> None:
 
 def on_init(environment: Environment, **_: object) -> None:
     """Take part in a Locust process that has its runner; end it with exit 2 if the inputs cannot be used."""
+    if (objection := _objection(environment)) is not None:
+        say(objection)
+        sys.exit(int(ExitCode.USAGE))
     role = _role(environment)
     if role is None:
         return
     install_buckets()
-    use_native_logging_lock()
     role.wire()
     _roles[environment] = role
     _takes_part.set()
@@ -65,6 +69,24 @@ def on_init(environment: Environment, **_: object) -> None:
         web.extend(environment, role)
     if environment.web_ui is None or _starts_by_itself(environment):
         _open_or_exit(role)
+
+
+def _objection(environment: Environment) -> str | None:
+    """Return in one line why this process cannot take part: it is in the wrong world for what it is to run."""
+    options = environment.parsed_options
+    if options is None:
+        return None
+    asked = bool(getattr(options, "monkey_patch", False))
+    objection = world.objection(patching_asked=asked)
+    if objection is not None or asked:
+        return objection
+    names = [user.__name__ for user in environment.user_classes if needs_patching(user)]
+    if not names:
+        return None
+    return (
+        f"{', '.join(names)}: such users block everything else in a process that is not patched: make them "
+        f"FastHttpUsers, leave them out (name the others on the command line), or start with {world.OPTION}"
+    )
 
 
 def _role(environment: Environment) -> Role | None:

@@ -47,7 +47,7 @@ def wait_until(condition: Callable[[], bool], what: str, more: Callable[[], str]
 
 
 class LocustProcess:
-    """``python -m locust`` with its own process group, so that signals reach what a terminal's would."""
+    """``python -m locust``, or another ``command``, in a process group of its own, as a terminal would start it."""
 
     def __init__(
         self,
@@ -55,6 +55,8 @@ class LocustProcess:
         folder: Path,
         environment: Mapping[str, str],
         preexec: Callable[[], None] | None,
+        *,
+        command: bool = False,
     ) -> None:
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("LOCUST_", "ROUTESWARM_"))
@@ -62,7 +64,7 @@ class LocustProcess:
         self.stdout: list[str] = []
         self.stderr: list[str] = []
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "locust", *arguments],
+            [*arguments] if command else [sys.executable, "-m", "locust", *arguments],
             cwd=folder,
             env={**inherited, "PYTHONUNBUFFERED": "1", **environment},
             stdin=subprocess.DEVNULL,
