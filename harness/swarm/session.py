@@ -12,6 +12,7 @@ from locust.env import Environment
 from harness.load.arrivals import Counts
 from harness.load.deck import Deck, deck_of
 from harness.loop import HubLoop, Pacer
+from harness.measure.blocks import WireBlock
 from harness.measure.series import Series, WireRow
 from harness.measure.vitals import WireVitals
 from harness.record.buffer import HistoryBuffer
@@ -40,6 +41,7 @@ class Delta(TypedDict):
     held_back_s: float  # for how long users were kept from starting operations, since the run began
     clock_offset: Sequence[int] | None  # master's clock minus this one, and how wrong that may be: ns; None: not known
     vitals: list[WireVitals]
+    blocks: list[WireBlock]  # steps of the target that held the thread, since the last delta
     final: bool
 
 
@@ -106,6 +108,7 @@ class Session:
         self.pacers: Mapping[str, Pacer] = {}  # by name of an open-loop user class
         self._taken = 0
         self.take_vitals: Callable[[], list[WireVitals]] = list
+        self.take_blocks: Callable[[], list[WireBlock]] = list
         self._users_started = 0
         self._users: dict[int, int] = {}
         self._edges: list[tuple[object, ...]] = []
@@ -196,6 +199,7 @@ class Session:
             "held_back_s": self.gate.held_back_s,
             "clock_offset": None,
             "vitals": self.take_vitals(),
+            "blocks": self.take_blocks(),
             "final": final,
         }
 
