@@ -1,0 +1,113 @@
+"""Real software runs in the harness as it does by plain asyncio: the same pipeline, unchanged, and nothing fails."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from driven import Driven
+from kept_run import KeptRun
+from rows import ROWS, Row
+
+pytestmark = pytest.mark.timeout(300)
+
+BY_NAME = {row.name: row for row in ROWS}
+EVERY_ROW = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+OPERATIONS = 120
+
+
+@EVERY_ROW
+def test_runs_by_plain_asyncio(driven: Driven, row: Row) -> None:
+    found = driven.by_plain_asyncio(row, OPERATIONS)
+    assert (found["failed"], found["wrong"], len(found["times"])) == ({}, {}, OPERATIONS)
+
+
+@EVERY_ROW
+def test_runs_in_the_harness(driven: Driven, row: Row) -> None:
+    run, code = driven.by_the_harness(row, "-t", "3s")
+    assert_all_right(run, code)
+    run.assert_conserved(least=40)
+
+
+def assert_all_right(run: KeptRun, code: int) -> None:
+    assert run.outcomes() == {"ok": len(run.operations)}, Counter(row["error"] for row in run.operations)
+    assert [row["id"] for row in run.operations if row["route"] != row["expected_route"]] == []
+    assert {row["route"] for row in run.operations} == {"billing", "technical", "sales", "support"}
+    assert run.totals["user_errors"] == {}
+    assert (run.status("accuracy"), run.status("consistency"), run.status("hang")) == ("VALID",) * 3
+    assert run.verdict["verdict"] in ("PASS", "PASS WITH CONCERNS"), run.verdict["reason"]
+    assert code == 0
+
+
+@pytest.mark.parametrize("name", ["lock", "rlock", "condition", "queue"])
+def test_two_hundred_of_two_hundred_operations_end_with_contended_primitives_in_threads(
+    driven: Driven, name: str
+) -> None:
+    run, code = driven.by_the_harness(
+        BY_NAME[name], "-t", "60s", locustfile="counted_users.py", OPERATIONS="200"
+    )
+    assert_all_right(run, code)
+    assert len(run.operations) == 200
+    run.assert_conserved(least=200)
+
+
+def test_thirty_of_thirty_operations_end_with_a_log_handler_shared_by_stage_and_thread(driven: Driven) -> None:
+    run, code = driven.by_the_harness(
+        BY_NAME["logging"], "-t", "60s", "--baseline-size", "0", locustfile="counted_users.py", OPERATIONS="30"
+    )
+    assert len(run.operations) == 30
+    assert run.outcomes() == {"ok": 30}
+    assert code == 12  # without a baseline consistency is UNKNOWN
+    assert driven.log.read_text().count("decided: ") == 30
+
+
+@pytest.mark.parametrize("name", ["structlog", "loguru", "loguru-enqueue"])
+def test_every_operation_is_in_the_log(driven: Driven, name: str) -> None:
+    run, code = driven.by_the_harness(BY_NAME[name], "-t", "60s", locustfile="counted_users.py", OPERATIONS="200")
+    assert_all_right(run, code)
+    lines = driven.log.read_text().splitlines()
+    decided = sum("decided" in line for line in lines)
+    assert decided == 200 + len(run.rows("baseline"))
+    assert all(isinstance(json.loads(line), dict) for line in lines)
+
+
+@pytest.mark.parametrize("name", ["litellm", "langchain", "pydantic-ai"])
+def test_fallbacks_happen_under_load(
+    driven: Driven, surroundings: Callable[[Row], dict[str, str]], name: str
+) -> None:
+    row = BY_NAME[name]
+    url = surroundings(row)["MODELS_URL"]
+    with failing(url, "flaky", share=0.3) as calls:
+        run, code = driven.by_the_harness(row, "-t", "2s")
+    assert_all_right(run, code)
+    came = Counter((call["model"], call["outcome"]) for call in calls)
+    assert came["flaky", "refused"] > 10
+    assert came["flaky", "answered"] > 10
+    served = "router" if name == "litellm" else "backup"  # LiteLLM tries the other deployment of the group first
+    assert came[served, "answered"] > 10
+
+
+@contextmanager
+def failing(url: str, model: str, share: float) -> Iterator[list[dict[str, object]]]:
+    """Let a model fail more often; the list holds the calls afterwards."""
+    calls: list[dict[str, object]] = []
+    began = ask(f"{url}/control/calls?since=1000000000")["next"]
+    before = ask(f"{url}/control/models")[model]["behaviour"]
+    ask(f"{url}/control/models/{model}", {"behaviour": {"kind": "server_error", "share": share}})
+    try:
+        yield calls
+    finally:
+        ask(f"{url}/control/models/{model}", {"behaviour": before})
+        calls += ask(f"{url}/control/calls?since={began}")["calls"]
+
+
+def ask(url: str, settings: object = None) -> dict:
+    """Ask the model server's control, or set something."""
+    body = None if settings is None else json.dumps(settings).encode()
+    request = urllib.request.Request(url, body, method="GET" if body is None else "PUT")
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
