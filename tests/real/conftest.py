@@ -17,7 +17,7 @@ pytest.register_assert_rewrite("kept_run", "locust_process", "driven")
 from driven import Driven  # noqa: E402
 from locust_process import LocustProcess  # noqa: E402
 from rows import Row  # noqa: E402
-from services import MissingServer, Running  # noqa: E402
+from services import MissingServerError, Running  # noqa: E402
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -39,9 +39,9 @@ def surroundings(running: Running) -> Callable[[Row], dict[str, str]]:
     def find(row: Row) -> dict[str, str]:
         try:
             if row.missing:
-                raise MissingServer(f"not installed: {', '.join(row.missing)} (make venv-real)")
+                raise MissingServerError(f"not installed: {', '.join(row.missing)} (make venv-real)")
             return running.environment(row.services)
-        except MissingServer as missing:
+        except MissingServerError as missing:
             if os.environ.get("CI") == "true":
                 raise
             pytest.skip(str(missing))

@@ -11,7 +11,6 @@ import asyncio
 import gc
 import importlib
 import json
-import logging
 import os
 import sys
 import threading
@@ -97,7 +96,6 @@ def main() -> None:
     parser.add_argument("--turns", type=Path)
     asked = parser.parse_args()
     sys.path.insert(0, str(HERE))
-    logging.disable(logging.WARNING)  # Stageflow's warning of each retry: the harness counts them and shows five
     module, _, attribute = asked.target.partition(":")
     driver = Driver(getattr(importlib.import_module(module), attribute).build())
     gc.collect()

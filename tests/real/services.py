@@ -1,4 +1,4 @@
-"""The services that the pipelines call: each a process of its own on a port of the loopback interface, ended for certain.
+"""The services that pipelines call: each a process of its own on a port of the loopback interface, ended for certain.
 
 A service ends when its standard input is closed, which the system does even if this process is killed.
 """
@@ -30,7 +30,7 @@ class ServiceError(RuntimeError):
     """A service that did not come up, with what it said."""
 
 
-class MissingServer(RuntimeError):
+class MissingServerError(RuntimeError):
     """A server that is not installed."""
 
 
@@ -43,7 +43,7 @@ def free_port() -> int:
 
 
 def model_settings() -> dict[str, object]:
-    """Return the models: all answer by the keywords after 20 ms; ``flaky`` fails one call in ten, ``streaming`` dawdles."""
+    """Return the models: all answer by the keywords, after 20 ms; ``flaky`` fails one call in ten."""
     answers = [{"contains": keyword, "says": route} for keyword, route in KEYWORDS]
     plain = {"latency_ms": 20, "answers": answers, "otherwise": OTHERWISE}
     return {
@@ -94,7 +94,7 @@ def redis(folder: Path) -> Iterator[str]:
     """Run a redis-server that keeps nothing; yield its URL."""
     program = shutil.which("redis-server")
     if program is None:
-        raise MissingServer("redis-server is not installed (Debian: redis-server)")
+        raise MissingServerError("redis-server is not installed (Debian: redis-server)")
     port = free_port()
     command = [program, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly", "no"]
     with _until_closed([*command, "--dir", str(folder)], folder / "redis.log", ending="TERM") as server:
@@ -104,10 +104,10 @@ def redis(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
-    """Run a PostgreSQL with the table of rules, in a folder of its own (its user could not enter ours); yield its URL."""
+    """Run a PostgreSQL with the table of rules, in a folder of its own: its user cannot enter ours. Yield its URL."""
     programs = next(reversed(POSTGRES_FOLDERS), None)
     if programs is None:
-        raise MissingServer("PostgreSQL is not installed (Debian: postgresql)")
+        raise MissingServerError("PostgreSQL is not installed (Debian: postgresql)")
     user = "postgres" if os.geteuid() == 0 else "-"  # it refuses to run as root
     as_user: Mapping[str, object] = {} if user == "-" else {"user": user, "group": user, "extra_groups": []}
     data = Path(tempfile.mkdtemp(prefix="routeswarm-postgres-"))
@@ -192,7 +192,7 @@ class Running:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._found: dict[str, str | MissingServer] = {}
+        self._found: dict[str, str | MissingServerError] = {}
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Running:
@@ -202,18 +202,18 @@ class Running:
         self._stack.close()
 
     def environment(self, names: Sequence[str]) -> dict[str, str]:
-        """Return where services are, by the variables that name them; raise ``MissingServer``."""
+        """Return where services are, by the variables that name them; raise ``MissingServerError``."""
         found = {name: self._start(name) for name in names}
         for where in found.values():
-            if isinstance(where, MissingServer):
+            if isinstance(where, MissingServerError):
                 raise where
         return {name: str(where) for name, where in found.items()}
 
-    def _start(self, name: str) -> str | MissingServer:
+    def _start(self, name: str) -> str | MissingServerError:
         if name not in self._found:
             service: AbstractContextManager[str] = SERVICES[name](self._folder)
             try:
                 self._found[name] = self._stack.enter_context(service)
-            except MissingServer as missing:
+            except MissingServerError as missing:
                 self._found[name] = missing
         return self._found[name]

@@ -1,7 +1,7 @@
 """Run a command until standard input is closed: a server does not outlive the test that started it, however it ends.
 
-``python until_stdin_closes.py USER SIGNAL COMMAND...``: as a user (- for this one), ended by a signal, killed after 5 s.
-Exits with the command's code where that ends by itself.
+``python until_stdin_closes.py USER SIGNAL COMMAND...``: as a user (- for this one), ended by a signal, killed where
+it has not ended after 5 s. Exits with the command's code where that ends by itself.
 """
 
 import os

@@ -25,9 +25,10 @@ class UserInTurns(RouteUser):
         gevent.sleep(self.wait_time())
 
     def wait_time(self) -> float:
-        """Return how long it is until Locust's turn: 0 while it is."""
+        """Return how long it is until Locust's turn: 0 while it is; end the run once all are over."""
         wait_s = self.turns.wait_s(LOCUST)
         if wait_s is None:
+            self.environment.runner.quit()
             raise StopUser
         return wait_s
 

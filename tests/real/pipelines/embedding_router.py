@@ -13,14 +13,30 @@ torch.set_num_threads(1)  # threads of its own per call fight for the cores that
 encoder = load_model(device="cpu")
 
 EXAMPLES = {
-    "billing": ("There is a mistake in my invoice.", "I want my money back.", "My card was charged twice.",
-                "The payment failed."),
-    "technical": ("The app crashes.", "I get an error message.", "I cannot log in, reset my password.",
-                  "Everything is slow."),
-    "sales": ("How do I upgrade to a bigger plan?", "Please send me a quote for my team.",
-              "Can I see a demo of the product?", "How many licences do I need?"),
-    "support": ("When are you open?", "Where do I find the documentation?", "Thank you for your help.",
-                "I have a question about my order."),
+    "billing": (
+        "There is a mistake in my invoice.",
+        "I want my money back.",
+        "My card was charged twice.",
+        "The payment failed.",
+    ),
+    "technical": (
+        "The app crashes.",
+        "I get an error message.",
+        "I cannot log in, reset my password.",
+        "Everything is slow.",
+    ),
+    "sales": (
+        "How do I upgrade to a bigger plan?",
+        "Please send me a quote for my team.",
+        "Can I see a demo of the product?",
+        "How many licences do I need?",
+    ),
+    "support": (
+        "When are you open?",
+        "Where do I find the documentation?",
+        "Thank you for your help.",
+        "I have a question about my order.",
+    ),
 }
 routes = [route for route, texts in EXAMPLES.items() for _ in texts]
 examples = encoder.encode([text for texts in EXAMPLES.values() for text in texts], normalize_embeddings=True)

@@ -2,8 +2,8 @@
 
 import os
 
-from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.prompt_values import PromptValue
+from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import Runnable, RunnableLambda
 from openai import APIError, AsyncOpenAI
 from stageflow import Pipeline, StageContext, StageKind, StageOutput

@@ -38,7 +38,10 @@ class Router:
     async def execute(self, ctx: StageContext) -> StageOutput:
         completion = await models.acompletion(
             model="primary",
-            messages=[{"role": "system", "content": PROMPT}, {"role": "user", "content": ctx.snapshot.input_text or ""}],
+            messages=[
+                {"role": "system", "content": PROMPT},
+                {"role": "user", "content": ctx.snapshot.input_text or ""},
+            ],
         )
         return StageOutput.ok(
             route=completion.choices[0].message.content,

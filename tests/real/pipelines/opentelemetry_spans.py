@@ -1,6 +1,7 @@
 """OpenTelemetry: spans of the stage and of httpx, sent off in batches by a thread of its own."""
 
 import os
+from pathlib import Path
 
 import httpx
 from opentelemetry import trace
@@ -13,7 +14,8 @@ from stageflow import Pipeline, StageContext, StageKind, StageOutput
 from pipelines.keywords import PROMPT
 
 provider = TracerProvider()
-exporter = ConsoleSpanExporter(out=open(os.environ.get("LOG_FILE", os.devnull), "a"))  # noqa: SIM115
+spans_file = Path(os.environ.get("LOG_FILE", os.devnull)).open("a")  # noqa: SIM115  # for the whole process
+exporter = ConsoleSpanExporter(out=spans_file)
 provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=500, max_queue_size=20_000))
 trace.set_tracer_provider(provider)
 HTTPXClientInstrumentor().instrument()

@@ -9,6 +9,7 @@ from stageflow import Pipeline, StageContext, StageKind, StageOutput
 
 from pipelines.keywords import route_of
 
+log_file = Path(os.environ.get("LOG_FILE", os.devnull)).open("a")  # noqa: SIM115  # for the whole process
 structlog.configure(
     processors=[
         structlog.contextvars.merge_contextvars,
@@ -16,7 +17,7 @@ structlog.configure(
         structlog.processors.TimeStamper(fmt="iso"),
         structlog.processors.JSONRenderer(),
     ],
-    logger_factory=structlog.WriteLoggerFactory(Path(os.environ.get("LOG_FILE", os.devnull)).open("a")),
+    logger_factory=structlog.WriteLoggerFactory(log_file),
 )
 log = structlog.get_logger()
 
