@@ -12,6 +12,7 @@ import gevent
 from gevent.queue import Queue
 
 from harness.load.arrivals import Counts
+from harness.measure.blocks import Block, of_wire
 from harness.measure.series import Merged, WireRow
 from harness.measure.series_csv import read_series, write_header, write_rows
 from harness.measure.vitals import VitalsLog
@@ -45,6 +46,7 @@ class WorkerRecord:
     log_records: dict[str, int] = field(default_factory=dict)
     due: int = 0  # arrivals of its share of all schedules
     not_delivered: int = 0
+    blocks: list[Block] = field(default_factory=list)  # steps of its target that held the thread
 
     def add_schedule(self, counts: Counts) -> None:
         """Add what it counted of its share."""
@@ -124,6 +126,7 @@ class Collector:
         self._vitals.add(delta["vitals"])
         self.arrivals.add(delta["schedule"])
         worker.add_schedule(delta["schedule"])
+        worker.blocks += of_wire(delta["blocks"])
         for watch in self.watchers:
             watch(delta["series"])
         self._queue.put(delta)

@@ -39,7 +39,7 @@ class Worker(Role):
     def __init__(self, environment: Environment, runner: WorkerRunner) -> None:
         super().__init__(environment, runner)
         self._worker = runner
-        self._loader = Loader(environment, self.loop, self.logs)
+        self._loader = Loader(environment, self.loop, self.logs, self.lookout)
         self._shipping: Shipping | None = None
         self._prepared: Inputs | None = None
         self._lost_master: str | None = None
@@ -79,6 +79,9 @@ class Worker(Role):
         index = self._worker.worker_index
         if index < 0:
             raise UsageError("the master gave no worker index: is it older than Locust 2.11?")
+        elapsed_s = self._elapsed_since(run["began_ns"])
+        self.lookout.open_run(f"worker {index} of run {run['run_id']}", inputs.options.deadline_s)
+        self.lookout.end_within(self.load_seconds(elapsed_s()))
         session = self._loader.start(
             inputs,
             run["run_id"],
@@ -86,7 +89,7 @@ class Worker(Role):
             run["workers"],
             run["sharers"],
             run["open_loop"],
-            self._elapsed_since(run["began_ns"]),
+            elapsed_s,
             lambda: self._users,
         )
         self._shipping = Shipping(self._worker, session)
@@ -155,6 +158,7 @@ class Worker(Role):
         self.environment.stop_timeout = 0.0
         self._watch.stop()
         last = self._loader.stop()
+        self.lookout.close_run()
         if last is None or self._shipping is None:
             return
         report: Report = {}
