@@ -12,7 +12,6 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from harness.loop import use_native_logging_lock
 from harness.swarm import web
 from harness.swarm.keeping_role import KeepingRole
 from harness.swarm.local import Local
@@ -54,7 +53,6 @@ def on_init(environment: Environment, **_: object) -> None:
     if role is None:
         return
     install_buckets()
-    use_native_logging_lock()
     role.wire()
     _roles[environment] = role
     _takes_part.set()
