@@ -48,6 +48,7 @@ class WorkerRecord:
     receipts: Receipts = field(default_factory=Receipts)
     last_seq: int | None = None  # of its final delta
     users: dict[int, int] = field(default_factory=dict)
+    broken: str | None = None  # what its event loop stopped serving for
     looked_at: int = 0  # the latest second of ``users``
     log_records: dict[str, int] = field(default_factory=dict)
     due: int = 0  # arrivals of its share of all schedules
@@ -73,6 +74,7 @@ class WorkerRecord:
         self.last_report = time.time()
         self.signs.add(delta["gathered_ns"])
         self.blocks += of_wire(delta["blocks"])
+        self.broken = self.broken or delta["broken"]
         self.looked_at = max(self.looked_at, *delta["users"], 0)
         if delta["final"]:
             self.last_seq = delta["seq"]
