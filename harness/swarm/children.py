@@ -16,12 +16,14 @@ import gevent
 import gevent.os
 
 from harness.swarm import world
+from harness.words.errors import ExitCode
 
 ENDS_WITHIN_S = 20.0
 """Seconds that a worker may take to end after it was interrupted: it may wait 10 s for its master's last answer, and
 then writes down what the master may not have."""
 
 _LOOK_EVERY_S = 0.05
+ORPHAN_LOOK_S = 0.5
 
 
 class Children:
@@ -29,22 +31,40 @@ class Children:
 
     Attributes:
         pids: the workers that this process forked; none in a worker.
+        parent: the process that forked this one; None where none did. It may have ended before anybody asks for it.
 
     """
 
     def __init__(self) -> None:
         self._end_by: dict[int, float] = {}  # monotonic seconds, of those that were told to end
         self.pids: list[int] = []
+        self.parent: int | None = None
+        self._waiting: gevent.Greenlet | None = None
 
     def fork(self) -> int:
         """Fork, and note the child."""
+        forking = os.getpid()
         # gevent.fork has libev watch the child, which then reaps every child of the process, the target's too.
         pid: int = gevent.fork() if world.name() == world.PATCHED else gevent.os.fork_gevent()
         if pid:
             self.pids.append(pid)
         else:
             self.pids.clear()
+            self.parent = forking
+            self._waiting = gevent.spawn(self._end_as_orphan)
         return pid
+
+    def _end_as_orphan(self) -> None:
+        """End a worker whose parent is gone while it still connects, which Locust tries for five minutes."""
+        while os.getppid() == self.parent:
+            gevent.sleep(ORPHAN_LOOK_S)
+        os._exit(int(ExitCode.INCONCLUSIVE))
+
+    def hand_over(self) -> None:
+        """Leave the parent to somebody else to watch: the worker is connected."""
+        if self._waiting is not None:
+            self._waiting.kill(block=False)
+            self._waiting = None
 
     def kill(self, pid: int, number: int) -> None:
         """Send a signal.

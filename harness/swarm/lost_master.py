@@ -66,16 +66,16 @@ class MasterWatch:
 
     Args:
         environment: Locust's.
-        is_child: whether Locust forked this process, most often from the master itself.
+        parent: the process that forked this one, most often the master itself; None where none did.
         longest_block_s: for how long a stage may hold the master's thread in the baseline.
         on_lost: told one clause.
 
     """
 
     def __init__(
-        self, environment: Environment, *, is_child: bool, longest_block_s: float, on_lost: Callable[[str], object]
+        self, environment: Environment, *, parent: int | None, longest_block_s: float, on_lost: Callable[[str], object]
     ) -> None:
-        self._parent = os.getppid() if is_child else None
+        self._parent = parent
         self._idle_s = max(IDLE_LOST_AFTER_S, longest_block_s + ENDED_WITHIN_S + IDLE_LOST_AFTER_S / 2)
         self._lost_after_s = self._idle_s
         self._on_lost = on_lost

@@ -91,6 +91,12 @@ class Master(KeepingRole):
         self._there = sorted(there)
         self.tick_every_second(lambda: self._tick(keeper))
 
+    def on_test_stop(self) -> None:
+        """Finish the run; without a web UI and without workers there is no other, and Locust would wait for ever."""
+        super().on_test_stop()
+        if self.environment.web_ui is None and not self._alive():
+            self.end_load()
+
     def _note_stop(self) -> None:
         if self.keeper is not None and self.keeper.stopped_ns is None:
             self.keeper.stopped_ns = now_ns() + Epoch.of_this_process().offset_ns

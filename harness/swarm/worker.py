@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable
 
 import gevent
@@ -13,6 +12,7 @@ from locust.rpc import Message
 from locust.runners import WorkerRunner
 
 from harness.load.sharing import Sharing
+from harness.swarm.cooperation import children
 from harness.swarm.inputs import Inputs
 from harness.swarm.keeping import shown_path
 from harness.swarm.loading import Loader
@@ -49,7 +49,7 @@ class Worker(Role):
         self._forked = environment.parsed_options is not None and bool(environment.parsed_options.processes)
         self._watch = MasterWatch(
             environment,
-            is_child=self._forked,
+            parent=children.parent,
             longest_block_s=self._own_deadline_s(),
             on_lost=self._on_lost_master,
         )
@@ -75,9 +75,10 @@ class Worker(Role):
         self._worker.register_message(ACK, self._on_answer)
         self._worker.register_message(USERS, self._on_users)
         self._worker.register_message(BEGIN, self._on_begin)
+        children.hand_over()
         self._watch.start()
-        if self._forked:
-            self.lookout.watch.end_with(os.getppid())
+        if children.parent is not None:
+            self.lookout.watch.end_with(children.parent)
 
     @property
     def clock_offset_ns(self) -> int | None:

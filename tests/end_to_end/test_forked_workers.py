@@ -56,6 +56,7 @@ def test_workers_end_with_the_process_that_forked_them(folder: Folder, number: s
     master.interrupt()
     master.wait()
     master.assert_nothing_left()
+    launcher.wait()
     launcher.assert_nothing_left()
     assert folder.run.status("recording") == "VALID"
     assert "the process that started it is gone" in launcher.said
@@ -89,7 +90,8 @@ def test_a_worker_that_cannot_end_is_ended_with_its_master(folder: Folder) -> No
     assert not other.is_running()
     fates = {worker["pid"]: worker["fate"] for worker in folder.run.manifest["workers"]}
     assert fates == {stuck.pid: "lost", other.pid: "finished"}
-    folder.run.assert_conserved(least=50)
+    assert folder.run.status("workers") == "INVALID"  # how many operations the lost one began nobody knows
+    assert len(folder.run.operations) >= 50
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])

@@ -198,8 +198,8 @@ class Folder:
 
     @property
     def run(self) -> KeptRun:
-        """The one run directory."""
-        runs = self.runs
+        """The one run directory, beside what workers may have kept on their side."""
+        runs = [run for run in self.runs if "-worker-" not in run.path.name]
         assert len(runs) == 1, "\n".join([f"{len(runs)} runs", *(process.said for process in self.track)])
         return runs[0]
 
