@@ -59,13 +59,14 @@ class Heart:
         """Begin to beat."""
         self._last_ns = now_ns()
         self._watcher.beat(self._last_ns)
-        self._timer.start(self._beat)
+        self._timer.start(self.beat)
 
     def stop(self) -> None:
         """Beat no more."""
         self._timer.close()
 
-    def _beat(self) -> None:
+    def beat(self) -> None:
+        """Beat now: what asks for the stops so far must not miss the one that has just ended."""
         now, before = now_ns(), self._last_ns
         self._last_ns = now
         self._watcher.beat(now)

@@ -10,14 +10,10 @@ from gevent import monkey
 
 from harness.loop.heart import Heart, Stop, in_step_of
 from harness.loop.hubloop import HubLoop
-from harness.measure.blocks import LEAST_S, Block
+from harness.measure.blocks import ENDED_WITHIN_S, LEAST_S, Block
 from harness.watch.stacks import held_at
 from harness.watch.watched import Watch
 from harness.words.clock import now_ns
-
-GRACE_S = 5.0
-"""Seconds that a step of the target may hold the thread beyond the deadline of an operation, and a run may go on beyond
-its run time and its stop timeout, before the step is ended."""
 
 BASELINE = -1
 """Index that stands for the worker in blocks seen before there is a load."""
@@ -40,12 +36,13 @@ class Lookout:
         self._main = threading.main_thread().ident or 0
         self._blocks: list[Block] = []
         self._with_stacks = 0
+        self._unwatched: Callable[[], object] = bool  # says why nobody watches, once a run is open
 
     def start(self, say: Callable[[str], object]) -> None:
         """Begin to look; a process that cannot be watched says so, and goes on."""
         why = self.watch.start()
         if why is not None:
-            say(f"{why}: a stage that never returns will not be ended")
+            self._unwatched = lambda: say(f"{why}: a stage that never returns will not be ended")
         self._heart.start()
 
     def stop(self) -> None:
@@ -62,12 +59,13 @@ class Lookout:
             run: the folder whose verdict this process gives.
 
         """
-        self.watch.limit(deadline_s + GRACE_S)
+        self._unwatched()
+        self.watch.limit(deadline_s + ENDED_WITHIN_S)
         self.watch.tell(what=what, **({} if run is None else {"run": str(run.resolve())}))
 
     def end_within(self, seconds: float | None) -> None:
         """The load and the stop timeout are over in so many seconds; None: nobody knows."""
-        self.watch.until(None if seconds is None else now_ns() + round((seconds + GRACE_S) * 1e9))
+        self.watch.until(None if seconds is None else now_ns() + round((seconds + ENDED_WITHIN_S) * 1e9))
 
     def close_run(self) -> None:
         """The run has said what it has to say."""
@@ -77,6 +75,7 @@ class Lookout:
 
     def take(self, worker: int, offset_ns: int) -> list[Block]:
         """Return the blocks since the last call; ``offset_ns`` moves the monotonic clock to the Unix epoch."""
+        self._heart.beat()
         blocks, self._blocks = self._blocks, []
         return [
             block._replace(worker=worker, begin_ns=block.begin_ns + offset_ns, end_ns=block.end_ns + offset_ns)

@@ -7,6 +7,10 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import NamedTuple
 
+ENDED_WITHIN_S = 5.0
+"""Seconds after the deadline of its operation, or the end of the run and its stop timeout, at which a step that holds
+the thread is ended."""
+
 LEAST_S = 1.0
 """From how many seconds on a step is a block. A busy machine keeps a process waiting for a third of that."""
 

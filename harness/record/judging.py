@@ -68,6 +68,7 @@ class Facts:
     chain_deadline_ms: float | None = None  # what the fallback chains of the target declare
     vocabulary: Vocabulary | None = None  # the routes that the corpus names
     blocks: tuple[Block, ...] = ()  # steps of the target that held the thread, of the baseline as well
+    broken: tuple[str, ...] = ()  # what event loops of loading processes stopped serving for
     user_errors: Mapping[str, int] = field(default_factory=dict)  # what tasks of the locustfile raised -> how often
 
 
@@ -194,6 +195,8 @@ def _validity(
                 lost=bool(facts.lost_workers),
             )
         )
+    if facts.broken:
+        rows.append(validity.event_loop(facts.broken))
     if facts.user_errors:
         rows.append(user_errors(facts.user_errors))
     if facts.held_back_s:

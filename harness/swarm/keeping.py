@@ -314,6 +314,7 @@ class Keeper:
             vocabulary=Vocabulary.of(self.inputs.scenarios),
             user_errors=raised_by_users(self._environment) if self.begun else {},
             blocks=self._all_blocks,
+            broken=tuple(worker.broken for worker in workers if worker.broken is not None),
         )
 
     @property

@@ -50,6 +50,7 @@ class Role:
         self.environment = environment
         self.runner = runner
         self.loop = HubLoop()
+        self.loop.on_broken = self._on_broken
         self.lookout = Lookout(self.loop)
         self.logs = watch_target_logs(environment.parsed_options.loglevel)
         self._refused: UsageError | None = None
@@ -107,6 +108,11 @@ class Role:
         self.lookout.close_run()
         if world.name() == world.UNPATCHED:
             end_in_spite_of_threads(exit_code, say)
+
+    def _on_broken(self, error: BaseException) -> None:
+        """End a run whose event loop serves no more; its verdict says so."""
+        say(f"the event loop stopped serving, the run ends: {one_line(error)}")
+        self.end_load()
 
     def load_seconds(self, elapsed_s: float = 0.0) -> float | None:
         """Return the seconds of load and stop timeout that are left of a run; None where it has no run time."""

@@ -152,7 +152,7 @@ def test_a_stage_that_never_returns_is_ended_and_named(holding: Folder, way: str
 
 def test_the_same_on_two_workers(holding: Folder) -> None:
     before = sentinels()
-    process = holding.headless("--processes", 2, *ports(), *QUICK, target="holding:with_spin")
+    process = holding.headless("--processes", 2, *ports(), *QUICK, target="holding:with_spin_at_6")
     assert process.wait() == 11
     assert row(holding, "checks", "hang")["status"] == "INVALID"
     assert [worker["fate"] for worker in holding.run.manifest["workers"]] == ["finished"] * 2
@@ -222,7 +222,7 @@ def test_sudden_death_has_a_verdict_and_a_code(holding: Folder, way: str, code: 
 
 def test_sudden_death_of_workers(holding: Folder) -> None:
     before = sentinels()
-    process = holding.headless("--processes", 2, *ports(), *QUICK, target="holding:with_exit0")
+    process = holding.headless("--processes", 2, *ports(), *QUICK, target="holding:with_exit0_at_6")
     assert process.wait() == 12
     assert any("os._exit(0)" in line and "holding.py" in line for line in process.stderr)
     assert [worker["fate"] for worker in holding.run.manifest["workers"]] == ["lost"] * 2
