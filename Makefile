@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test test-real lint bench bench-real bench-analysis soak venv venv-real clean
+.PHONY: run check test test-real lint bench bench-real bench-analysis soak venv venv-real clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -27,8 +27,12 @@ venv-real: .venv/.installed-real ## the same, with the libraries of tests/real
 run: venv ## load-test the reference target: 100 users, 60 s, verdict and report
 	@$(BIN)/locust --headless --users 100 --spawn-rate 25 --run-time 60s --only-summary
 
+check: lint ## lint, and the tests that need no processes: under two minutes
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
+
+# Three at once on two cores: the tests of processes wait for half of their time.
 test: venv ## the whole test suite
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n 3 --dist worksteal
 
 test-real: venv-real ## pipelines of real software (httpx, openai, LangGraph, redis, gRPC, ...) in the harness
 	@cd tests/real && ../../$(BIN)/mypy --strict --package model_server

@@ -123,6 +123,7 @@ class Walk:
         while True:
             if self.attempts:
                 self._ctx.raise_if_cancelled()
+            start_ns = self._rules.clock_ns()  # before its limit is set: none lasts shorter than its timeout
             until_s = self._until_s(route)
             if until_s is not None and until_s <= self._loop.time():
                 self._not_run(route, tier, number, AttemptOutcome.SKIPPED, "no time left")
@@ -131,7 +132,7 @@ class Walk:
             if permit is None and route.breaker is not None and not self._forced:
                 self._not_run(route, tier, number, AttemptOutcome.REJECTED, "its breaker gave no permit")
                 return None
-            result = await self._attempt(route, tier, number, permit, until_s)
+            result = await self._attempt(route, tier, number, permit, start_ns, until_s)
             if isinstance(result, Served):
                 return result
             if route.retry is None:
@@ -184,7 +185,7 @@ class Walk:
         return True
 
     async def _attempt(
-        self, route: Route, tier: int, number: int, permit: Permit | None, until_s: float | None
+        self, route: Route, tier: int, number: int, permit: Permit | None, start_ns: int, until_s: float | None
     ) -> Served | Exception:
         """Run one attempt, record it, and tell its permit exactly once what became of it.
 
@@ -193,7 +194,6 @@ class Walk:
         breaker = None if route.breaker is None else str(route.breaker.state)
         reasons = [ALL_OPEN] if permit is None and breaker is not None else []
         place = current_place.set(Place(self._routes[0].name, route.name, tier, number))
-        start_ns = self._rules.clock_ns()
         outcome, result = AttemptOutcome.CANCELLED, None
         try:
             outcome, result = await self._outcome(route, tier, until_s)

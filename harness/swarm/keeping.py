@@ -228,7 +228,7 @@ class Keeper:
         if self.inputs.fault_plan is not None:
             faults = verdict.totals["faults"]
             self._try("the faults", lambda: write_faults(self.run.faults, faults))  # type: ignore[arg-type]  # rows
-        if (reason := draw_report(self.run.path)) is not None:
+        if self.inputs.options.draws_report and (reason := draw_report(self.run.path)) is not None:
             self._say(f"the report could not be drawn: {reason}")
         return verdict
 

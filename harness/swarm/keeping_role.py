@@ -192,8 +192,8 @@ class KeepingRole(Role):
             if self._ticker is not None:
                 self._ticker.kill()
             self._take_blocks(keeper)
-            say("judging the run and drawing its report ...")
-            keeper.doing = "judging the run and drawing its report"
+            keeper.doing = "judging the run" + " and drawing its report" * keeper.inputs.options.draws_report
+            say(f"{keeper.doing} ...")
             verdict = keeper.finish(self._refused)
             self._judged, code = (keeper, verdict), verdict.exit_code
             keeper.doing = f"{verdict.conclusion.value}: {verdict.reason}"
@@ -232,8 +232,13 @@ class KeepingRole(Role):
     def _show(self) -> None:
         if self._judged is not None:
             keeper, verdict = self._judged
-            report = keeper.run.report
-            print_verdict(verdict, shown_path(report) if report.exists() else None)
+            print_verdict(verdict, self._shown_report(keeper))
+
+    def _shown_report(self, keeper: Keeper) -> str | None:
+        """Where the report is, or what draws it; None where it could not be drawn."""
+        if not keeper.inputs.options.draws_report:
+            return f"python -m analysis report {shown_path(keeper.run.path)}"
+        return shown_path(keeper.run.report) if keeper.run.report.exists() else None
 
     def _on_data_loss(self, error: RecordError) -> None:
         say(f"{error}; stopping the run")

@@ -37,6 +37,7 @@ class Options:
     seed: int
     results_dir: Path
     baseline_size: int | None  # scenarios of the baseline; None: up to 200, within 10 seconds
+    draws_report: bool
 
     @property
     def deadline_s(self) -> float:
@@ -83,6 +84,14 @@ def add_options(parser: LocustArgumentParser) -> None:
         default="results",
         env_var="ROUTESWARM_RESULTS_DIR",
         help="Folder in which each run makes its own folder. Default: results.",
+    )
+    add(
+        "--no-report",
+        action="store_true",
+        default=False,
+        env_var="ROUTESWARM_NO_REPORT",
+        include_in_web_ui=False,
+        help="Judge the run and draw no report: seconds less at its end. 'python -m analysis report' draws it later.",
     )
 
 
@@ -219,6 +228,7 @@ def read_options(parsed: argparse.Namespace) -> Options:
             seed=whole(0)(str(parsed.seed)),
             results_dir=Path(parsed.results_dir or "results"),
             baseline_size=None if _baseline_size(size) == AUTO else int(size),
+            draws_report=not parsed.no_report,
         )
     except argparse.ArgumentTypeError as error:
         raise UsageError(f"options: {error}") from error

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import os
 import time
 from pathlib import Path
@@ -12,16 +14,22 @@ from pathlib import Path
 from fast import Router, pipeline_of  # of the user's folder
 
 
+class Timespec(ctypes.Structure):
+    _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
+
+
 def keep_the_lock(seconds):
-    """Hold the thread and the interpreter's lock in one call of C, which looks at no signal."""
-    begin = time.perf_counter()
-    sum(range(10**7))
-    sum(range(round(10**7 * seconds / (time.perf_counter() - begin))))
+    """Hold the thread and the interpreter's lock in one call of C, which no signal cuts short as it does ``usleep``."""
+    libc, mutex, until = ctypes.PyDLL(None), ctypes.create_string_buffer(64), time.time() + seconds
+    libc.pthread_mutex_init(mutex, None)
+    libc.pthread_mutex_lock(mutex)
+    deadline = Timespec(int(until), int(until % 1 * 1e9))
+    assert libc.pthread_mutex_timedlock(mutex, ctypes.byref(deadline)) == errno.ETIMEDOUT
 
 
 HOLD = {
     "sleep": lambda: time.sleep(6),
-    "lock": lambda: keep_the_lock(12),  # 8 at least: how fast the processor is changes meanwhile
+    "lock": lambda: keep_the_lock(8.1),
 }
 
 

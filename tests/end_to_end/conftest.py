@@ -25,9 +25,9 @@ def processes() -> Iterator[list[LocustProcess]]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, processes: list[LocustProcess]) -> Folder:
+def folder(request: pytest.FixtureRequest, tmp_path: Path, processes: list[LocustProcess]) -> Folder:
     """A user's folder."""
-    return Folder(tmp_path, processes)
+    return Folder(tmp_path, processes, draws_reports=getattr(request.module, "DRAWS_REPORTS", True))
 
 
 @pytest.fixture(params=["local", "processes"])

@@ -19,11 +19,9 @@ FILES = {
     "locust_exceptions.csv",
     "series.csv",
     "verdict.json",
-    "report.html",
-    "report.md",
     "history",
-    "plots",
 }
+REPORT_FILES = {"report.html", "report.md", "plots"}
 
 Row = dict[str, Any]
 
@@ -31,8 +29,9 @@ Row = dict[str, Any]
 class KeptRun:
     """A run directory."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, has_report: bool = True) -> None:
         self.path = path
+        self.has_report = has_report
 
     @cached_property
     def manifest(self) -> Row:
@@ -87,11 +86,14 @@ class KeptRun:
 
     def assert_complete(self) -> None:
         """Every file is there, whole, and nothing unfinished."""
-        assert {entry.name for entry in self.path.iterdir()} >= FILES
+        names = {entry.name for entry in self.path.iterdir()}
+        assert names >= FILES
+        assert names & REPORT_FILES == (REPORT_FILES if self.has_report else set())
         assert [str(path) for path in self.path.rglob("*.partial")] == []
-        report = (self.path / "report.html").read_text(encoding="utf-8")
-        assert report.rstrip().endswith("</html>")
-        assert self.verdict["verdict"] in report
+        if self.has_report:
+            report = (self.path / "report.html").read_text(encoding="utf-8")
+            assert report.rstrip().endswith("</html>")
+            assert self.verdict["verdict"] in report
         assert self.manifest["t1"] is not None
         assert self.parts("baseline")
 

@@ -6,7 +6,6 @@ import os
 import signal
 import sys
 import time
-from pathlib import Path
 
 import psutil
 import pytest
@@ -14,6 +13,7 @@ from locust_process import LocustProcess, wait_until
 from user_folder import Folder, ports
 
 pytestmark = pytest.mark.slow
+DRAWS_REPORTS = False
 
 HOLDING = r"""
 import asyncio, ctypes, itertools, os, re, subprocess, sys, threading, time
@@ -72,6 +72,7 @@ ways = {
     "exit0": lambda: os._exit(0),
     "crash": lambda: ctypes.string_at(0),
     "thread": thread_without_end,
+    "loop": lambda: setattr(asyncio.get_running_loop(), "_scheduled", 7),
 }
 
 
@@ -238,6 +239,15 @@ def test_kill_9_leaves_a_verdict_that_says_so(holding: Folder) -> None:
     assert holding.run.verdict["verdict"] == "INCONCLUSIVE"
 
 
+def test_a_loop_that_was_broken_ends_the_run_and_its_verdict_says_why(holding: Folder) -> None:
+    process = holding.headless(*QUICK, "-t", "1h", target="holding:with_loop")
+    assert process.wait() == 12
+    assert holding.run.verdict["verdict"] == "INCONCLUSIVE"
+    broken = row(holding, "validity", "event loop")
+    assert broken["status"] == "INVALID"
+    assert "TypeError" in str(broken["detail"])
+
+
 def test_threads_that_do_not_end_do_not_keep_the_process(holding: Folder) -> None:
     process = holding.headless(*QUICK, target="holding:with_thread_at_2")
     assert process.wait() == holding.run.verdict["exit_code"] == 0
@@ -269,4 +279,4 @@ def test_a_run_that_is_stopped_by_job_control_goes_on_afterwards(holding: Folder
     os.kill(process.process.pid, signal.SIGCONT)
     process.wait()
     assert not any(block["interrupted"] for block in holding.run.totals["blocks"])
-    assert Path(holding.run.path / "report.html").exists()
+    holding.run.assert_complete()

@@ -11,6 +11,7 @@ from locust_process import LocustProcess, free_port, wait_until
 from user_folder import Folder, ports
 
 pytestmark = pytest.mark.slow
+DRAWS_REPORTS = False
 
 LOAD = ("-u", 10, "-r", 10, "--baseline-size", 4)
 

@@ -14,6 +14,7 @@ from locust_process import LOCUSTFILE, REPOSITORY
 from user_folder import Folder
 
 pytestmark = pytest.mark.slow
+DRAWS_REPORTS = False
 
 # Four at a time, 10 ms each: 400 a second.
 SERVER = """

@@ -9,6 +9,7 @@ from kept_run import KeptRun
 from user_folder import BUSY_LOCUSTFILE, Folder, ports
 
 pytestmark = pytest.mark.slow
+DRAWS_REPORTS = False
 
 JUDGED = ("harness share", "event loop lag", "garbage collection")
 

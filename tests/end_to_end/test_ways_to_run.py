@@ -5,6 +5,8 @@ from __future__ import annotations
 import html
 import re
 import shlex
+import subprocess
+import sys
 
 import pytest
 from kept_run import KeptRun
@@ -110,6 +112,17 @@ def test_the_report_has_a_command_that_does_the_run_again(folder: Folder) -> Non
     assert again.manifest["options"] == first.manifest["options"]
     assert again.manifest["digests"] == first.manifest["digests"]
     assert {row["user_class"] for row in again.operations} == {"HighUser"}
+
+
+def test_without_a_report_the_last_words_say_how_to_draw_it(folder: Folder) -> None:
+    folder.draws_reports = False
+    process = folder.headless(*LOAD)
+    code = process.wait()
+    assert_good(folder.run, code, workers=1)
+    (told,) = (line.split()[1:] for line in process.stdout if line.startswith("report"))
+    subprocess.run([sys.executable, *told[1:]], cwd=folder.path, check=True, timeout=60)
+    folder.draws_reports = True
+    folder.run.assert_complete()
 
 
 def test_the_default_locustfile_and_options_from_the_environment(folder: Folder) -> None:

@@ -141,10 +141,11 @@ class Held(NamedTuple):
 class Folder:
     """A user's folder: a pipeline, a corpus, a locustfile, criteria."""
 
-    def __init__(self, path: Path, track: list[LocustProcess]) -> None:
+    def __init__(self, path: Path, track: list[LocustProcess], *, draws_reports: bool = True) -> None:
         self.path = path
         self.results = path / "results"
         self.track = track
+        self.draws_reports = draws_reports
         (path / "fast.py").write_text(FAST_TARGET)
         (path / "busy.py").write_text(BUSY_LOCUSTFILE)
         shutil.copy(Path(__file__).with_name("blocking.py"), path)
@@ -167,7 +168,8 @@ class Folder:
         """Start Locust on the folder's files; later arguments win."""
         given = ["-f", locustfile, "--target", target, "--corpus", "corpus.jsonl", "--criteria", "criteria.txt"]
         given += ["--baseline-size", 20, "--results-dir", "results", *arguments]
-        process = LocustProcess([str(argument) for argument in given], self.path, environment or {}, preexec)
+        environment = {**({} if self.draws_reports else {"ROUTESWARM_NO_REPORT": "1"}), **(environment or {})}
+        process = LocustProcess([str(argument) for argument in given], self.path, environment, preexec)
         self.track.append(process)
         return process
 
@@ -194,7 +196,7 @@ class Folder:
         if not self.results.is_dir():
             return []
         found = (path for path in self.results.iterdir() if path.is_dir() and not path.is_symlink())
-        return [KeptRun(path) for path in sorted(found)]
+        return [KeptRun(path, self.draws_reports) for path in sorted(found)]
 
     @property
     def run(self) -> KeptRun:

@@ -67,9 +67,9 @@ class Driven:
         given = [*command, "-f", "counted_users.py", "--headless", "--only-summary", "-u", str(USERS), "-r", "1000"]
         given += ["-t", "90s", "--target", row.target, "--corpus", "corpus.jsonl", "--criteria", str(criteria)]
         given += ["--baseline-size", "8", "--results-dir", str(results)]
-        environment = {**self.where(row), "OPERATIONS": str(operations)}
+        environment = {**self.where(row), "OPERATIONS": str(operations), "ROUTESWARM_NO_REPORT": "1"}
         process = LocustProcess(given, HERE, environment, None, command=True)
         self._processes.append(process)
         code = process.wait(PATIENCE_S)
         process.assert_nothing_left()
-        return KeptRun((results / "latest").resolve()), code
+        return KeptRun((results / "latest").resolve(), has_report=False), code
