@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable
 
@@ -16,6 +17,7 @@ from harness.loop.lookout import BASELINE
 from harness.record.run_directory import require_writable
 from harness.swarm.inputs import Inputs
 from harness.swarm.keeping import Keeper, shown_path
+from harness.swarm.listeners import told_of
 from harness.swarm.open_loop import declared_schedules
 from harness.swarm.options import require_load
 from harness.swarm.role import REPORT_INTERVAL_S, Role, join_through_interrupts
@@ -74,7 +76,7 @@ class KeepingRole(Role):
         self._leave_out_idle_users(inputs)
         self._require_going_on()
         self.keeper, self._judged, self._finishing, self._refused = None, None, None, None
-        self.environment.process_exit_code = None
+        self.codes.begin()
         self.keeper = Keeper(self.environment, inputs, self.loop, say, self._on_data_loss)
         deadline_s = inputs.options.deadline_s
         self.lookout.open_run(f"run {self.keeper.run.run_id}", deadline_s, self.keeper.run.path)
@@ -203,7 +205,7 @@ class KeepingRole(Role):
             logger.exception("while judging %s", keeper.run.path)
         self.lookout.close_run()
         if self._refused is None:
-            self.environment.process_exit_code = int(code)
+            self.codes.settle(int(code))
         if self.environment.web_ui is not None:
             self._show()
 
@@ -219,10 +221,16 @@ class KeepingRole(Role):
         """Finish the run that goes on, if any."""
         self.stop_preparing()
         self.finish()
-        if self.environment.process_exit_code is None:
+        if self.codes.ours is None:
             # Only a web UI in which no run was started has nothing to answer for.
             unused = self.environment.web_ui is not None and self.keeper is None
-            self.environment.process_exit_code = int(ExitCode.PASS if unused else ExitCode.INCONCLUSIVE)
+            self.codes.settle(int(ExitCode.PASS if unused else ExitCode.INCONCLUSIVE))
+
+    def on_listener_raised(self, which: str, error: BaseException) -> None:
+        """Say it also where the verdict is given and cannot have it."""
+        super().on_listener_raised(which, error)
+        if self._judged is not None:
+            say(f"after the verdict was given, {told_of(which, error)}")
 
     def on_quit(self) -> None:
         """Show the verdict."""
@@ -230,10 +238,20 @@ class KeepingRole(Role):
             self._show()
 
     def _show(self) -> None:
-        if self._judged is not None:
-            keeper, verdict = self._judged
-            report = keeper.run.report
-            print_verdict(verdict, shown_path(report) if report.exists() else None)
+        if self._judged is None:
+            return
+        keeper, verdict = self._judged
+        report = shown_path(keeper.run.report) if keeper.run.report.exists() else None
+        # Standard output is the JSON's alone.
+        file = sys.stderr if self._prints_json else sys.stdout
+        if (why := print_verdict(verdict, report, file, self.codes.look())) is not None:
+            say(f"{verdict.conclusion.value}: {verdict.reason}")
+            say(f"the verdict could not be printed ({why}): {shown_path(keeper.run.verdict)}")
+
+    @property
+    def _prints_json(self) -> bool:
+        options = self.environment.parsed_options
+        return options is not None and bool(options.json)
 
     def _on_data_loss(self, error: RecordError) -> None:
         say(f"{error}; stopping the run")

@@ -7,24 +7,29 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
+import traceback
 from collections.abc import Callable
 from typing import ClassVar
 
 import gevent
 from gevent.event import Event
 from locust.env import Environment
-from locust.runners import Runner
+from locust.runners import Runner, WorkerRunner
 
 from harness.loop import HubLoop, deliver_interrupts_to_main
 from harness.loop.lookout import Lookout
 from harness.swarm import world
 from harness.swarm.inputs import Inputs, load_inputs
+from harness.swarm.leaving import ExitCodes, Lasting
+from harness.swarm.listeners import told_of, watch_listeners
 from harness.swarm.logs import watch_target_logs
 from harness.swarm.open_loop import declared_schedules
 from harness.swarm.options import read_options
 from harness.swarm.terminal import say
 from harness.watch.last_threads import end_in_spite_of_threads
 from harness.words.errors import ExitCode, StoppedError, UsageError, one_line
+from harness.words.output import tolerate
 
 logger = logging.getLogger("harness")
 
@@ -53,16 +58,27 @@ class Role:
         self.loop.on_broken = self._on_broken
         self.lookout = Lookout(self.loop)
         self.logs = watch_target_logs(environment.parsed_options.loglevel)
+        self.codes = ExitCodes(environment)
+        self._decided = 0
         self._refused: UsageError | None = None
 
     def wire(self) -> None:
         """Listen to Locust."""
         events = self.environment.events
+        self._outlast_exits()
         events.test_stop.add_listener(lambda **_: self.on_test_stop())
         events.quitting.add_listener(lambda **_: self._quit())
         events.quit.add_listener(lambda exit_code, **_: self._end(exit_code))
+        watch_listeners(self.environment, self.on_listener_raised)
         deliver_interrupts_to_main(self.lookout.watch.ask)
         self.lookout.start(say)
+
+    def _outlast_exits(self) -> None:
+        """Let no listener's ``sys.exit`` leave out what is still to be done, and count the code it asks for."""
+        events, asked = self.environment.events, self.codes.asked
+        events.test_stop = Lasting("test_stop", events.test_stop, asked)
+        events.quitting = Lasting("quitting", events.quitting, asked, self.codes.look)
+        events.quit = Lasting("quit", events.quit, asked, self._leave)
 
     def prepare(self) -> Inputs:
         """Read and validate all inputs as the options are now.
@@ -91,23 +107,39 @@ class Role:
         """End the process (in the web UI: the run) on a user's mistake that only shows now."""
         say(str(error))
         self._refused = error
-        self.environment.process_exit_code = int(ExitCode.USAGE)
+        self.codes.settle(int(ExitCode.USAGE))
         self.end_load()
 
     def end_load(self) -> None:
         """Have Locust stop the users, and outside the web UI end, from whatever greenlet this is called."""
         gevent.spawn(self.runner.quit if self.environment.web_ui is None else self.runner.stop)
 
+    def on_listener_raised(self, which: str, error: BaseException) -> None:
+        """Count what a listener raised with what tasks raise: Locust shows those, and workers tell their master."""
+        told, frames = told_of(which, error), "".join(traceback.format_tb(error.__traceback__))
+        if isinstance(self.runner, WorkerRunner):
+            self.runner.send_message("exception", {"msg": told, "traceback": frames})  # as of a task (runners.py)
+        else:
+            self.runner.log_exception("local", told, frames)
+
     def _quit(self) -> None:
         self.on_quitting()
+        tolerate()  # Locust's last tables and those of further listeners are still to come
         # All is written down. A further Ctrl-C could only spoil the last words, or the interpreter's own end.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def _end(self, exit_code: int) -> None:
+        self._decided = exit_code
         self.on_quit()
         self.lookout.close_run()
+
+    def _leave(self) -> None:
+        """Leave with the code that Locust has decided on, but for one that a listener of ``quit`` asked for since."""
+        code = self.codes.worse or self._decided
         if world.name() == world.UNPATCHED:
-            end_in_spite_of_threads(exit_code, say)
+            end_in_spite_of_threads(code, say)
+        if code != self._decided:
+            sys.exit(code)
 
     def _on_broken(self, error: BaseException) -> None:
         """End a run whose event loop serves no more; its verdict says so."""
