@@ -23,7 +23,7 @@ from harness.judge.noise_floor import NoiseFloor, above_floor
 from harness.judge.steady import WHOLE_RUN, WarmUp
 from harness.judge.steps import Step, Steps
 from harness.judge.totals import Totals, of_series
-from harness.judge.user_errors import user_errors
+from harness.judge.user_errors import Gone, Requests, gone, other_users, user_errors
 from harness.judge.verdict import Verdict, conclude
 from harness.judge.vocabulary import UnknownRoutes, Vocabulary
 from harness.load.faults import Fault
@@ -69,7 +69,9 @@ class Facts:
     vocabulary: Vocabulary | None = None  # the routes that the corpus names
     blocks: tuple[Block, ...] = ()  # steps of the target that held the thread, of the baseline as well
     broken: tuple[str, ...] = ()  # what event loops of loading processes stopped serving for
-    user_errors: Mapping[str, int] = field(default_factory=dict)  # what tasks of the locustfile raised -> how often
+    user_errors: Mapping[str, int] = field(default_factory=dict)  # what tasks and listeners raised -> how often
+    other_requests: Mapping[str, Requests] = field(default_factory=dict)  # of users that send no operations, by kind
+    gone: Gone | None = None  # users that went away before the end of the load
 
 
 def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) -> Verdict:
@@ -199,6 +201,10 @@ def _validity(
         rows.append(validity.event_loop(facts.broken))
     if facts.user_errors:
         rows.append(user_errors(facts.user_errors))
+    if facts.other_requests:
+        rows.append(other_users(facts.other_requests))
+    if facts.gone is not None:
+        rows.append(gone(facts.gone))
     if facts.held_back_s:
         rows.append(validity.held_back(facts.held_back_s, vitals))
     if facts.workers is not None:

@@ -12,6 +12,7 @@ from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner
 
 from harness.judge.noise_floor import NoiseFloor, highest
+from harness.judge.user_errors import Gone
 from harness.judge.verdict import Conclusion, Verdict
 from harness.judge.vocabulary import Vocabulary
 from harness.load.corpus import Scenario
@@ -28,12 +29,18 @@ from harness.record.tables import OPERATIONS, to_batch, to_table
 from harness.swarm.collector import Collector
 from harness.swarm.drawing import draw_report
 from harness.swarm.inputs import Inputs, load_runner
-from harness.swarm.manifest import agreed_on, first_manifest, stamp, versions
+from harness.swarm.manifest import agreed_on, first_manifest, load_options, stamp, versions
 from harness.swarm.open_loop import declared_schedules
 from harness.swarm.roll import Roll
 from harness.swarm.session import Delta
 from harness.swarm.shaping import connect, disconnect, is_trimmed, shape_of
-from harness.swarm.statistics import RunCsvWriter, raised_by_users, requests_of_operations, without_requests
+from harness.swarm.statistics import (
+    RunCsvWriter,
+    raised_by_users,
+    requests_of_operations,
+    requests_of_others,
+    without_requests,
+)
 from harness.swarm.users import repeated_by, shares_of
 from harness.target.sequential import one_by_one
 from harness.words.clock import Epoch
@@ -42,10 +49,6 @@ from harness.words.operation import Operation, Outcome
 
 SILENT_S = 2.0
 """Seconds after which a step at the end of a run says that it goes on."""
-_LOCUST_OPTIONS = (
-    "locustfile", "user_classes", "num_users", "spawn_rate", "run_time", "processes", "stop_timeout", "expect_workers",
-    "tags", "exclude_tags",
-)  # fmt: skip
 
 
 class Keeper:
@@ -77,7 +80,7 @@ class Keeper:
         self._say = say
         locustfile = environment.locustfile or "locust"
         self.run = create_run_directory(inputs.options.results_dir, locustfile)
-        self._manifest = first_manifest(self.run.run_id, inputs, locustfile, _load_options(environment))
+        self._manifest = first_manifest(self.run.run_id, inputs, locustfile, load_options(environment))
         self.run.write_json(self.run.manifest, self._manifest)
         self.collector = Collector(self.run, on_failure)
         self._csv: RunCsvWriter | None = None
@@ -98,6 +101,7 @@ class Keeper:
         self.blocks: list[Block] = []
         """Steps of the target that held the thread in this process while no load ran."""
         self._attended: tuple[Collection[int], int] | None = None
+        self._gone: Gone | None = None
 
     def run_baseline(self, stopped: Callable[[], bool]) -> None:
         """Make the baseline: a sequential pass on a target built for it alone, its operations written down.
@@ -150,7 +154,7 @@ class Keeper:
         self._manifest["t0"] = stamp()
         options = self._manifest["options"]
         assert isinstance(options, dict)
-        options.update(_load_options(self._environment))  # the web UI's form has been read only now
+        options.update(load_options(self._environment))  # the web UI's form has been read only now
         self._csv = RunCsvWriter(self._environment, self.run.locust_prefix)
         self._environment.events.reset_stats.add_listener(self._on_reset)
         self._environment.events.spawning_complete.add_listener(self._on_all_started)
@@ -185,6 +189,14 @@ class Keeper:
         self._manifest["workers"] = self.roll.rows(alive)
         self._manifest["hosts"] = self.roll.hosts() or self._manifest["hosts"]
         self.run.write_json(self.run.manifest, self._manifest)
+
+    def see_users(self, elapsed_s: float, there: int, asked: int) -> None:
+        """Take how many users there are, so many seconds into the load, after all that were asked for had started."""
+        if there >= asked:
+            self._gone = None
+        else:
+            since_s = elapsed_s if self._gone is None else self._gone.since_s
+            self._gone = Gone(since_s, there, asked)
 
     def receive(self, delta: Delta) -> None:
         """Take what a worker hands over."""
@@ -313,6 +325,8 @@ class Keeper:
             chain_deadline_ms=self.inputs.runner.chain_deadline_ms(),
             vocabulary=Vocabulary.of(self.inputs.scenarios),
             user_errors=raised_by_users(self._environment) if self.begun else {},
+            other_requests=requests_of_others(self._environment.stats) if self.begun else {},
+            gone=self._gone,
             blocks=self._all_blocks,
             broken=tuple(worker.broken for worker in workers if worker.broken is not None),
         )
@@ -339,14 +353,6 @@ def _compact(history: Path) -> RecordError | None:
     except RecordError as error:
         return error
     return None
-
-
-def _load_options(environment: Environment) -> dict[str, Json]:
-    parsed = vars(environment.parsed_options) if environment.parsed_options is not None else {}
-    found: dict[str, Json] = {name: parsed[name] for name in _LOCUST_OPTIONS if parsed.get(name) not in (None, [])}
-    if environment.shape_class is not None:
-        found["load_shape"] = type(environment.shape_class).__name__
-    return found
 
 
 def shown_path(path: Path) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import gevent
 from locust import User
 from locust.env import Environment
-from locust.runners import Runner
+from locust.runners import STATE_RUNNING, Runner
 
 from harness.judge.verdict import Verdict
 from harness.loop.lookout import BASELINE
@@ -154,13 +154,14 @@ class KeepingRole(Role):
             shown_s, shown_count = 0.0, 0
             while True:
                 gevent.sleep(REPORT_INTERVAL_S)
+                elapsed_s = time.monotonic() - began
+                self._see_users(elapsed_s)
                 try:
                     tick()
                 except Exception as error:
                     logger.exception("while handing over what was measured")
                     self._on_data_loss(RecordError(f"what was measured could not be kept: {one_line(error)}"))
                     return
-                elapsed_s = time.monotonic() - began
                 if silent and elapsed_s - shown_s >= PROGRESS_INTERVAL_S:
                     stats = self.environment.stats
                     count = stats.total.num_requests
@@ -169,6 +170,12 @@ class KeepingRole(Role):
                     shown_s, shown_count = elapsed_s, count
 
         self._ticker = gevent.spawn(repeat)
+
+    def _see_users(self, elapsed_s: float) -> None:
+        runner = self.runner
+        # Not while users are started, of which there are fewer than asked for, nor while they are stopped.
+        if self.keeper is not None and runner.state == STATE_RUNNING:
+            self.keeper.see_users(elapsed_s, runner.user_count, runner.target_user_count)
 
     def on_test_stop(self) -> None:
         """Finish the run; Locust may say so of one that is being prepared."""

@@ -12,6 +12,7 @@ import locust.event
 from locust.env import Environment
 from locust.event import EventHook
 
+from harness.judge.user_errors import LISTENER
 from harness.words.errors import one_line
 
 OnRaised = Callable[[str, BaseException], object]
@@ -51,11 +52,11 @@ def _which(environment: Environment, traceback: TracebackType | None) -> str:
     """Return the listener and its event, from the frame of ``EventHook.fire`` that caught what it raised."""
     handler = None if traceback is None else traceback.tb_frame.f_locals.get("handler")
     if handler is None:
-        return "a listener"
+        return f"{LISTENER}of an event"
     hooks = {name: hook for name, hook in vars(environment.events).items() if isinstance(hook, EventHook)}
     event = next((name for name, hook in hooks.items() if handler in hook._handlers), None)
     name = getattr(handler, "__qualname__", type(handler).__qualname__)
-    return f"listener {name}" + ("" if event is None else f" of {event}")
+    return f"{LISTENER}{name}" + ("" if event is None else f" of {event}")
 
 
 def told_of(which: str, error: BaseException) -> str:

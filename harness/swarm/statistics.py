@@ -16,6 +16,7 @@ import locust.stats
 from locust.env import Environment
 from locust.stats import PERCENTILES_TO_REPORT, RequestStats, StatsCSV, StatsCSVFileWriter, StatsEntry
 
+from harness.judge.user_errors import Requests
 from harness.swarm.client import FALLBACK, ROUTE
 from harness.words.errors import printable
 
@@ -48,13 +49,32 @@ def requests_of_operations(stats: RequestStats) -> int:
     return sum(entry.num_requests for (_, method), entry in stats.entries.items() if method in (ROUTE, FALLBACK))
 
 
+def requests_of_others(stats: RequestStats) -> dict[str, Requests]:
+    """Return the requests that are no operations, by type and name, with their most frequent error."""
+    errors: dict[tuple[str, str], tuple[int, str]] = {}
+    for error in stats.errors.values():
+        kind = error.method, error.name
+        errors[kind] = max(errors.get(kind, (0, "")), (error.occurrences, _on_one_line(error.error)))
+    return {
+        _on_one_line(f"{method} {name}"): Requests(
+            entry.num_requests, entry.num_failures, errors.get((method, name), (0, None))[1]
+        )
+        for (name, method), entry in stats.entries.items()
+        if method not in (ROUTE, FALLBACK) and entry.num_requests
+    }
+
+
+def _on_one_line(text: object) -> str:
+    return printable(" ".join(str(text).split()))[:_MESSAGE]
+
+
 def raised_by_users(environment: Environment) -> dict[str, int]:
-    """Return what tasks of users raised, in all processes, as Locust tells it: text with place -> how often."""
+    """Return what tasks and listeners raised, in all processes, as Locust tells it: text with place -> how often."""
     if environment.runner is None:
         return {}
     raised: dict[str, int] = {}
     for error in environment.runner.exceptions.values():
-        message = printable(" ".join(str(error["msg"]).split()))[:_MESSAGE] or "(no message)"
+        message = _on_one_line(error["msg"]) or "(no message)"
         places = _PLACE.findall(str(error["traceback"]))
         text = f"{message} ({Path(places[-1][0]).name}:{places[-1][1]})" if places else message
         raised[text] = raised.get(text, 0) + int(error["count"])
