@@ -191,8 +191,8 @@ class Worker(Role):
             self._loader.undo_faults()
         self._await_confirmation()
         self._keep_what_is_left(self._lost_master or "the master had not confirmed it")
-        if self.environment.process_exit_code is None:
-            self.environment.process_exit_code = int(ExitCode.INCONCLUSIVE if self._lost_master else ExitCode.PASS)
+        if self.codes.ours is None:
+            self.codes.settle(int(ExitCode.INCONCLUSIVE if self._lost_master else ExitCode.PASS))
 
     def _await_confirmation(self) -> None:
         """Wait until the master has everything, while it can say so: as long as Locust's greenlets listen to it."""

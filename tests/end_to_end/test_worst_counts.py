@@ -1,0 +1,212 @@
+"""Nothing looks better than it is: exit codes of others, listeners and users that fail, standard output that is full."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+from locust_process import LocustProcess
+from user_folder import Folder
+
+pytestmark = pytest.mark.slow
+
+LOAD = ("-u", 4, "-r", 4, "-t", "1s", "--baseline-size", 4)
+HOLDS, BREAKS = "p95_ms < 5000\n", "p95_ms >= 5000\n"
+
+ASKS = """
+import sys
+from busy import CriticalUser, HighUser, LowUser, NormalUser
+from locust import events
+
+def sets(code):
+    def listener(environment, **_):
+        environment.process_exit_code = code
+    return listener
+
+def exits(code):
+    def listener(**_):
+        sys.exit(code)
+    return listener
+"""
+
+
+def said_on_exit(process: LocustProcess) -> str:
+    """Return what the table says of the exit code."""
+    lines = [line for line in process.stdout if line.startswith("exit ")]
+    assert len(lines) == 1, process.said
+    return lines[0].removeprefix("exit").strip()
+
+
+@pytest.mark.parametrize(
+    ("criteria", "listener", "code", "said"),
+    [
+        (BREAKS, "quitting.add_listener(sets(0))", 10, "10 (the locustfile asked for 0)"),
+        (BREAKS, "quitting.add_listener(exits(0))", 10, "10 (the locustfile asked for 0)"),
+        (BREAKS, "test_stop.add_listener(exits(1))", 10, "10 (the locustfile asked for 1)"),
+        (HOLDS, "test_stop.add_listener(sets(7))", 7, "7 (by the locustfile; the verdict's own is 0)"),
+        (HOLDS, "init.add_listener(lambda environment, **_: events.quitting.add_listener(sets(7)))", 7, "7 (by the"),
+        (HOLDS, "quit.add_listener(exits(3))", 3, "3 (by the locustfile; the verdict's own is 0)"),
+        (HOLDS, "quitting.add_listener(sets(0))", 0, "0"),
+    ],
+)
+def test_the_worse_exit_code_counts_and_both_are_said(
+    folder: Folder, criteria: str, listener: str, code: int, said: str
+) -> None:
+    (folder.path / "criteria.txt").write_text(criteria)
+    (folder.path / "asks.py").write_text(f"{ASKS}\nevents.{listener}\n")
+    process = folder.headless(*LOAD, locustfile="asks.py")
+    assert process.wait() == code, process.last_words
+    assert folder.run.verdict["exit_code"] == (10 if criteria is BREAKS else 0)
+    assert said_on_exit(process).startswith(said)
+
+
+def test_a_process_that_is_ended_before_its_verdict_leaves_with_another_code_than_a_pass(folder: Folder) -> None:
+    (folder.path / "asks.py").write_text(f"{ASKS}\nevents.test_start.add_listener(exits(0))\n")
+    process = folder.headless(*LOAD, locustfile="asks.py")
+    assert process.wait() == 12, process.last_words
+    assert folder.run.verdict["verdict"] == "INCONCLUSIVE"
+    assert "before the run had its verdict" in folder.run.verdict["reason"]
+
+
+FAILING = """
+from busy import CriticalUser, HighUser, LowUser, NormalUser
+from locust import User, constant, events, task
+
+@events.test_start.add_listener
+def connect(**_):
+    raise OSError("database not there")
+
+class Probe(User):
+    wait_time = constant(0.1)
+
+    @task
+    def ping(self):
+        self.environment.events.request.fire(
+            request_type="MQTT", name="ping", response_time=3.0, response_length=0, exception=OSError("broker away"),
+            context={},
+        )
+
+class Brief(User):
+    fixed_count = 2
+
+    def on_start(self):
+        raise LookupError("no seat")
+
+    @task
+    def wait_for_ever(self):
+        pass
+"""
+
+
+def test_what_fails_beside_our_users_is_a_concern_that_names_it(folder: Folder, spread: list[str]) -> None:
+    (folder.path / "failing.py").write_text(FAILING)
+    (folder.path / "criteria.txt").write_text(HOLDS)
+    process = folder.headless(*LOAD, "-u", 12, "-r", 12, "-t", "3s", *spread, locustfile="failing.py")
+    assert process.wait() == 0, process.last_words
+    run = folder.run
+    assert run.verdict["verdict"] == "PASS WITH CONCERNS"
+    rows = {row["name"]: row for row in run.verdict["validity"]}
+    processes = 3 if spread else 1  # test_start is fired in the master, too
+    raised = "listener connect of test_start: OSError: database not there (failing.py:7)"
+    assert run.totals["user_errors"] == {raised: processes, "no seat (failing.py:23)": 2}
+    assert raised in run.verdict["reason"]
+    assert "MQTT ping: " in rows["other users"]["detail"]
+    assert "broker away" in rows["other users"]["detail"]
+    failed, _, count, _ = rows["other users"]["actual"].split()
+    assert failed == count
+    assert (rows["users"]["actual"], rows["users"]["target"]) == ("10 of 12", "all to the end")
+    assert "2 of 12 users had gone" in run.verdict["reason"]
+
+
+def test_users_that_all_go_away_early_are_said(folder: Folder) -> None:
+    (folder.path / "early.py").write_text(
+        "from harness.swarm import RouteUser\n"
+        "from locust import constant, task\n"
+        "from locust.exception import StopUser\n\n"
+        "class Early(RouteUser):\n"
+        "    wait_time = constant(0.05)\n\n"
+        "    def on_start(self):\n"
+        "        self.left = 5\n\n"
+        "    @task\n"
+        "    def ask(self):\n"
+        "        self.route()\n"
+        "        self.left -= 1\n"
+        "        if not self.left:\n"
+        "            raise StopUser\n"
+    )
+    (folder.path / "criteria.txt").write_text(HOLDS)
+    process = folder.headless(*LOAD, "-t", "4s", locustfile="early.py")
+    assert process.wait() == 0, process.last_words
+    assert folder.run.verdict["verdict"] == "PASS WITH CONCERNS"
+    assert "all 4 users had gone after 1 s" in folder.run.verdict["reason"]
+
+
+def in_shell(
+    folder: Folder, where: str, *arguments: object, environment: dict[str, str] | None = None
+) -> LocustProcess:
+    """Run Locust with its standard output led to ``where``, and leave with its exit code."""
+    given = ["-f", "busy.py", "--target", "fast:pipeline", "--corpus", "corpus.jsonl", "--criteria", "criteria.txt"]
+    given += ["--results-dir", "results", "--headless", "--only-summary", *map(str, (*LOAD, *arguments))]
+    command = shlex.join([sys.executable, "-m", "locust", *given])
+    process = LocustProcess(
+        ["bash", "-c", f'{command} {where}; exit "${{PIPESTATUS[0]}}"'],
+        folder.path,
+        {"PYTHONUNBUFFERED": "", **(environment or {})},
+        None,
+        command=True,
+    )
+    folder.track.append(process)
+    return process
+
+
+TRACEBACK = "Traceback (most recent call last)"
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "| true",
+        pytest.param(">/dev/full", marks=pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")),
+        ">&-",
+        pytest.param("--json | true"),
+        pytest.param("--json >&-"),
+    ],
+)
+@pytest.mark.parametrize("criteria", [HOLDS, BREAKS])
+def test_standard_output_that_takes_nothing_changes_no_exit_code(folder: Folder, where: str, criteria: str) -> None:
+    (folder.path / "criteria.txt").write_text(criteria)
+    process = in_shell(folder, where)
+    assert process.wait() == (0 if criteria is HOLDS else 10), process.last_words
+    assert folder.run.verdict["exit_code"] == (0 if criteria is HOLDS else 10)
+    assert TRACEBACK not in process.said
+    if where in ("| true", ">/dev/full"):
+        assert any("the verdict could not be printed" in line for line in process.stderr)
+        assert any("verdict.json" in line for line in process.stderr)
+
+
+def test_standard_error_that_takes_nothing_changes_no_exit_code(folder: Folder) -> None:
+    (folder.path / "criteria.txt").write_text(HOLDS)
+    process = in_shell(folder, "2>&-")
+    assert process.wait() == 0
+    assert said_on_exit(process) == "0"
+
+
+def test_an_encoding_without_our_characters_changes_no_exit_code(folder: Folder) -> None:
+    (folder.path / "criteria.txt").write_text(HOLDS)
+    process = in_shell(folder, "", environment={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+    assert process.wait() == 0, process.last_words
+    assert said_on_exit(process) == "0"
+    assert "\n".join(process.stdout).isascii()
+    assert TRACEBACK not in process.said
+
+
+def test_json_has_standard_output_to_itself(folder: Folder) -> None:
+    process = in_shell(folder, "--json")
+    code = process.wait()
+    (total, *_) = json.loads("\n".join(process.stdout))
+    assert total["num_requests"] > 0
+    assert f"exit     {code}" in process.stderr
+    assert folder.run.verdict["exit_code"] == code
