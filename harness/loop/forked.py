@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -38,27 +39,36 @@ class Forks:
         self._loop = loop
         self._hub = get_hub()
         self._in_child = in_child
-        self._home = monkey.get_original("_thread", "get_ident")()
+        self._ident: Callable[[], int] = monkey.get_original("_thread", "get_ident")
+        self._home = self._ident()
+        self._masks: dict[int, set[int]] = {}  # of the threads that are forking
         self._step: asyncio.Task[Any] | None = None
 
     def start(self) -> None:
         """Begin to look after forks."""
-        global _forks
         if not _registered:
             _registered.append(True)
-            os.register_at_fork(after_in_child=_after_fork)
-        _forks = self
+            os.register_at_fork(before=_before, after_in_parent=_after, after_in_child=_enter_child)
+        _looking[:] = [self]
 
     def stop(self) -> None:
         """Leave forks alone."""
-        global _forks
-        if _forks is self:
-            _forks = None
+        if self in _looking:
+            _looking.remove(self)
+
+    def before(self) -> None:
+        """Hold back signals: one that came to a child before it let go of our handlers would be lost."""
+        self._masks[self._ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+
+    def after(self) -> None:
+        """Let signals come again."""
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._masks.pop(self._ident()))
 
     def enter_child(self) -> None:
         """In a child: let go of the run, and end when the step that forked it is over."""
         self._in_child()
-        if monkey.get_original("_thread", "get_ident")() != self._home:
+        self.after()
+        if self._ident() != self._home:
             return  # forked in a thread of the target: the one with the hub is not in the child
         self._step = asyncio.current_task(self._loop)
         ready = self._loop._ready
@@ -90,12 +100,22 @@ def _exit_code(asked: object) -> int:
     return asked & 0xFF if isinstance(asked, int) else 1
 
 
-_forks: Forks | None = None
+_looking: list[Forks] = []
 _registered: list[bool] = []  # what is registered for forks stays so
 
 
-def _after_fork() -> None:
-    global _forks
-    forks, _forks = _forks, None  # children of the child are the child's
-    if forks is not None:
+def _before() -> None:
+    for forks in _looking:
+        forks.before()
+
+
+def _after() -> None:
+    for forks in _looking:
+        forks.after()
+
+
+def _enter_child() -> None:
+    looking = [*_looking]
+    _looking.clear()  # children of the child are the child's
+    for forks in looking:
         forks.enter_child()
