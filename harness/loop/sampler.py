@@ -126,7 +126,15 @@ class Sampler:
     def _waited_s(self) -> float | None:
         if self._scheduler is None:
             return None
-        return int(os.pread(self._scheduler, 100, 0).split()[1]) / 1e9
+        try:
+            return int(os.pread(self._scheduler, 100, 0).split()[1]) / 1e9
+        except (
+            OSError,
+            ValueError,
+            IndexError,
+        ):  # the target has closed it, and may have opened another file in its place
+            self._scheduler = None
+            return None
 
     def _row(self) -> Vitals:
         second = self._epoch.second(now_ns())

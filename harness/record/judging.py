@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 from harness.judge import blocking, validity
 from harness.judge.case import Case
@@ -28,7 +28,7 @@ from harness.judge.verdict import Verdict, conclude
 from harness.judge.vocabulary import UnknownRoutes, Vocabulary
 from harness.load.faults import Fault
 from harness.measure.blocks import Block
-from harness.measure.series_csv import SeriesRow, read_series
+from harness.measure.series_csv import read_series
 from harness.measure.vitals import Vitals, read_vitals
 from harness.record.cases import count_rows, read_cases, read_edges
 from harness.record.history import parts_of, read_operations
@@ -36,6 +36,8 @@ from harness.record.plan_row import carried_out, with_failures
 from harness.record.run_directory import RunDirectory
 from harness.words.errors import RunError
 from harness.words.operation import Operation, Outcome
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
     baseline = list(read_operations([run.baseline] if run.baseline.exists() else []))
     consistency = Consistency(baseline)
     accuracy = Accuracy(golden=facts.golden)
-    series = _read(run.series)
+    series = _read(run.series, read_series, facts)
     users = {row.key.second: row.users for row in series if row.users is not None}
     seen = _seen(run, facts)
     cases = CaseChecks(seen, decided_routes(baseline), users)
@@ -107,7 +109,7 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
         ]
         found = check(read_operations(parts_of(run.history, "operations").paths), plain, of_all)
     checks = [*cases.shown(found), *([row] if (row := unknown_routes.row()) is not None else [])]
-    vitals = _read_vitals(run.vitals)
+    vitals = _read(run.vitals, read_vitals, facts)
     steady = warm_up.steady(users) if facts.trim else WHOLE_RUN
     decided_by = {entry.name for entry in checks if entry.status is not Status.UNKNOWN}
     percents = {checker.name: checker.percent for checker in (consistency, accuracy)}
@@ -143,6 +145,14 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
     return conclude(decided, checks, rows, content, _concerns(totals, facts), cases.hypotheses(found))
 
 
+def not_judged(why: str, facts: Facts) -> Verdict:
+    """Return the verdict on a run that could not be judged: it says so, and what could not be written down."""
+    rows = [Entry("judging", Status.INVALID, None, "done", why)]
+    if facts.errors:
+        rows.append(validity.recording({}, facts.errors))
+    return conclude([], [], rows, Totals({}).as_json())
+
+
 def _seen(run: RunDirectory, facts: Facts) -> Seen:
     rows = {table: count_rows(run.history, table) for table in ("attempts", "injections", "calls")}
     return Seen(**rows, edges=read_edges(run.history), faults=facts.faults, chain_deadline_ms=facts.chain_deadline_ms)
@@ -154,17 +164,13 @@ def _conservation(facts: Facts) -> Conservation:
     return Conservation(facts.arrivals, "a worker was lost before it reported how many operations it had started")
 
 
-def _read(path: Path) -> list[SeriesRow]:
+def _read(path: Path, read: Callable[[Path], Iterable[Row]], facts: Facts) -> list[Row]:
+    """Return the rows of a file; none where it is not there, or is no whole one since data could not be written."""
     try:
-        return list(read_series(path)) if path.exists() else []
+        return list(read(path)) if path.exists() else []
     except ValueError as error:
-        raise RunError(str(error)) from error
-
-
-def _read_vitals(path: Path) -> list[Vitals]:
-    try:
-        return list(read_vitals(path)) if path.exists() else []
-    except ValueError as error:
+        if facts.errors:
+            return []
         raise RunError(str(error)) from error
 
 

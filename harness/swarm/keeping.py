@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import gevent
 from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner
 
@@ -19,16 +18,16 @@ from harness.load.corpus import Scenario
 from harness.load.sharing import Sharing
 from harness.loop import HubLoop
 from harness.measure.blocks import Block, stacks_of
-from harness.record.compaction import compact
 from harness.record.faults_file import write_faults
 from harness.record.history import write_table
-from harness.record.judging import Facts, judge_run
+from harness.record.judging import Facts
 from harness.record.live import LiveLines
 from harness.record.run_directory import Json, create_run_directory
 from harness.record.tables import OPERATIONS, to_batch, to_table
 from harness.swarm.collector import Collector
 from harness.swarm.drawing import draw_report
 from harness.swarm.inputs import Inputs, load_runner
+from harness.swarm.last_steps import judged, put_together
 from harness.swarm.manifest import agreed_on, first_manifest, load_options, stamp, versions
 from harness.swarm.open_loop import declared_schedules
 from harness.swarm.roll import Roll
@@ -46,9 +45,6 @@ from harness.target.sequential import one_by_one
 from harness.words.clock import Epoch
 from harness.words.errors import ExitCode, RecordError, UsageError
 from harness.words.operation import Operation, Outcome
-
-SILENT_S = 2.0
-"""Seconds after which a step at the end of a run says that it goes on."""
 
 
 class Keeper:
@@ -188,7 +184,10 @@ class Keeper:
         self._attended = seen
         self._manifest["workers"] = self.roll.rows(alive)
         self._manifest["hosts"] = self.roll.hosts() or self._manifest["hosts"]
-        self.run.write_json(self.run.manifest, self._manifest)
+        try:
+            self.run.write_json(self.run.manifest, self._manifest)
+        except OSError as error:
+            self.collector.fail(RecordError(f"{self.run.manifest}: cannot write: {error.strerror or error}"))
 
     def see_users(self, elapsed_s: float, there: int, asked: int) -> None:
         """Take how many users there are, so many seconds into the load, after all that were asked for had started."""
@@ -223,12 +222,11 @@ class Keeper:
             if self._shape is not None:
                 disconnect(self._shape, self._environment)
         self._manifest["t1"] = stamp()
-        self._put_together()
+        put_together(self.run.history, self._say)
         self._manifest["workers"] = self.roll.rows()
         self._manifest["hosts"] = self.roll.hosts() or self._manifest["hosts"]
         facts = self._facts()
-        # In a native thread, so that the web UI stays alive meanwhile.
-        verdict: Verdict = gevent.get_hub().threadpool.apply(judge_run, (self.run, self.inputs.criteria, facts))
+        verdict = judged(self.run, self.inputs.criteria, facts, self._say)
         if refused is not None:
             verdict = replace(
                 verdict, conclusion=Conclusion.INCONCLUSIVE, exit_code=ExitCode.USAGE, reason=f"refused: {refused}"
@@ -238,7 +236,7 @@ class Keeper:
         self._try("the manifest", lambda: self.run.write_json(self.run.manifest, self._manifest))
         self._try("the verdict", lambda: self.run.write_json(self.run.verdict, verdict.as_json()))
         if self.inputs.fault_plan is not None:
-            faults = verdict.totals["faults"]
+            faults = verdict.totals.get("faults", [])
             self._try("the faults", lambda: write_faults(self.run.faults, faults))  # type: ignore[arg-type]  # rows
         if (reason := draw_report(self.run.path)) is not None:
             self._say(f"the report could not be drawn: {reason}")
@@ -275,15 +273,6 @@ class Keeper:
         # Locust goes on to start users, and says so, in a master that is stopping.
         runner = self._environment.runner
         self._all_started |= runner is not None and runner.state in {STATE_SPAWNING, STATE_RUNNING}
-
-    def _put_together(self) -> None:
-        """Make few files of the history's many; a native thread does it, so that the web UI stays alive meanwhile."""
-        compacting = gevent.get_hub().threadpool.spawn(_compact, self.run.history)
-        if compacting.wait(SILENT_S) is None and not compacting.ready():
-            self._say("putting the parts of the history together ...")
-        error = compacting.get()
-        if error is not None:
-            self._say(f"the history stays in many parts: {error}")
 
     @property
     def _scheduled(self) -> bool:
@@ -344,15 +333,6 @@ class Keeper:
     def _noise_floor(self) -> NoiseFloor | None:
         floors = map(NoiseFloor.of_json, self.roll.noise_floors)
         return highest(floor for floor in floors if floor is not None)
-
-
-def _compact(history: Path) -> RecordError | None:
-    """Put the parts of a history together; an error is returned, since gevent's pool prints those that are raised."""
-    try:
-        compact(history)
-    except RecordError as error:
-        return error
-    return None
 
 
 def shown_path(path: Path) -> str:

@@ -159,7 +159,8 @@ class KeepingRole(Role):
                 try:
                     tick()
                 except Exception as error:
-                    logger.exception("while handing over what was measured")
+                    if not isinstance(error, OSError):
+                        logger.exception("while handing over what was measured")
                     self._on_data_loss(RecordError(f"what was measured could not be kept: {one_line(error)}"))
                     return
                 if silent and elapsed_s - shown_s >= PROGRESS_INTERVAL_S:

@@ -28,7 +28,7 @@ from harness.swarm.open_loop import declared_schedules
 from harness.swarm.options import read_options
 from harness.swarm.terminal import say
 from harness.watch.last_threads import end_in_spite_of_threads
-from harness.words.errors import ExitCode, StoppedError, UsageError, one_line
+from harness.words.errors import ExitCode, RecordError, StoppedError, UsageError, one_line
 from harness.words.output import tolerate
 
 logger = logging.getLogger("harness")
@@ -99,6 +99,8 @@ class Role:
             self.refuse(error)
         except StoppedError:
             self.end_load()
+        except (OSError, RecordError) as error:
+            self.refuse(UsageError(f"the run could not begin: {one_line(error)}"))
         except Exception as error:  # Locust would swallow it, and let users loose on a run that never began
             logger.exception("while beginning a run")
             self.refuse(UsageError(f"the run could not begin: {one_line(error)}"))

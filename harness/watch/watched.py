@@ -19,7 +19,7 @@ from typing import Any
 
 from harness.watch import sentinel
 from harness.words.clock import now_ns
-from harness.words.errors import ExitCode, StepEndedError
+from harness.words.errors import ExitCode, StepEndedError, one_line
 from harness.words.output import put
 
 STACKS_READ = 1 << 16
@@ -113,7 +113,9 @@ class Watch:
         """
         self.limit(0.0)  # an interpreter that ends has no handlers any more, and a signal would kill it
         if self._about and self._words is not None:
-            self.tell(why="the process was ended before the run had its verdict, by sys.exit or an error in a listener")
+            error = getattr(sys, "last_value", None)  # set where one reached the top; SystemExit is none
+            by = "sys.exit outside a step" if error is None else one_line(error)
+            self.tell(why=f"the process was ended before the run had its verdict: {by}")
             put("", sys.stdout)
             put("", sys.stderr)
             self._real_exit(int(ExitCode.INCONCLUSIVE))
