@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def leads_out(path: Path, folder: Path) -> bool:
-    """Whether a path, whatever links it goes by, leads out of a folder; one that leads nowhere does."""
+    """Whether a path, whatever links it goes by, leads out of a folder; one that cannot be followed does."""
     try:
         return not path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL
