@@ -36,12 +36,13 @@ class Lookout:
         self._main = threading.main_thread().ident or 0
         self._blocks: list[Block] = []
         self._with_stacks = 0
+        self._unwatched: Callable[[], object] = bool  # says why nobody watches, once a run is open
 
     def start(self, say: Callable[[str], object]) -> None:
         """Begin to look; a process that cannot be watched says so, and goes on."""
         why = self.watch.start()
         if why is not None:
-            say(f"{why}: a stage that never returns will not be ended")
+            self._unwatched = lambda: say(f"{why}: a stage that never returns will not be ended")
         self._heart.start()
 
     def stop(self) -> None:
@@ -58,6 +59,7 @@ class Lookout:
             run: the folder whose verdict this process gives.
 
         """
+        self._unwatched()
         self.watch.limit(deadline_s + ENDED_WITHIN_S)
         self.watch.tell(what=what, **({} if run is None else {"run": str(run.resolve())}))
 

@@ -56,6 +56,7 @@ def delta_of(
         "held_back_s": 0.0,
         "clock_offset": None,
         "vitals": [],
+        "broken": None,
         "blocks": [(worker, round(begin * S), round(end * S), "router", None, False, False) for begin, end in blocks],
         "final": final,
     }
