@@ -46,7 +46,7 @@ def test_a_run_after_one_whose_worker_was_killed_is_recorded_and_judged(folder: 
     wait_until(lambda: len(folder.run.manifest["workers"]) == 2, "both are in the manifest")
     os.kill(folder.run.manifest["workers"][0]["pid"], signal.SIGKILL)
     states = lambda: [each["state"] for each in ui.get("/stats/requests")["workers"]]  # noqa: E731
-    wait_until(lambda: "missing" in states(), "it is missed", lambda: f"{states()}\n{process.last_words}")
+    wait_until(lambda: states().count("running") == 1, "it is missed", lambda: f"{states()}\n{process.last_words}")
     assert ui.post("/stop")["success"] is True
     assert judged(folder, process, 1).status("workers") == "INVALID"
     wait_until(lambda: ui.get("/stats/requests")["state"] == "stopped", "the page is told that the run is over")
