@@ -4,6 +4,7 @@ import os
 from itertools import count
 from typing import ClassVar
 
+import gevent
 from locust import constant, task
 from locust.exception import StopUser
 
@@ -25,4 +26,4 @@ class CountedUser(RouteUser):
             raise StopUser
         self.route()
         if next(self.ended) == self.wanted:
-            self.environment.runner.quit()
+            gevent.spawn(self.environment.runner.quit)  # not from here: it kills the users, and itself with this one

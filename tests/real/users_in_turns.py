@@ -28,7 +28,7 @@ class UserInTurns(RouteUser):
         """Return how long it is until Locust's turn: 0 while it is; end the run once all are over."""
         wait_s = self.turns.wait_s(LOCUST)
         if wait_s is None:
-            self.environment.runner.quit()
+            gevent.spawn(self.environment.runner.quit)  # not from here: it kills the users, and itself with this one
             raise StopUser
         return wait_s
 
