@@ -60,8 +60,8 @@ class StartForm:
 
     @property
     def notice(self) -> str:
-        """Why the last edit was refused, for a while: Locust's page closes that form without showing the answer."""
-        if self._refused is None or now_ns() - self._refused[1] > NOTICE_NS:
+        """Why the last edit of the run was refused, for a while: Locust's page closes that form without showing the answer."""
+        if self._refused is None or not self._role.loading or now_ns() - self._refused[1] > NOTICE_NS:
             return ""
         return f"not changed: {self._refused[0]}"
 
