@@ -87,6 +87,7 @@ class Keeper:
         self._baseline: list[Operation] = []
         self._baseline_began_s: float | None = None  # None: not begun, or written down
         self.doing = ""  # in words, for the web UI
+        self._load_changes: list[Json] = []
         self.began_ns = time.time_ns()
         """Unix time of this host from which the seconds of the run count."""
         self._live: LiveLines | None = None
@@ -158,6 +159,11 @@ class Keeper:
         if self._shape is not None:
             options["load_shape"] = self._shape.description
             connect(self._shape, self._environment, self.collector, self._noise_floor)
+
+    def note_load(self, users: int, spawn_rate: float) -> None:
+        """Take note that the load was changed while the run goes on."""
+        self._load_changes.append({"at": stamp(), "num_users": users, "spawn_rate": spawn_rate})
+        self._manifest["load_changes"] = [*self._load_changes]
 
     @property
     def begun(self) -> bool:
@@ -300,7 +306,7 @@ class Keeper:
             errors=tuple(self.collector.errors),
             labels=self.inputs.labels,
             log_records=levels,
-            trim=is_trimmed(self._environment),
+            trim=is_trimmed(self._environment) and not self._load_changes,
             steps=() if self._shape is None else self._shape.steps,
             ramp=None if self._shape is None else self._shape.ramp,
             # A single process that blocks is late as well, but nobody else's numbers wait for it.

@@ -44,6 +44,7 @@ class KeepingRole(Role):
         self._finishing: gevent.Greenlet | None = None
         self.preparing = False
         self._stop_asked = False
+        self._beginning: gevent.Greenlet | None = None
 
     def open_run(self) -> None:
         """Prepare a run: its inputs, its folder and its baseline.
@@ -98,6 +99,19 @@ class KeepingRole(Role):
         if self.keeper is not None and not self.keeper.begun:
             self.finish()
 
+    def begin_run(self) -> None:
+        """Begin a run, whole or not at all.
+
+        In a greenlet of its own: to stop a run, Locust kills the one that begins it, wherever it is.
+        """
+        self._beginning = gevent.spawn(super().begin_run)
+        self._beginning.join()
+
+    def let_begin(self) -> None:
+        """Wait until a run that is beginning has begun."""
+        if self._beginning is not None:
+            self._beginning.join()
+
     def _require_going_on(self) -> None:
         if self._stop_asked:
             raise StoppedError("the run was stopped before its load began")
@@ -107,9 +121,23 @@ class KeepingRole(Role):
         return "" if self.keeper is None else self.keeper.doing
 
     @property
-    def ending(self) -> bool:
-        """Whether a run has begun that nobody has finished yet; asked when Locust says that none goes on."""
+    def prepared(self) -> bool:
+        """Whether a run was opened whose load is still to begin."""
+        return self.keeper is not None and not self.keeper.begun and self._finishing is None
+
+    @property
+    def loading(self) -> bool:
+        """Whether a run has begun that nobody has begun to judge."""
         return self.keeper is not None and self.keeper.begun and self._finishing is None
+
+    def note_load(self, users: int, spawn_rate: float) -> None:
+        """Take note that the load of the run that goes on was changed."""
+        if self.keeper is not None:
+            self.keeper.note_load(users, spawn_rate)
+
+    def forget_left_out(self) -> None:
+        """Bring back no user class that was left out before: which there are was chosen anew."""
+        self._left_out = []
 
     def opened(self) -> Keeper:
         """Return the keeper of the run that is about to begin.
@@ -196,6 +224,7 @@ class KeepingRole(Role):
 
     def _finish(self, keeper: Keeper) -> None:
         code = ExitCode.INCONCLUSIVE
+        self.let_begin()
         try:
             if keeper.begun:
                 self.gather(keeper)

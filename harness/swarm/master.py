@@ -8,7 +8,7 @@ import gevent
 from gevent.event import Event
 from locust.env import Environment
 from locust.rpc import Message
-from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPING, MasterRunner
+from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPED, STATE_STOPPING, MasterRunner
 
 from harness.load.sharing import Sharing
 from harness.measure.blocks import ENDED_WITHIN_S
@@ -162,6 +162,9 @@ class Master(KeepingRole):
             while self._awaited(keeper):
                 self._reported.clear()
                 self._reported.wait(timeout=0.25)
+        if self.environment.web_ui is not None:
+            # Locust would wait for a worker that is missing to be so for a minute, and start no further run meanwhile.
+            self._master.update_state(STATE_STOPPED)
 
     def _awaited(self, keeper: Keeper) -> list[int]:
         """Return the workers whose last report is still to come: not those that are gone."""

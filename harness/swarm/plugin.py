@@ -15,6 +15,7 @@ from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 from harness.swarm import web, world
 from harness.swarm.cooperation import children, cooperate
 from harness.swarm.keeping_role import KeepingRole
+from harness.swarm.listening import listen_safely
 from harness.swarm.local import Local
 from harness.swarm.master import Master
 from harness.swarm.options import add_options
@@ -36,6 +37,7 @@ def on_command_line(parser: LocustArgumentParser) -> None:
     """Add RouteSwarm's options to Locust's, and make ready what runs after they are parsed."""
     add_options(parser)
     cooperate()
+    listen_safely()
 
 
 def on_test_start(environment: Environment, **_: object) -> None:

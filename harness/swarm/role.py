@@ -15,7 +15,7 @@ from typing import ClassVar
 import gevent
 from gevent.event import Event
 from locust.env import Environment
-from locust.runners import Runner, WorkerRunner
+from locust.runners import STATE_INIT, STATE_SPAWNING, STATE_STOPPED, Runner, WorkerRunner
 
 from harness.loop import HubLoop, deliver_interrupts_to_main
 from harness.loop.lookout import Lookout
@@ -114,7 +114,19 @@ class Role:
 
     def end_load(self) -> None:
         """Have Locust stop the users, and outside the web UI end, from whatever greenlet this is called."""
-        gevent.spawn(self.runner.quit if self.environment.web_ui is None else self.runner.stop)
+        gevent.spawn(self.runner.quit if self.environment.web_ui is None else self._stop_load)
+
+    def _stop_load(self) -> None:
+        self.expose_load()
+        self.runner.stop()
+
+    def expose_load(self) -> None:
+        """Have Locust know of users that it is about to start, so that it stops them when it is told to stop.
+
+        Its state is still that of before then, in which it does nothing (runners.py, ``stop``; locust 2.47).
+        """
+        if self.runner.state in (STATE_INIT, STATE_STOPPED):
+            self.runner.update_state(STATE_SPAWNING)
 
     def on_listener_raised(self, which: str, error: BaseException) -> None:
         """Count what a listener raised with what tasks raise: Locust shows those, and workers tell their master."""
@@ -209,6 +221,9 @@ def stop_once(runner: Runner, before: Callable[[], None]) -> None:
             return
         ended.clear()
         before()
+        starting = runner.spawning_greenlet
+        if runner.state == STATE_STOPPED and starting is not None and not starting.ready():
+            runner.update_state(STATE_SPAWNING)  # its users are about to come, and ``stop`` would leave them be
         try:
             stop()
         finally:

@@ -1,4 +1,4 @@
-"""Nothing looks better than it is: exit codes of others, listeners and users that fail, standard output that is full."""
+"""Nothing looks better than it is: exit codes of others, listeners and users that fail, output that is full."""
 
 from __future__ import annotations
 
