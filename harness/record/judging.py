@@ -26,6 +26,7 @@ from harness.judge.totals import Totals, of_series
 from harness.judge.user_errors import Gone, Requests, gone, other_users, user_errors
 from harness.judge.verdict import Verdict, conclude
 from harness.judge.vocabulary import UnknownRoutes, Vocabulary
+from harness.judge.workers import Workers
 from harness.load.faults import Fault
 from harness.measure.blocks import Block
 from harness.measure.series_csv import read_series
@@ -53,14 +54,13 @@ class Facts:
     due: int | None = None  # arrivals of schedules, with those of lost workers; None without a schedule
     not_delivered: int | None = None  # those of them that nobody was free to send
     joined_late: tuple[str, ...] = ()  # workers that came after schedules were shared out
-    lost_workers: tuple[str, ...] = ()
+    took_part: Workers = field(default_factory=Workers)  # what became of the workers
     errors: tuple[str, ...] = ()  # data that could not be written down
     labels: Mapping[str, str] = field(default_factory=dict)  # scenario id -> human label
     log_records: Mapping[str, int] = field(default_factory=dict)  # level -> records the target logged
     trim: bool = True  # whether the run had one load throughout, of which a warm-up can be left out
     steps: tuple[Step, ...] = ()  # of a load shape
     ramp: RampToFailure | None = None
-    late_workers: Mapping[str, float] = field(default_factory=dict)  # worker -> seconds between two of its reports
     held_back_s: Mapping[str, float] = field(default_factory=dict)  # worker -> seconds its users waited for the master
     mismatches: tuple[str, ...] = ()  # what a worker has otherwise than the master, one clause each
     clock_offsets_ms: Mapping[str, float] = field(default_factory=dict)  # worker -> master's clock minus its own
@@ -185,7 +185,7 @@ def _validity(
         counts["Locust"] = facts.locust_requests
     p95_ms = lag.response_p95_ms
     rows = [
-        validity.workers(facts.lost_workers, facts.late_workers),
+        facts.took_part.row(),
         validity.recording(counts, facts.errors),
         lag.close(vitals, None if facts.noise_floor is None else facts.noise_floor.p95_ms),
         validity.event_loop_lag(vitals, p95_ms),
@@ -200,7 +200,7 @@ def _validity(
                 facts.not_delivered,
                 begun=facts.begun,
                 joined_late=facts.joined_late,
-                lost=bool(facts.lost_workers),
+                lost=bool(facts.took_part.lost),
             )
         )
     if facts.broken:
@@ -209,7 +209,7 @@ def _validity(
         rows.append(user_errors(facts.user_errors))
     if facts.other_requests:
         rows.append(other_users(facts.other_requests))
-    if facts.gone is not None:
+    if facts.gone is not None and not facts.took_part.missed:  # else users are gone with their workers, as said there
         rows.append(gone(facts.gone))
     if facts.held_back_s:
         rows.append(validity.held_back(facts.held_back_s, vitals))

@@ -14,6 +14,7 @@ from harness.judge.noise_floor import NoiseFloor, highest
 from harness.judge.user_errors import Gone
 from harness.judge.verdict import Conclusion, Verdict
 from harness.judge.vocabulary import Vocabulary
+from harness.judge.workers import Workers
 from harness.load.corpus import Scenario
 from harness.load.sharing import Sharing
 from harness.loop import HubLoop
@@ -99,6 +100,8 @@ class Keeper:
         """Steps of the target that held the thread in this process while no load ran."""
         self._attended: tuple[Collection[int], int] | None = None
         self._gone: Gone | None = None
+        self.absent = ""
+        """A clause on the workers that were waited for and never came; empty where that is not so."""
 
     def run_baseline(self, stopped: Callable[[], bool]) -> None:
         """Make the baseline: a sequential pass on a target built for it alone, its operations written down.
@@ -173,7 +176,7 @@ class Keeper:
     def introduce(self, worker: dict[str, Json]) -> None:
         """Take what a worker says of itself."""
         before = self.roll.joined_late
-        for difference in self.roll.introduce(worker):
+        for difference in self.roll.introduce(worker, (time.time_ns() - self.began_ns) / 1e9):
             self._say(difference)
         for name in self.roll.joined_late if self._scheduled else ():
             if name not in before:
@@ -302,15 +305,13 @@ class Keeper:
             due=self.collector.arrivals.due if scheduled else None,
             not_delivered=self.collector.arrivals.not_delivered if scheduled else None,
             joined_late=self.roll.joined_late,
-            lost_workers=self.roll.lost,
+            took_part=self._took_part,
             errors=tuple(self.collector.errors),
             labels=self.inputs.labels,
             log_records=levels,
             trim=is_trimmed(self._environment) and not self._load_changes,
             steps=() if self._shape is None else self._shape.steps,
             ramp=None if self._shape is None else self._shape.ramp,
-            # A single process that blocks is late as well, but nobody else's numbers wait for it.
-            late_workers=self.roll.late if isinstance(self._environment.runner, MasterRunner) else {},
             held_back_s=self.roll.held_back_s,
             mismatches=self.roll.mismatches,
             clock_offsets_ms=self.roll.clock_offsets_ms,
@@ -329,6 +330,13 @@ class Keeper:
     @property
     def _all_blocks(self) -> tuple[Block, ...]:
         return (*self.blocks, *(block for worker in self.collector.workers.values() for block in worker.blocks))
+
+    @property
+    def _took_part(self) -> Workers:
+        if not isinstance(self._environment.runner, MasterRunner):
+            # A single process that blocks is late as well, but nobody else's numbers wait for it.
+            return Workers(lost=self.roll.lost)
+        return self.roll.took_part(self.absent)
 
     def _locust_requests(self) -> int | None:
         """Return how many operations Locust's statistics hold; None where they are not of this run alone."""
