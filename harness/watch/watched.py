@@ -115,6 +115,8 @@ class Watch:
         if self._about and self._words is not None:
             error = getattr(sys, "last_value", None)  # set where one reached the top; SystemExit is none
             by = "sys.exit outside a step" if error is None else one_line(error)
+            if isinstance(error, SystemError) and "(libev)" in str(error):
+                by += " (a descriptor of the event loop's was closed, as os.closerange in the target does it)"
             self.tell(why=f"the process was ended before the run had its verdict: {by}")
             put("", sys.stdout)
             put("", sys.stderr)
