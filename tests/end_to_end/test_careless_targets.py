@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -62,3 +63,28 @@ def test_workers_whose_descriptors_are_closed_are_lost_to_a_run_that_is_judged(f
     assert run.status("workers") == "INVALID"
     assert run.verdict["reason"] == "the run cannot be trusted: workers"
     assert_files_are_the_runs_alone(folder, run)
+
+
+FULL_FROM_THE_FIRST_SECOND = """
+import resource
+from locust import events
+
+@events.{event}.add_listener
+def fill(**_):
+    resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, {room}))
+
+from busy import *
+"""
+
+
+@pytest.mark.parametrize(("event", "room"), [("test_start", 1), ("spawning_complete", 1500)])
+def test_a_disk_that_is_full_from_the_first_second_costs_no_verdict(folder: Folder, event: str, room: int) -> None:
+    (folder.path / "filling.py").write_text(FULL_FROM_THE_FIRST_SECOND.format(event=event, room=room))
+    process = folder.headless(*LOAD, "-t", "30s", locustfile="filling.py")
+    assert process.wait() == 12, process.last_words
+    shown = "\n".join(process.stdout)
+    assert "verdict  INCONCLUSIVE" in shown
+    assert re.search(r"recording +INVALID", shown)
+    assert any("cannot write" in line for line in process.own_lines)
+    assert "Traceback" not in process.said, process.said
+    assert (folder.run.path / "manifest.json").exists()
