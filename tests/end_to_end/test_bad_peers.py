@@ -122,7 +122,7 @@ def test_a_worker_whose_table_would_be_a_path_is_dropped_and_counts_as_lost(fold
         "arrivals": 0,
         "series": [],
         "users": {},
-        "history": {"../../../outside": b"x"},
+        "history": {"../../../written-by-a-peer": b"x"},
         "edges": [],
         "log_records": {},
         "schedule": {},
@@ -135,15 +135,15 @@ def test_a_worker_whose_table_would_be_a_path_is_dropped_and_counts_as_lost(fold
     }
     report = {"stats": [], "stats_total": entry, "errors": {}, "user_classes_count": {}, "user_count": 0}
     bad.say("stats", {**report, "routeswarm": delta, "routeswarm_sent": 0})
-    master.wait_for("^routeswarm: worker 0 .bad-worker. is not listened to any more: .*outside")
+    master.wait_for("^routeswarm: worker 0 .bad-worker. is not listened to any more: .*written-by-a-peer")
     bad.wait_for("quit")
     before = len(folder.run.parts("operations"))
     folder.wait_for_history(parts=before + 2)
     master.interrupt()
     assert master.wait() == 12, master.last_words
     run = folder.run
-    assert list(folder.path.rglob("*outside*")) == []
-    assert list(folder.path.parent.glob("*outside*")) == []
+    assert list(folder.path.rglob("*written-by-a-peer*")) == []
+    assert list(folder.path.parent.glob("*written-by-a-peer*")) == []
     assert (run.status("workers"), run.status("recording")) == ("INVALID", "VALID")
     assert {row["index"]: row["fate"] for row in run.manifest["workers"]} == {0: "lost", 1: "finished"}
     assert {row["worker"] for row in run.operations} == {1}

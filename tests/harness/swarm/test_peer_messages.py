@@ -22,9 +22,10 @@ from harness.measure.series import Series
 from harness.measure.vitals import Vitals
 from harness.record.buffer import HistoryBuffer
 from harness.record.tables import TABLES
-from harness.swarm import peer_messages
+from harness.swarm import peer_shapes
 from harness.swarm.messages import HELLO, REFUSED
-from harness.swarm.peer_messages import EXPECTED, objection, read
+from harness.swarm.peer_messages import objection, read
+from harness.swarm.peer_shapes import EXPECTED
 from harness.swarm.session import Delta
 from harness.words.clock import Epoch
 from harness.words.operation import Operation, Outcome, operation_id
@@ -135,18 +136,18 @@ def test_a_report_without_a_delta_and_a_message_of_the_locustfiles_own_are_taken
 
 def test_the_expected_fields_are_those_that_are_sent() -> None:
     for struct, sent in (
-        (peer_messages.Key, SeriesKey._fields),
-        (peer_messages.VitalsRow, tuple(each.name for each in fields(Vitals))),
-        (peer_messages.BlockRow, Block._fields),
-        (peer_messages.Handed, tuple(Delta.__annotations__)),
-        (peer_messages.Entry, tuple(StatsEntryDict.__annotations__)),
-        (peer_messages.Error, tuple(StatsErrorDict.__annotations__)),
+        (peer_shapes.Key, SeriesKey._fields),
+        (peer_shapes.VitalsRow, tuple(each.name for each in fields(Vitals))),
+        (peer_shapes.BlockRow, Block._fields),
+        (peer_shapes.Handed, tuple(Delta.__annotations__)),
+        (peer_shapes.Entry, tuple(StatsEntryDict.__annotations__)),
+        (peer_shapes.Error, tuple(StatsErrorDict.__annotations__)),
     ):
         assert sorted(struct.__struct_fields__) == sorted(sent)
         if struct.__struct_config__.array_like:
             assert struct.__struct_fields__ == tuple(sent)
-    assert set(get_args(peer_messages.Outcomes)) == {outcome.value for outcome in Outcome}
-    assert set(get_args(peer_messages.Tables)) == set(TABLES)
+    assert set(get_args(peer_shapes.Outcomes)) == {outcome.value for outcome in Outcome}
+    assert set(get_args(peer_shapes.Tables)) == set(TABLES)
 
 
 def part(table: str, **changed: Any) -> bytes:
