@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner
@@ -347,11 +346,3 @@ class Keeper:
     def _noise_floor(self) -> NoiseFloor | None:
         floors = map(NoiseFloor.of_json, self.roll.noise_floors)
         return highest(floor for floor in floors if floor is not None)
-
-
-def shown_path(path: Path) -> str:
-    """Return a path as short as it can be read from here."""
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

@@ -16,13 +16,13 @@ from harness.judge.verdict import Verdict
 from harness.loop.lookout import BASELINE
 from harness.record.run_directory import require_writable
 from harness.swarm.inputs import Inputs
-from harness.swarm.keeping import Keeper, shown_path
+from harness.swarm.keeping import Keeper
 from harness.swarm.listeners import told_of
 from harness.swarm.open_loop import declared_schedules
 from harness.swarm.options import require_load
 from harness.swarm.role import REPORT_INTERVAL_S, Role, join_through_interrupts
 from harness.swarm.shaping import prepare_shape
-from harness.swarm.terminal import print_verdict, progress, say
+from harness.swarm.terminal import print_verdict, progress, say, shown_path
 from harness.swarm.users import RouteUser
 from harness.words.clock import Epoch
 from harness.words.errors import ExitCode, RecordError, StoppedError, UsageError, one_line

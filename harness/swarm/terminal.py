@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from io import StringIO
+from pathlib import Path
 from typing import TextIO
 
 from locust.stats import RequestStats
@@ -36,6 +37,14 @@ PIPE_WIDTH = 140  # columns where the output is no terminal, as in CI
 def say(line: str) -> None:
     """Show a line of the run's own on standard error, beside Locust's log."""
     put(f"routeswarm: {line}\n", sys.stderr)
+
+
+def shown_path(path: Path) -> str:
+    """Return a path as short as it can be read from here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
 
 
 def progress(stats: RequestStats, users: int, elapsed_s: float, rate_rps: float) -> str:

@@ -14,7 +14,6 @@ from locust.runners import WorkerRunner
 from harness.load.sharing import Sharing
 from harness.swarm.cooperation import children
 from harness.swarm.inputs import Inputs
-from harness.swarm.keeping import shown_path
 from harness.swarm.loading import Loader
 from harness.swarm.lost_master import MasterWatch
 from harness.swarm.manifest import about_this_process, agreed_on
@@ -24,7 +23,7 @@ from harness.swarm.role import REPORT_INTERVAL_S, Role, join_through_interrupts,
 from harness.swarm.salvage import keep_here
 from harness.swarm.session import Delta
 from harness.swarm.shipping import Report, Shipping
-from harness.swarm.terminal import say
+from harness.swarm.terminal import say, shown_path
 from harness.words.clock import Epoch, now_ns
 from harness.words.errors import ExitCode, RecordError, UsageError
 
