@@ -1,7 +1,7 @@
 """What went wrong on the load side: the load was then not what it was meant to be, or not all that was tested held.
 
-What tasks and listeners of the locustfile raised, what users of other kinds beside ours met, and users that went away.
-None of it says anything against the target, so that each row is VALID; but none of it may look like a PASS.
+What the locustfile raised, what users of other kinds beside ours met, and users that went away. None of it says
+anything against the target, so that each row is VALID unless the load was not the planned one; but none is a PASS.
 """
 
 from __future__ import annotations
@@ -11,8 +11,15 @@ from typing import NamedTuple
 
 from harness.judge.entry import Entry, Status
 
-LISTENER = "listener "
-"""How the text of an error begins that a listener raised, and not a task."""
+LISTENER, GREENLET, SHAPE = "listener ", "greenlet ", "load shape"
+"""How the text of an error begins that somebody else raised than a task."""
+
+_WHO = {
+    "": ("tasks of the locustfile", "what they had still to do was not done"),
+    LISTENER: ("listeners", "what they are for was not done"),
+    GREENLET: ("greenlets", "what they had still to do was not done"),
+    SHAPE: ("the load shape", "it was asked no more"),
+}
 
 _NAMED = 5
 """Kinds of requests that a row names."""
@@ -35,22 +42,31 @@ class Gone(NamedTuple):
 
 
 def user_errors(errors: Mapping[str, int]) -> Entry:
-    """VALID with a concern: tasks or listeners of the locustfile raised (text -> how often, the first one first)."""
-    of_tasks = {text: count for text, count in errors.items() if not text.startswith(LISTENER)}
-    of_listeners = {text: count for text, count in errors.items() if text.startswith(LISTENER)}
+    """VALID with a concern: the locustfile raised (text -> how often, the first one first); INVALID if its shape did.
+
+    A load shape that raises is asked no more: the load was not what was planned from then on.
+    """
+    by_whom: dict[str, dict[str, int]] = {}
+    for text, count in errors.items():
+        who = next((begin for begin in (LISTENER, GREENLET, SHAPE) if text.startswith(begin)), "")
+        by_whom.setdefault(who, {})[text] = count
     details, concerns = [], []
-    if of_tasks:
-        raised = f"tasks of the locustfile raised {_often(sum(of_tasks.values()))}"
-        details.append(f"{raised}: what they had still to do was not done; the first: {next(iter(of_tasks))}")
-        concerns.append(raised)
-    if of_listeners:
-        raised = f"listeners raised {_often(sum(of_listeners.values()))}"
-        details.append(f"{raised}: what they are for was not done; the first: {next(iter(of_listeners))}")
-        concerns.append(f"{raised} ({next(iter(of_listeners))})")
+    for who, texts in sorted(by_whom.items()):
+        raised = f"{_WHO[who][0]} raised {_often(sum(texts.values()))}"
+        details.append(f"{raised}: {_WHO[who][1]}; the first: {next(iter(texts))}")
+        concerns.append(f"{raised} ({next(iter(texts))})" if who else raised)
     count = sum(errors.values())
     actual = "1 error" if count == 1 else f"{count:,} errors"
-    concern = "; ".join(concerns)
-    return Entry("locustfile", Status.VALID, actual, "none", "; ".join(details), required=False, concern=concern)
+    invalid = SHAPE in by_whom
+    return Entry(
+        "locustfile",
+        Status.INVALID if invalid else Status.VALID,
+        actual,
+        "none",
+        "; ".join(details),
+        required=False,
+        concern=None if invalid else "; ".join(concerns),
+    )
 
 
 def other_users(requests: Mapping[str, Requests]) -> Entry:

@@ -263,9 +263,9 @@ class KeepingRole(Role):
             unused = self.environment.web_ui is not None and self.keeper is None
             self.codes.settle(int(ExitCode.PASS if unused else ExitCode.INCONCLUSIVE))
 
-    def on_listener_raised(self, which: str, error: BaseException) -> None:
+    def on_raised(self, which: str, error: BaseException) -> None:
         """Say it also where the verdict is given and cannot have it."""
-        super().on_listener_raised(which, error)
+        super().on_raised(which, error)
         if self._judged is not None:
             say(f"after the verdict was given, {told_of(which, error)}")
 

@@ -1,19 +1,27 @@
-"""Listeners that raise: Locust logs that and goes on, so that a run could pass without what they were for."""
+"""Listeners and greenlets that raise: that is logged and no more, so that a run could pass without their work."""
 
 from __future__ import annotations
 
 import logging
 import sys
+from collections import deque
 from collections.abc import Callable
+from traceback import walk_tb
 from types import TracebackType
 from typing import Any
 
 import locust.event
+from gevent import Greenlet
+from gevent.hub import get_hub
 from locust.env import Environment
 from locust.event import EventHook
+from locust.user.users import User
 
-from harness.judge.user_errors import LISTENER
+from harness.judge.user_errors import GREENLET, LISTENER, SHAPE
 from harness.words.errors import one_line
+
+_TOLD = 100
+"""Errors that are remembered: a greenlet ends right after Locust has told of its error."""
 
 OnRaised = Callable[[str, BaseException], object]
 
@@ -48,6 +56,42 @@ def watch_listeners(environment: Environment, on_raised: OnRaised) -> None:
     module.logging = _Log(told)
 
 
+def watch_greenlets(environment: Environment, on_raised: OnRaised) -> None:
+    """Have ``on_raised`` called with which greenlet of this thread's hub ended by what it raised, and what.
+
+    Not for what Locust's event ``user_error`` has told of: a user whose ``on_start`` raises ends by the same error.
+    """
+    hub: Any = get_hub()
+    handle, told = hub.handle_error, deque[BaseException](maxlen=_TOLD)
+    environment.events.user_error.add_listener(lambda exception, **_: told.append(exception))
+
+    def handle_and_tell(context: object, kind: type[BaseException], value: Any, traceback: Any) -> None:
+        handle(context, kind, value, traceback)
+        raised = value if isinstance(value, BaseException) else kind()
+        is_error = not issubclass(kind, (*hub.NOT_ERROR, *hub.SYSTEM_ERROR))
+        if is_error and isinstance(context, Greenlet) and not any(raised is each for each in told):
+            on_raised(_what(traceback), raised)
+
+    hub.handle_error = handle_and_tell
+
+
+def _what(traceback: TracebackType | None) -> str:
+    """Return in words what a greenlet did: a user's, the load shape's, or that of some function.
+
+    By its frames: what it was started with is forgotten in one that was killed (gevent 26.9).
+    """
+    frames = [frame for frame, _ in walk_tb(traceback) if not frame.f_code.co_filename.startswith("src/gevent/")]
+    if not frames:
+        return f"{GREENLET.strip()} of no known function"
+    outermost = frames[0]
+    if outermost.f_code.co_name == "shape_worker":
+        return SHAPE
+    user = outermost.f_locals.get("user")
+    if isinstance(user, User):
+        return f"{GREENLET}of {type(user).__name__}"
+    return f"{GREENLET}{outermost.f_code.co_qualname.rpartition('<locals>.')[2]}"
+
+
 def _which(environment: Environment, traceback: TracebackType | None) -> str:
     """Return the listener and its event, from the frame of ``EventHook.fire`` that caught what it raised."""
     handler = None if traceback is None else traceback.tb_frame.f_locals.get("handler")
@@ -60,5 +104,5 @@ def _which(environment: Environment, traceback: TracebackType | None) -> str:
 
 
 def told_of(which: str, error: BaseException) -> str:
-    """Return in one line what a listener raised."""
+    """Return in one line what a listener or a greenlet raised."""
     return f"{which}: {one_line(error)}"

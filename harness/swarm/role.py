@@ -22,7 +22,7 @@ from harness.loop.lookout import Lookout
 from harness.swarm import world
 from harness.swarm.inputs import Inputs, load_inputs
 from harness.swarm.leaving import ExitCodes, Lasting
-from harness.swarm.listeners import told_of, watch_listeners
+from harness.swarm.listeners import told_of, watch_greenlets, watch_listeners
 from harness.swarm.logs import watch_target_logs
 from harness.swarm.open_loop import declared_schedules
 from harness.swarm.options import read_options
@@ -69,7 +69,8 @@ class Role:
         events.test_stop.add_listener(lambda **_: self.on_test_stop())
         events.quitting.add_listener(lambda **_: self._quit())
         events.quit.add_listener(lambda exit_code, **_: self._end(exit_code))
-        watch_listeners(self.environment, self.on_listener_raised)
+        watch_listeners(self.environment, self.on_raised)
+        watch_greenlets(self.environment, self.on_raised)
         deliver_interrupts_to_main(self.lookout.watch.ask)
         self.lookout.start(say)
 
@@ -128,8 +129,8 @@ class Role:
         if self.runner.state in (STATE_INIT, STATE_STOPPED):
             self.runner.update_state(STATE_SPAWNING)
 
-    def on_listener_raised(self, which: str, error: BaseException) -> None:
-        """Count what a listener raised with what tasks raise: Locust shows those, and workers tell their master."""
+    def on_raised(self, which: str, error: BaseException) -> None:
+        """Count it with what tasks raise: Locust shows those, and workers tell their master of them."""
         told, frames = told_of(which, error), "".join(traceback.format_tb(error.__traceback__))
         if isinstance(self.runner, WorkerRunner):
             self.runner.send_message("exception", {"msg": told, "traceback": frames})  # as of a task (runners.py)

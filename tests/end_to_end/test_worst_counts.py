@@ -101,6 +101,11 @@ class Brief(User):
     @task
     def wait_for_ever(self):
         pass
+
+def clean_up(self):
+    raise ValueError("could not clean up")
+
+LowUser.on_stop = clean_up
 """
 
 
@@ -115,7 +120,10 @@ def test_what_fails_beside_our_users_is_a_concern_that_names_it(folder: Folder, 
     rows = {row["name"]: row for row in run.verdict["validity"]}
     processes = 3 if spread else 1  # test_start is fired in the master, too
     raised = "listener connect of test_start: OSError: database not there (failing.py:7)"
-    assert run.totals["user_errors"] == {raised: processes, "no seat (failing.py:23)": 2}
+    errors = run.totals["user_errors"]
+    stopped = [text for text in errors if text.startswith("greenlet of LowUser: ValueError: could not clean up")]
+    assert [errors.pop(text) > 0 for text in stopped] == [True]
+    assert errors == {raised: processes, "no seat (failing.py:23)": 2}
     assert raised in rows["locustfile"]["detail"]
     assert "MQTT ping: " in rows["other users"]["detail"]
     assert "broker away" in rows["other users"]["detail"]
@@ -123,6 +131,24 @@ def test_what_fails_beside_our_users_is_a_concern_that_names_it(folder: Folder, 
     assert failed == count
     assert (rows["users"]["actual"], rows["users"]["target"]) == ("10 of 12", "all to the end")
     assert "2 of 12 users had gone" in rows["users"]["detail"]
+
+
+def test_a_load_shape_that_raises_is_no_pass(folder: Folder) -> None:
+    (folder.path / "shaped.py").write_text(
+        "from busy import *\n"
+        "from locust import LoadTestShape\n\n"
+        "class Shape(LoadTestShape):\n"
+        "    def tick(self):\n"
+        "        if self.get_run_time() > 1:\n"
+        "            raise ValueError('no such step')\n"
+        "        return 4, 4\n"
+    )
+    (folder.path / "criteria.txt").write_text(HOLDS)
+    process = folder.headless("--baseline-size", 4, target="fast:slow", locustfile="shaped.py")
+    assert process.wait() == 12, process.last_words
+    (row,) = [row for row in folder.run.verdict["validity"] if row["name"] == "locustfile"]
+    assert row["status"] == "INVALID"
+    assert "load shape: ValueError: no such step (shaped.py:7)" in row["detail"]
 
 
 def test_users_that_all_go_away_early_are_said(folder: Folder) -> None:

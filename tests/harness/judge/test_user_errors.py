@@ -17,7 +17,15 @@ def test_tasks_and_listeners_that_raised_are_told_apart() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["boom (file.py:3)", "listener connect of init: OSError"])
+def test_a_load_shape_that_raised_makes_the_run_one_that_cannot_be_trusted() -> None:
+    row = user_errors({"load shape: ValueError: no such step (file.py:7)": 1, "boom": 2})
+    assert (row.status, row.concern, row.actual) == (Status.INVALID, None, "3 errors")
+    assert "the load shape raised once: it was asked no more; the first: load shape: ValueError" in row.detail
+
+
+@pytest.mark.parametrize(
+    "text", ["boom (file.py:3)", "listener connect of init: OSError", "greenlet of LowUser: ValueError"]
+)
 def test_one_error_is_a_concern_whoever_raised_it(text: str) -> None:
     row = user_errors({text: 1})
     assert (row.actual, row.concern is None) == ("1 error", False)

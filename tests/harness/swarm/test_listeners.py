@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import gevent
 import locust.event
 import pytest
+from locust import User
 from locust.env import Environment
 
 from harness.swarm.leaving import Lasting
-from harness.swarm.listeners import told_of, watch_listeners
+from harness.swarm.listeners import told_of, watch_greenlets, watch_listeners
 
 
 def fails(**_: object) -> None:
@@ -71,3 +73,54 @@ def test_locusts_own_record_stays_locusts(
     (record,) = caplog.records
     assert (record.levelname, record.pathname) == ("ERROR", locust.event.__file__)
     assert len(told) == 1
+
+
+@pytest.fixture
+def ended_by(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is told of greenlets; nothing is printed of them."""
+    found: list[str] = []
+    hub = gevent.get_hub()
+    monkeypatch.setattr(hub, "handle_error", lambda *_: None, raising=False)
+    watch_greenlets(environment, lambda which, error: found.append(told_of(which, error)))
+    return found
+
+
+def test_a_greenlet_that_ends_by_an_error_is_named(ended_by: list[str]) -> None:
+    def clean_up() -> None:
+        raise OSError("disk away")
+
+    gevent.spawn(clean_up).join()
+    assert ended_by == ["greenlet clean_up: OSError: disk away"]
+
+
+def test_a_user_is_named_by_its_class_and_not_told_of_again(environment: Environment, ended_by: list[str]) -> None:
+    class Guest(User):
+        abstract = False
+
+    def run_user(user: User, *, told: bool) -> None:
+        error = LookupError("no seat")
+        if told:
+            environment.events.user_error.fire(user_instance=user, exception=error, tb=None)
+        raise error
+
+    for told_before in (True, False):
+        gevent.spawn(run_user, Guest(environment), told=told_before).join()
+    assert ended_by == ["greenlet of Guest: LookupError: no seat"]
+
+
+def test_the_greenlet_of_a_load_shape_is_called_that(ended_by: list[str]) -> None:
+    class Runner:
+        def shape_worker(self) -> None:
+            raise ValueError("no such step")
+
+    gevent.spawn(Runner().shape_worker).join()
+    assert ended_by == ["load shape: ValueError: no such step"]
+
+
+@pytest.mark.parametrize("how", [gevent.GreenletExit, KeyboardInterrupt, SystemExit])
+def test_one_that_is_ended_is_no_error(ended_by: list[str], how: type[BaseException]) -> None:
+    def end() -> None:
+        raise how
+
+    gevent.spawn(end).join()
+    assert ended_by == []
