@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.words.errors import ExitCode, RunError, UsageError
+from harness.words.output import put, tolerant
 
 DESCRIPTION = """\
 Read run directories of RouteSwarm, or the CSV files of any `locust --csv PREFIX`, and show them to people.
@@ -140,6 +141,11 @@ exit codes: 0 written; 2 no run, no such table, or a mistake in the command.
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; a user's mistake is one line on stderr and 2."""
+    with tolerant():  # `| head` ends no command
+        return _main(arguments)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     # matplotlib announces on stderr that it builds its font cache, once per machine: nothing to act on.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
@@ -156,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run[options.command](options)
     except (RunError, UsageError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        put(f"error: {error}\n", sys.stderr)
         return ExitCode.USAGE
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from analysis.csv_rows import read_rows
 from analysis.documents import Manifest, Verdict, read_document
 from analysis.faults_file import read_faults
 from analysis.series_file import read_series, read_vitals
-from harness.words.errors import RunError
+from harness.words.errors import RunError, printable
+from harness.words.links import leads_out, links_out
 
 _FILES = ("manifest.json", "series.csv", "verdict.json")
 _TABLES_OF_ALL = ("operations", "spans")
@@ -235,9 +236,26 @@ def load_run(path: str | os.PathLike[str]) -> Run:
 
     Its frames are read when first used. A run that was cut off loads with what it has. Of Locust's files a prefix, one
     of the files, or a folder with those of one prefix will do.
-    Raises ``RunError`` where ``path`` is no run.
+    Raises ``RunError`` where ``path`` is no run, or has a link that leads out of it.
     """
     folder = Path(path)
+    if any((folder / name).is_symlink() or (folder / name).exists() for name in _FILES):
+        _require_closed(folder, links_out(folder))
+    run = _load(folder)
+    if run.plain:  # what else is in its folder is not the run's
+        of_run = sorted(run.path.parent.glob(f"{glob.escape(run.path.name)}_*"))
+        out = (file for file in of_run if file.is_symlink() and leads_out(file, run.path.parent))
+        _require_closed(run.path, out)
+    return run
+
+
+def _require_closed(run: Path, links: Iterable[Path]) -> None:
+    """Refuse a run with a link that leads out of it: what somebody else made could show, or replace, any file."""
+    for link in links:
+        raise RunError(f"{run}: {printable(str(link))} is a link that leads out of the run, and is not followed")
+
+
+def _load(folder: Path) -> Run:
     if not any((folder / name).exists() for name in _FILES) and (prefix := locust_files.prefix_of(folder)) is not None:
         return Run(prefix, plain=True)
     if not folder.is_dir():

@@ -22,6 +22,7 @@ from harness.target.runner import GRAPH_SCOPES, TargetRunner
 from harness.target.sequential import run_sequential
 from harness.words.arguments import whole
 from harness.words.errors import ExitCode, UsageError
+from harness.words.output import put, tolerant
 
 INTERRUPTED = 128 + signal.SIGINT
 SHOWN = 20  # rows of each part of a diff
@@ -29,15 +30,20 @@ SHOWN = 20  # rows of each part of a diff
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code."""
-    asked = _parser().parse_args(argv)
+    with tolerant():
+        asked = _parser().parse_args(argv)
     try:
         return _golden(asked)
     except UsageError as error:
-        print(f"routeswarm: {error}", file=sys.stderr)
+        _say(str(error))
         return int(ExitCode.USAGE)
     except KeyboardInterrupt:
-        print("routeswarm: interrupted, nothing was written", file=sys.stderr)
+        _say("interrupted, nothing was written")
         return INTERRUPTED
+
+
+def _say(line: str) -> None:
+    put(f"routeswarm: {line}\n", sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -94,7 +100,7 @@ def _golden(asked: argparse.Namespace) -> int:
     lookout = Lookout(loop)
     loop.start()
     deliver_interrupts_to_main(lookout.watch.ask)
-    lookout.start(lambda line: print(f"routeswarm: {line}", file=sys.stderr))
+    lookout.start(_say)
     lookout.open_run("golden", asked.deadline_ms / 1000)
     progress = Console(stderr=True)
     tracked = track(scenarios, "golden decisions", console=progress, transient=True, disable=not progress.is_terminal)
@@ -104,9 +110,10 @@ def _golden(asked: argparse.Namespace) -> int:
     finally:
         lookout.close_run()
         lookout.stop()
-    _show(diff)
-    for block in endless:
-        print(f"never returned: {block.where}, ended after {block.seconds:.1f} s")
+    with tolerant():  # not before: until here the target may look at standard output
+        _show(diff)
+        for block in endless:
+            print(f"never returned: {block.where}, ended after {block.seconds:.1f} s")
     if endless:
         return int(ExitCode.CHECKER)
     if asked.write is None:
@@ -115,7 +122,7 @@ def _golden(asked: argparse.Namespace) -> int:
         write_corpus(with_golden(scenarios, diff), to)
     except OSError as error:
         raise UsageError(f"--write {to}: cannot write: {error.strerror or error}") from error
-    print(f"written: {to}")
+    put(f"written: {to}\n", sys.stdout)
     return int(diff.exit_code(written=True))
 
 

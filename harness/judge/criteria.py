@@ -12,11 +12,13 @@ Grammar (blank lines and everything behind ``#`` are skipped)::
 
 Latency metrics are over operations that ended ok, measured from the intended start. Latency, throughput and
 availability are judged over the steady state of the run (``judge.steady``), where there is one; what they are with the
-warm-up stands beside. A metric that was not measured is UNKNOWN: a threshold never passes on absent data.
+warm-up stands beside. A metric that was not measured is UNKNOWN: a threshold never passes on absent data. One that no
+run could fail, or none could hold (``failed_pct <= 1000``, ``p95_ms < 0``), is refused.
 """
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,6 +28,7 @@ from pathlib import Path
 from harness.judge.entry import Entry, Status
 from harness.judge.steady import WHOLE_RUN, Steady
 from harness.judge.window import PERCENTILES, Window
+from harness.measure.histogram import HIGHEST_US, bucket_of, highest_of
 from harness.measure.series_csv import SeriesRow
 from harness.words.errors import CriteriaError
 from harness.words.operation import Outcome
@@ -51,6 +54,19 @@ _UNITS = {
     "operations": "",
     "fallback_latency_x": "",
 }
+_WIDEST = (0.0, math.inf)
+_POSSIBLE = {
+    **dict.fromkeys(PERCENTILES, (0.0, highest_of(bucket_of(HIGHEST_US)) / 1000)),  # what a histogram can tell
+    **dict.fromkeys((metric for metric, unit in _UNITS.items() if unit == "%"), (0.0, 100.0)),
+}
+"""The smallest and largest value that a metric can have, ``_WIDEST`` where nothing is said."""
+
+_USERS_DIGITS = 9
+"""Digits of a number of users: Python reads no integer of more than 4,300, and no machine has a billion."""
+
+_SHOWN = 120
+"""Characters of a line that an error shows."""
+
 _OF_THE_WHOLE_RUN = ("operations",)
 _OF_CHECKS = {
     "consistency_pct": "consistency",
@@ -93,22 +109,52 @@ def parse_criterion(line: str) -> Criterion:
     """Return the criterion of one line.
 
     Raises:
-        CriteriaError: the line does not follow the grammar, or names no known metric.
+        CriteriaError: the line does not follow the grammar, names no known metric, cannot fail or cannot hold.
 
     """
     text = " ".join(line.split())
     match = _LINE.fullmatch(text)
     if match is None:
-        raise CriteriaError(f"{text!r} is no criterion, expected e.g. 'p95_ms < 500 at users >= 100'")
+        raise CriteriaError(f"{_short(text)!r} is no criterion, expected e.g. 'p95_ms < 500 at users >= 100'")
     metric = match["metric"]
     if metric not in _UNITS:
-        raise CriteriaError(f"no metric {metric!r}, expected one of {', '.join(_UNITS)}")
+        raise CriteriaError(f"no metric {_short(metric)!r}, expected one of {', '.join(_UNITS)}")
     if match["unit"] and match["unit"] != _UNITS[metric]:
         raise CriteriaError(f"{metric} is in {_UNITS[metric] or 'no unit'}, found {match['unit']!r}")
     if match["users"] and metric in _OF_CHECKS:
         raise CriteriaError(f"{metric} is over the whole run, found 'at users'")
-    users = int(match["users"]) if match["users"] else None
-    return Criterion(text, metric, match["compare"], float(match["number"]), match["users_compare"], users)
+    users = _users(match["users_compare"], match["users"]) if match["users"] else None
+    criterion = Criterion(text, metric, match["compare"], float(match["number"]), match["users_compare"], users)
+    _require_open(criterion)
+    return criterion
+
+
+def _users(compare: str, digits: str) -> int:
+    if len(digits.lstrip("0")) > _USERS_DIGITS:
+        raise CriteriaError(f"'at users' has a number of {len(digits):,} digits, expected at most {_USERS_DIGITS}")
+    users = int(digits)
+    if compare == "<" and users == 0:
+        raise CriteriaError("no second has users < 0, expected another number")
+    return users
+
+
+def _require_open(criterion: Criterion) -> None:
+    """Refuse a criterion that every possible value of its metric would meet, or none."""
+    metric, number, holds = criterion.metric, criterion.number, criterion.holds
+    if not math.isfinite(number):
+        raise CriteriaError(f"{metric} {criterion.compare} a number too large to compare with, expected a smaller one")
+    lowest, highest = _POSSIBLE.get(metric, _WIDEST)
+    at_the_ends = holds(lowest), holds(highest)
+    inside = criterion.compare == "==" and lowest <= number <= highest
+    if all(at_the_ends) or not (any(at_the_ends) or inside):
+        unit = f" {_UNITS[metric]}" if _UNITS[metric] else ""
+        range_ = f"at least 0{unit}" if math.isinf(highest) else f"between 0 and {highest:,.0f}{unit}"
+        never = "fail" if all(at_the_ends) else "hold"
+        raise CriteriaError(f"{_short(criterion.text)!r} cannot {never}: {metric} is always {range_}")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]}…{text[-_SHOWN // 2 :]}"
 
 
 def parse_criteria(text: str, source: str) -> tuple[Criterion, ...]:

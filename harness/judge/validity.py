@@ -76,24 +76,6 @@ CLOCK_OFFSET_MS = 250.0
 """Largest difference of clocks: a quarter of the second by which workers' numbers are laid side by side."""
 
 
-def workers(lost: Sequence[str], late: Mapping[str, float]) -> Entry:
-    """INVALID if a worker that took part did not report to the end, or was ``late``: name -> seconds without one.
-
-    A worker that gathers nothing for longer than seconds are kept open stood still, and its users with it. One whose
-    reports only arrived late (a master that stood still, a network) is none.
-    """
-    name, target, clauses = "workers", "none lost or late", []
-    if lost:
-        clauses.append(f"lost: {', '.join(lost)}; what they had not reported is missing")
-    if late:
-        gaps = (f"{worker} said nothing for {gap_s:g} s" for worker, gap_s in sorted(late.items()))
-        clauses.append(f"late: {', '.join(gaps)}")
-    if clauses:
-        actual = f"{len(lost)} lost" + (f", {len(late)} late" if late else "")
-        return Entry(name, Status.INVALID, actual, target, "; ".join(clauses))
-    return Entry(name, Status.VALID, "0 lost", target, "every worker reported to the end")
-
-
 def recording(counts: Mapping[str, int], errors: Sequence[str]) -> Entry:
     """INVALID if data could not be written, or the records (name -> operations) hold different numbers."""
     actual = ", ".join(f"{where} {count:,}" for where, count in counts.items())

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -108,17 +109,20 @@ def read_corpus(path: str | os.PathLike[str]) -> Corpus:
 def write_corpus(scenarios: Iterable[Scenario], path: str | os.PathLike[str]) -> None:
     """Write ``scenarios`` to ``path``, replacing it in one step; equal scenarios give equal bytes.
 
-    Optional fields that are empty are left out. Printable characters stay as they are; invisible ones
+    A link stays one, and what it leads to is replaced; the mode of a file that is there is kept. Optional fields that
+    are empty are left out. Printable characters stay as they are; invisible ones
     (controls, bidirectional marks, joiners) are escaped, so that a reviewer sees them.
 
     Raises:
         OSError: the file cannot be written; what was there before is untouched.
     """
-    target = Path(path)
+    target = Path(path).resolve()
     scratch = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         with scratch.open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(scenario_line(scenario) + "\n" for scenario in scenarios)
+        if target.exists():
+            scratch.chmod(stat.S_IMODE(target.stat().st_mode))
         scratch.replace(target)
     finally:
         scratch.unlink(missing_ok=True)

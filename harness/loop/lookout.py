@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gevent import monkey
 
+from harness.loop.forked import Forks
 from harness.loop.heart import Heart, Stop, in_step_of
 from harness.loop.hubloop import HubLoop
 from harness.measure.blocks import ENDED_WITHIN_S, LEAST_S, Block
@@ -32,6 +33,7 @@ class Lookout:
 
     def __init__(self, loop: HubLoop) -> None:
         self.watch = Watch(in_step_of(loop), native=not monkey.is_module_patched("threading"))
+        self._forks = Forks(loop, self.watch.leave_in_child)
         self._heart = Heart(loop, self.watch, LEAST_S, self._on_stop)
         self._main = threading.main_thread().ident or 0
         self._blocks: list[Block] = []
@@ -43,11 +45,13 @@ class Lookout:
         why = self.watch.start()
         if why is not None:
             self._unwatched = lambda: say(f"{why}: a stage that never returns will not be ended")
+        self._forks.start()
         self._heart.start()
 
     def stop(self) -> None:
         """Look no more."""
         self._heart.stop()
+        self._forks.stop()
         self.watch.stop()
 
     def open_run(self, what: str, deadline_s: float, run: Path | None = None) -> None:

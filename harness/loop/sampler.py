@@ -72,7 +72,8 @@ class Sampler:
     def stop(self) -> None:
         """End sampling, with a last reading."""
         self._sample(monotonic())
-        gc.callbacks.remove(self._on_gc)
+        with contextlib.suppress(ValueError):  # the target may have taken it out
+            gc.callbacks.remove(self._on_gc)
         for watcher in (self._timer, self._before_poll, self._after_poll):
             watcher.close()
         if self._scheduler is not None:
@@ -125,7 +126,15 @@ class Sampler:
     def _waited_s(self) -> float | None:
         if self._scheduler is None:
             return None
-        return int(os.pread(self._scheduler, 100, 0).split()[1]) / 1e9
+        try:
+            return int(os.pread(self._scheduler, 100, 0).split()[1]) / 1e9
+        except (
+            OSError,
+            ValueError,
+            IndexError,
+        ):  # the target has closed it, and may have opened another file in its place
+            self._scheduler = None
+            return None
 
     def _row(self) -> Vitals:
         second = self._epoch.second(now_ns())
@@ -158,6 +167,8 @@ class Sampler:
         self._add_lags(row, now, waited_s, waited_s / busy_s if busy_s > 0 else 0.0)
 
     def _add_pauses(self, row: Vitals) -> None:
+        if self._on_gc not in gc.callbacks:  # the target has cleared them: at most the pauses of one probe are missed
+            gc.callbacks.append(self._on_gc)
         pauses, self._gc_pauses = self._gc_pauses, []
         for took_s, in_steps in pauses:
             row.gc_count += 1

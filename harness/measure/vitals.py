@@ -125,10 +125,10 @@ class VitalsLog:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._merged = MergedVitals()
-        self._file = path.open("w", encoding="utf-8", newline="")
         self._written: set[tuple[int, int]] = set()
         self._late = False
-        write_header(self._file)
+        with path.open("w", encoding="utf-8", newline="") as file:
+            write_header(file)
 
     def add(self, rows: Iterable[WireVitals]) -> None:
         """Take what one worker handed over."""
@@ -140,13 +140,13 @@ class VitalsLog:
         keys = {(row.second, row.worker) for row in rows}
         self._late |= not keys.isdisjoint(self._written)
         self._written |= keys
-        write_rows(self._file, rows)
-        self._file.flush()
+        if rows:
+            with self._path.open("a", encoding="utf-8", newline="") as file:  # and not kept open, as the series is not
+                write_rows(file, rows)
 
     def close(self) -> None:
         """Write what is left; rows of a second that was reported once more after it was written become one."""
         self.write_before(None)
-        self._file.close()
         if not self._late:
             return
         merged = MergedVitals()

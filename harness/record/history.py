@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from harness.measure.history_parts import Part, kept_parts
 from harness.record.buffer import DROPPED, OFFSET
-from harness.record.tables import ATTEMPTS, OPERATIONS, encoding, to_table
-from harness.words.errors import RecordError, RunError
-from harness.words.operation import Attempt, Flag, Operation, Outcome
+from harness.record.tables import ATTEMPTS, OPERATIONS, TABLES, encoding, to_table
+from harness.words.errors import RecordError, RunError, one_line
+from harness.words.operation import Attempt, Flag, Operation, Outcome, operation_id
 
 
 class PartWriter:
@@ -35,6 +36,8 @@ class PartWriter:
                 in the history.
 
         """
+        if table not in TABLES:  # it becomes part of a path
+            raise RecordError(f"worker {worker}: no table {table!r} in a history")
         number = self._sequence.get((table, worker), 0)
         self._sequence[table, worker] = number + 1
         try:
@@ -48,6 +51,63 @@ class PartWriter:
         if dropped := sum(int(metadata[DROPPED]) for _, metadata in batches if metadata is not None):
             raise RecordError(f"worker {worker}: {dropped:,} of the {table} could not be written down, see its log")
         return int(rows.num_rows)
+
+
+def part_objection(table: str, worker: int, part: bytes, now_s: float, apart_s: float, operations: int) -> str | None:
+    """Return why the bytes of a part cannot be what a worker hands over, None where they can.
+
+    Args:
+        table: of the history.
+        worker: who handed it over.
+        part: an Arrow stream.
+        now_s: Unix time.
+        apart_s: how far from that its operations may lie.
+        operations: how many of them there can be at most.
+
+    """
+    if table not in TABLES:
+        return f"no table {table[:40]!r}"
+    try:
+        with pa.ipc.open_stream(part) as stream:
+            if not stream.schema.equals(TABLES[table], check_metadata=False):
+                return f"other columns than those of {table}"
+            offset_ns = int((stream.schema.metadata or {}).get(OFFSET, 0))
+            batches = []
+            for batch, metadata in stream.iter_batches_with_custom_metadata():
+                batch.validate(full=True)
+                if int((metadata or {}).get(DROPPED, 0)) < 0:
+                    return "fewer than no rows dropped"
+                batches.append(batch)
+    except (pa.ArrowException, ValueError, OSError, MemoryError, OverflowError) as error:
+        return f"no {table}: {one_line(error, 100)}"
+    if table != "operations":
+        return None
+    rows = pa.Table.from_batches(batches, TABLES[table])
+    if rows.num_rows > operations:
+        return f"{rows.num_rows:,} operations in the history, {operations:,} in the series"
+    return _operations_objection(rows, worker, (now_s - apart_s) * 1e9 - offset_ns, (now_s + apart_s) * 1e9 - offset_ns)
+
+
+def _operations_objection(rows: pa.Table, worker: int, first_ns: float, last_ns: float) -> str | None:
+    """Return what is wrong with operations that are all of one worker, their times on its own clock."""
+    if not rows.num_rows:
+        return None
+    for name, least, most in (
+        ("worker", worker, worker),
+        ("id", operation_id(worker, 0), operation_id(worker + 1, 0) - 1),
+        ("priority", 0, 9),
+        ("start_ns", first_ns, last_ns),
+        ("end_ns", first_ns, last_ns),
+    ):
+        if rows[name].null_count:
+            return f"operations without {name}"
+        found = pc.min_max(rows[name]).as_py()
+        if found["min"] < least or found["max"] > most:
+            return f"operations with a {name} that theirs cannot be"
+    for name, known in (("outcome", set(_OUTCOMES)), ("flag", set(_FLAGS))):
+        if not set(pc.unique(rows[name]).to_pylist()) <= known:
+            return f"operations with an unknown {name}"
+    return None
 
 
 def write_table(rows: pa.Table, path: Path) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 from harness.judge import blocking, validity
 from harness.judge.case import Case
@@ -23,12 +23,13 @@ from harness.judge.noise_floor import NoiseFloor, above_floor
 from harness.judge.steady import WHOLE_RUN, WarmUp
 from harness.judge.steps import Step, Steps
 from harness.judge.totals import Totals, of_series
-from harness.judge.user_errors import user_errors
+from harness.judge.user_errors import Gone, Requests, gone, other_users, user_errors
 from harness.judge.verdict import Verdict, conclude
 from harness.judge.vocabulary import UnknownRoutes, Vocabulary
+from harness.judge.workers import Workers
 from harness.load.faults import Fault
 from harness.measure.blocks import Block
-from harness.measure.series_csv import SeriesRow, read_series
+from harness.measure.series_csv import read_series
 from harness.measure.vitals import Vitals, read_vitals
 from harness.record.cases import count_rows, read_cases, read_edges
 from harness.record.history import parts_of, read_operations
@@ -36,6 +37,8 @@ from harness.record.plan_row import carried_out, with_failures
 from harness.record.run_directory import RunDirectory
 from harness.words.errors import RunError
 from harness.words.operation import Operation, Outcome
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,13 @@ class Facts:
     due: int | None = None  # arrivals of schedules, with those of lost workers; None without a schedule
     not_delivered: int | None = None  # those of them that nobody was free to send
     joined_late: tuple[str, ...] = ()  # workers that came after schedules were shared out
-    lost_workers: tuple[str, ...] = ()
+    took_part: Workers = field(default_factory=Workers)  # what became of the workers
     errors: tuple[str, ...] = ()  # data that could not be written down
     labels: Mapping[str, str] = field(default_factory=dict)  # scenario id -> human label
     log_records: Mapping[str, int] = field(default_factory=dict)  # level -> records the target logged
     trim: bool = True  # whether the run had one load throughout, of which a warm-up can be left out
     steps: tuple[Step, ...] = ()  # of a load shape
     ramp: RampToFailure | None = None
-    late_workers: Mapping[str, float] = field(default_factory=dict)  # worker -> seconds between two of its reports
     held_back_s: Mapping[str, float] = field(default_factory=dict)  # worker -> seconds its users waited for the master
     mismatches: tuple[str, ...] = ()  # what a worker has otherwise than the master, one clause each
     clock_offsets_ms: Mapping[str, float] = field(default_factory=dict)  # worker -> master's clock minus its own
@@ -69,7 +71,9 @@ class Facts:
     vocabulary: Vocabulary | None = None  # the routes that the corpus names
     blocks: tuple[Block, ...] = ()  # steps of the target that held the thread, of the baseline as well
     broken: tuple[str, ...] = ()  # what event loops of loading processes stopped serving for
-    user_errors: Mapping[str, int] = field(default_factory=dict)  # what tasks of the locustfile raised -> how often
+    user_errors: Mapping[str, int] = field(default_factory=dict)  # what tasks and listeners raised -> how often
+    other_requests: Mapping[str, Requests] = field(default_factory=dict)  # of users that send no operations, by kind
+    gone: Gone | None = None  # users that went away before the end of the load
 
 
 def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) -> Verdict:
@@ -77,7 +81,7 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
     baseline = list(read_operations([run.baseline] if run.baseline.exists() else []))
     consistency = Consistency(baseline)
     accuracy = Accuracy(golden=facts.golden)
-    series = _read(run.series)
+    series = _read(run.series, read_series, facts)
     users = {row.key.second: row.users for row in series if row.users is not None}
     seen = _seen(run, facts)
     cases = CaseChecks(seen, decided_routes(baseline), users)
@@ -105,7 +109,7 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
         ]
         found = check(read_operations(parts_of(run.history, "operations").paths), plain, of_all)
     checks = [*cases.shown(found), *([row] if (row := unknown_routes.row()) is not None else [])]
-    vitals = _read_vitals(run.vitals)
+    vitals = _read(run.vitals, read_vitals, facts)
     steady = warm_up.steady(users) if facts.trim else WHOLE_RUN
     decided_by = {entry.name for entry in checks if entry.status is not Status.UNKNOWN}
     percents = {checker.name: checker.percent for checker in (consistency, accuracy)}
@@ -141,6 +145,14 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
     return conclude(decided, checks, rows, content, _concerns(totals, facts), cases.hypotheses(found))
 
 
+def not_judged(why: str, facts: Facts) -> Verdict:
+    """Return the verdict on a run that could not be judged: it says so, and what could not be written down."""
+    rows = [Entry("judging", Status.INVALID, None, "done", why)]
+    if facts.errors:
+        rows.append(validity.recording({}, facts.errors))
+    return conclude([], [], rows, Totals({}).as_json())
+
+
 def _seen(run: RunDirectory, facts: Facts) -> Seen:
     rows = {table: count_rows(run.history, table) for table in ("attempts", "injections", "calls")}
     return Seen(**rows, edges=read_edges(run.history), faults=facts.faults, chain_deadline_ms=facts.chain_deadline_ms)
@@ -152,17 +164,13 @@ def _conservation(facts: Facts) -> Conservation:
     return Conservation(facts.arrivals, "a worker was lost before it reported how many operations it had started")
 
 
-def _read(path: Path) -> list[SeriesRow]:
+def _read(path: Path, read: Callable[[Path], Iterable[Row]], facts: Facts) -> list[Row]:
+    """Return the rows of a file; none where it is not there, or is no whole one since data could not be written."""
     try:
-        return list(read_series(path)) if path.exists() else []
+        return list(read(path)) if path.exists() else []
     except ValueError as error:
-        raise RunError(str(error)) from error
-
-
-def _read_vitals(path: Path) -> list[Vitals]:
-    try:
-        return list(read_vitals(path)) if path.exists() else []
-    except ValueError as error:
+        if facts.errors:
+            return []
         raise RunError(str(error)) from error
 
 
@@ -177,7 +185,7 @@ def _validity(
         counts["Locust"] = facts.locust_requests
     p95_ms = lag.response_p95_ms
     rows = [
-        validity.workers(facts.lost_workers, facts.late_workers),
+        facts.took_part.row(),
         validity.recording(counts, facts.errors),
         lag.close(vitals, None if facts.noise_floor is None else facts.noise_floor.p95_ms),
         validity.event_loop_lag(vitals, p95_ms),
@@ -192,13 +200,17 @@ def _validity(
                 facts.not_delivered,
                 begun=facts.begun,
                 joined_late=facts.joined_late,
-                lost=bool(facts.lost_workers),
+                lost=bool(facts.took_part.lost),
             )
         )
     if facts.broken:
         rows.append(validity.event_loop(facts.broken))
     if facts.user_errors:
         rows.append(user_errors(facts.user_errors))
+    if facts.other_requests:
+        rows.append(other_users(facts.other_requests))
+    if facts.gone is not None and not facts.took_part.missed:  # else users are gone with their workers, as said there
+        rows.append(gone(facts.gone))
     if facts.held_back_s:
         rows.append(validity.held_back(facts.held_back_s, vitals))
     if facts.workers is not None:

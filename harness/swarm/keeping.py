@@ -5,47 +5,46 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
-import gevent
 from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner
 
 from harness.judge.noise_floor import NoiseFloor, highest
+from harness.judge.user_errors import Gone
 from harness.judge.verdict import Conclusion, Verdict
 from harness.judge.vocabulary import Vocabulary
+from harness.judge.workers import Workers
 from harness.load.corpus import Scenario
 from harness.load.sharing import Sharing
 from harness.loop import HubLoop
 from harness.measure.blocks import Block, stacks_of
-from harness.record.compaction import compact
 from harness.record.faults_file import write_faults
 from harness.record.history import write_table
-from harness.record.judging import Facts, judge_run
+from harness.record.judging import Facts
 from harness.record.live import LiveLines
 from harness.record.run_directory import Json, create_run_directory
 from harness.record.tables import OPERATIONS, to_batch, to_table
 from harness.swarm.collector import Collector
 from harness.swarm.drawing import draw_report
 from harness.swarm.inputs import Inputs, load_runner
-from harness.swarm.manifest import agreed_on, first_manifest, stamp, versions
+from harness.swarm.last_steps import judged, put_together
+from harness.swarm.manifest import agreed_on, first_manifest, load_options, stamp, versions
 from harness.swarm.open_loop import declared_schedules
 from harness.swarm.roll import Roll
 from harness.swarm.session import Delta
 from harness.swarm.shaping import connect, disconnect, is_trimmed, shape_of
-from harness.swarm.statistics import RunCsvWriter, raised_by_users, requests_of_operations, without_requests
+from harness.swarm.statistics import (
+    RunCsvWriter,
+    raised_by_users,
+    requests_of_operations,
+    requests_of_others,
+    without_requests,
+)
 from harness.swarm.users import repeated_by, shares_of
 from harness.target.sequential import one_by_one
 from harness.words.clock import Epoch
 from harness.words.errors import ExitCode, RecordError, UsageError
 from harness.words.operation import Operation, Outcome
-
-SILENT_S = 2.0
-"""Seconds after which a step at the end of a run says that it goes on."""
-_LOCUST_OPTIONS = (
-    "locustfile", "user_classes", "num_users", "spawn_rate", "run_time", "processes", "stop_timeout", "expect_workers",
-    "tags", "exclude_tags",
-)  # fmt: skip
 
 
 class Keeper:
@@ -77,7 +76,7 @@ class Keeper:
         self._say = say
         locustfile = environment.locustfile or "locust"
         self.run = create_run_directory(inputs.options.results_dir, locustfile)
-        self._manifest = first_manifest(self.run.run_id, inputs, locustfile, _load_options(environment))
+        self._manifest = first_manifest(self.run.run_id, inputs, locustfile, load_options(environment))
         self.run.write_json(self.run.manifest, self._manifest)
         self.collector = Collector(self.run, on_failure)
         self._csv: RunCsvWriter | None = None
@@ -88,6 +87,7 @@ class Keeper:
         self._baseline: list[Operation] = []
         self._baseline_began_s: float | None = None  # None: not begun, or written down
         self.doing = ""  # in words, for the web UI
+        self._load_changes: list[Json] = []
         self.began_ns = time.time_ns()
         """Unix time of this host from which the seconds of the run count."""
         self._live: LiveLines | None = None
@@ -98,6 +98,9 @@ class Keeper:
         self.blocks: list[Block] = []
         """Steps of the target that held the thread in this process while no load ran."""
         self._attended: tuple[Collection[int], int] | None = None
+        self._gone: Gone | None = None
+        self.absent = ""
+        """A clause on the workers that were waited for and never came; empty where that is not so."""
 
     def run_baseline(self, stopped: Callable[[], bool]) -> None:
         """Make the baseline: a sequential pass on a target built for it alone, its operations written down.
@@ -150,7 +153,7 @@ class Keeper:
         self._manifest["t0"] = stamp()
         options = self._manifest["options"]
         assert isinstance(options, dict)
-        options.update(_load_options(self._environment))  # the web UI's form has been read only now
+        options.update(load_options(self._environment))  # the web UI's form has been read only now
         self._csv = RunCsvWriter(self._environment, self.run.locust_prefix)
         self._environment.events.reset_stats.add_listener(self._on_reset)
         self._environment.events.spawning_complete.add_listener(self._on_all_started)
@@ -158,6 +161,11 @@ class Keeper:
         if self._shape is not None:
             options["load_shape"] = self._shape.description
             connect(self._shape, self._environment, self.collector, self._noise_floor)
+
+    def note_load(self, users: int, spawn_rate: float) -> None:
+        """Take note that the load was changed while the run goes on."""
+        self._load_changes.append({"at": stamp(), "num_users": users, "spawn_rate": spawn_rate})
+        self._manifest["load_changes"] = [*self._load_changes]
 
     @property
     def begun(self) -> bool:
@@ -167,7 +175,7 @@ class Keeper:
     def introduce(self, worker: dict[str, Json]) -> None:
         """Take what a worker says of itself."""
         before = self.roll.joined_late
-        for difference in self.roll.introduce(worker):
+        for difference in self.roll.introduce(worker, (time.time_ns() - self.began_ns) / 1e9):
             self._say(difference)
         for name in self.roll.joined_late if self._scheduled else ():
             if name not in before:
@@ -184,7 +192,18 @@ class Keeper:
         self._attended = seen
         self._manifest["workers"] = self.roll.rows(alive)
         self._manifest["hosts"] = self.roll.hosts() or self._manifest["hosts"]
-        self.run.write_json(self.run.manifest, self._manifest)
+        try:
+            self.run.write_json(self.run.manifest, self._manifest)
+        except OSError as error:
+            self.collector.fail(RecordError(f"{self.run.manifest}: cannot write: {error.strerror or error}"))
+
+    def see_users(self, elapsed_s: float, there: int, asked: int) -> None:
+        """Take how many users there are, so many seconds into the load, after all that were asked for had started."""
+        if there >= asked:
+            self._gone = None
+        else:
+            since_s = elapsed_s if self._gone is None else self._gone.since_s
+            self._gone = Gone(since_s, there, asked)
 
     def receive(self, delta: Delta) -> None:
         """Take what a worker hands over."""
@@ -211,12 +230,11 @@ class Keeper:
             if self._shape is not None:
                 disconnect(self._shape, self._environment)
         self._manifest["t1"] = stamp()
-        self._put_together()
+        put_together(self.run.history, self._say)
         self._manifest["workers"] = self.roll.rows()
         self._manifest["hosts"] = self.roll.hosts() or self._manifest["hosts"]
         facts = self._facts()
-        # In a native thread, so that the web UI stays alive meanwhile.
-        verdict: Verdict = gevent.get_hub().threadpool.apply(judge_run, (self.run, self.inputs.criteria, facts))
+        verdict = judged(self.run, self.inputs.criteria, facts, self._say)
         if refused is not None:
             verdict = replace(
                 verdict, conclusion=Conclusion.INCONCLUSIVE, exit_code=ExitCode.USAGE, reason=f"refused: {refused}"
@@ -226,7 +244,7 @@ class Keeper:
         self._try("the manifest", lambda: self.run.write_json(self.run.manifest, self._manifest))
         self._try("the verdict", lambda: self.run.write_json(self.run.verdict, verdict.as_json()))
         if self.inputs.fault_plan is not None:
-            faults = verdict.totals["faults"]
+            faults = verdict.totals.get("faults", [])
             self._try("the faults", lambda: write_faults(self.run.faults, faults))  # type: ignore[arg-type]  # rows
         if self.inputs.options.draws_report and (reason := draw_report(self.run.path)) is not None:
             self._say(f"the report could not be drawn: {reason}")
@@ -264,15 +282,6 @@ class Keeper:
         runner = self._environment.runner
         self._all_started |= runner is not None and runner.state in {STATE_SPAWNING, STATE_RUNNING}
 
-    def _put_together(self) -> None:
-        """Make few files of the history's many; a native thread does it, so that the web UI stays alive meanwhile."""
-        compacting = gevent.get_hub().threadpool.spawn(_compact, self.run.history)
-        if compacting.wait(SILENT_S) is None and not compacting.ready():
-            self._say("putting the parts of the history together ...")
-        error = compacting.get()
-        if error is not None:
-            self._say(f"the history stays in many parts: {error}")
-
     @property
     def _scheduled(self) -> bool:
         """Whether a user class of the run is open-loop."""
@@ -295,15 +304,13 @@ class Keeper:
             due=self.collector.arrivals.due if scheduled else None,
             not_delivered=self.collector.arrivals.not_delivered if scheduled else None,
             joined_late=self.roll.joined_late,
-            lost_workers=self.roll.lost,
+            took_part=self._took_part,
             errors=tuple(self.collector.errors),
             labels=self.inputs.labels,
             log_records=levels,
-            trim=is_trimmed(self._environment),
+            trim=is_trimmed(self._environment) and not self._load_changes,
             steps=() if self._shape is None else self._shape.steps,
             ramp=None if self._shape is None else self._shape.ramp,
-            # A single process that blocks is late as well, but nobody else's numbers wait for it.
-            late_workers=self.roll.late if isinstance(self._environment.runner, MasterRunner) else {},
             held_back_s=self.roll.held_back_s,
             mismatches=self.roll.mismatches,
             clock_offsets_ms=self.roll.clock_offsets_ms,
@@ -313,6 +320,8 @@ class Keeper:
             chain_deadline_ms=self.inputs.runner.chain_deadline_ms(),
             vocabulary=Vocabulary.of(self.inputs.scenarios),
             user_errors=raised_by_users(self._environment) if self.begun else {},
+            other_requests=requests_of_others(self._environment.stats) if self.begun else {},
+            gone=self._gone,
             blocks=self._all_blocks,
             broken=tuple(worker.broken for worker in workers if worker.broken is not None),
         )
@@ -320,6 +329,13 @@ class Keeper:
     @property
     def _all_blocks(self) -> tuple[Block, ...]:
         return (*self.blocks, *(block for worker in self.collector.workers.values() for block in worker.blocks))
+
+    @property
+    def _took_part(self) -> Workers:
+        if not isinstance(self._environment.runner, MasterRunner):
+            # A single process that blocks is late as well, but nobody else's numbers wait for it.
+            return Workers(lost=self.roll.lost)
+        return self.roll.took_part(self.absent)
 
     def _locust_requests(self) -> int | None:
         """Return how many operations Locust's statistics hold; None where they are not of this run alone."""
@@ -330,28 +346,3 @@ class Keeper:
     def _noise_floor(self) -> NoiseFloor | None:
         floors = map(NoiseFloor.of_json, self.roll.noise_floors)
         return highest(floor for floor in floors if floor is not None)
-
-
-def _compact(history: Path) -> RecordError | None:
-    """Put the parts of a history together; an error is returned, since gevent's pool prints those that are raised."""
-    try:
-        compact(history)
-    except RecordError as error:
-        return error
-    return None
-
-
-def _load_options(environment: Environment) -> dict[str, Json]:
-    parsed = vars(environment.parsed_options) if environment.parsed_options is not None else {}
-    found: dict[str, Json] = {name: parsed[name] for name in _LOCUST_OPTIONS if parsed.get(name) not in (None, [])}
-    if environment.shape_class is not None:
-        found["load_shape"] = type(environment.shape_class).__name__
-    return found
-
-
-def shown_path(path: Path) -> str:
-    """Return a path as short as it can be read from here."""
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable
 
 import gevent
 from locust import User
 from locust.env import Environment
-from locust.runners import Runner
+from locust.runners import STATE_RUNNING, Runner
 
 from harness.judge.verdict import Verdict
 from harness.loop.lookout import BASELINE
 from harness.record.run_directory import require_writable
 from harness.swarm.inputs import Inputs
-from harness.swarm.keeping import Keeper, shown_path
+from harness.swarm.keeping import Keeper
+from harness.swarm.listeners import told_of
 from harness.swarm.open_loop import declared_schedules
 from harness.swarm.options import require_load
 from harness.swarm.role import REPORT_INTERVAL_S, Role, join_through_interrupts
 from harness.swarm.shaping import prepare_shape
-from harness.swarm.terminal import print_verdict, progress, say
+from harness.swarm.terminal import print_verdict, progress, say, shown_path
 from harness.swarm.users import RouteUser
 from harness.words.clock import Epoch
 from harness.words.errors import ExitCode, RecordError, StoppedError, UsageError, one_line
@@ -42,6 +44,7 @@ class KeepingRole(Role):
         self._finishing: gevent.Greenlet | None = None
         self.preparing = False
         self._stop_asked = False
+        self._beginning: gevent.Greenlet | None = None
 
     def open_run(self) -> None:
         """Prepare a run: its inputs, its folder and its baseline.
@@ -74,7 +77,7 @@ class KeepingRole(Role):
         self._leave_out_idle_users(inputs)
         self._require_going_on()
         self.keeper, self._judged, self._finishing, self._refused = None, None, None, None
-        self.environment.process_exit_code = None
+        self.codes.begin()
         self.keeper = Keeper(self.environment, inputs, self.loop, say, self._on_data_loss)
         deadline_s = inputs.options.deadline_s
         self.lookout.open_run(f"run {self.keeper.run.run_id}", deadline_s, self.keeper.run.path)
@@ -96,6 +99,19 @@ class KeepingRole(Role):
         if self.keeper is not None and not self.keeper.begun:
             self.finish()
 
+    def begin_run(self) -> None:
+        """Begin a run, whole or not at all.
+
+        In a greenlet of its own: to stop a run, Locust kills the one that begins it, wherever it is.
+        """
+        self._beginning = gevent.spawn(super().begin_run)
+        self._beginning.join()
+
+    def let_begin(self) -> None:
+        """Wait until a run that is beginning has begun."""
+        if self._beginning is not None:
+            self._beginning.join()
+
     def _require_going_on(self) -> None:
         if self._stop_asked:
             raise StoppedError("the run was stopped before its load began")
@@ -105,9 +121,23 @@ class KeepingRole(Role):
         return "" if self.keeper is None else self.keeper.doing
 
     @property
-    def ending(self) -> bool:
-        """Whether a run has begun that nobody has finished yet; asked when Locust says that none goes on."""
+    def prepared(self) -> bool:
+        """Whether a run was opened whose load is still to begin."""
+        return self.keeper is not None and not self.keeper.begun and self._finishing is None
+
+    @property
+    def loading(self) -> bool:
+        """Whether a run has begun that nobody has begun to judge."""
         return self.keeper is not None and self.keeper.begun and self._finishing is None
+
+    def note_load(self, users: int, spawn_rate: float) -> None:
+        """Take note that the load of the run that goes on was changed."""
+        if self.keeper is not None:
+            self.keeper.note_load(users, spawn_rate)
+
+    def forget_left_out(self) -> None:
+        """Bring back no user class that was left out before: which there are was chosen anew."""
+        self._left_out = []
 
     def opened(self) -> Keeper:
         """Return the keeper of the run that is about to begin.
@@ -152,13 +182,15 @@ class KeepingRole(Role):
             shown_s, shown_count = 0.0, 0
             while True:
                 gevent.sleep(REPORT_INTERVAL_S)
+                elapsed_s = time.monotonic() - began
+                self._see_users(elapsed_s)
                 try:
                     tick()
                 except Exception as error:
-                    logger.exception("while handing over what was measured")
+                    if not isinstance(error, OSError):
+                        logger.exception("while handing over what was measured")
                     self._on_data_loss(RecordError(f"what was measured could not be kept: {one_line(error)}"))
                     return
-                elapsed_s = time.monotonic() - began
                 if silent and elapsed_s - shown_s >= PROGRESS_INTERVAL_S:
                     stats = self.environment.stats
                     count = stats.total.num_requests
@@ -167,6 +199,12 @@ class KeepingRole(Role):
                     shown_s, shown_count = elapsed_s, count
 
         self._ticker = gevent.spawn(repeat)
+
+    def _see_users(self, elapsed_s: float) -> None:
+        runner = self.runner
+        # Not while users are started, of which there are fewer than asked for, nor while they are stopped.
+        if self.keeper is not None and runner.state == STATE_RUNNING:
+            self.keeper.see_users(elapsed_s, runner.user_count, runner.target_user_count)
 
     def on_test_stop(self) -> None:
         """Finish the run; Locust may say so of one that is being prepared."""
@@ -186,6 +224,7 @@ class KeepingRole(Role):
 
     def _finish(self, keeper: Keeper) -> None:
         code = ExitCode.INCONCLUSIVE
+        self.let_begin()
         try:
             if keeper.begun:
                 self.gather(keeper)
@@ -203,7 +242,7 @@ class KeepingRole(Role):
             logger.exception("while judging %s", keeper.run.path)
         self.lookout.close_run()
         if self._refused is None:
-            self.environment.process_exit_code = int(code)
+            self.codes.settle(int(code))
         if self.environment.web_ui is not None:
             self._show()
 
@@ -219,10 +258,16 @@ class KeepingRole(Role):
         """Finish the run that goes on, if any."""
         self.stop_preparing()
         self.finish()
-        if self.environment.process_exit_code is None:
+        if self.codes.ours is None:
             # Only a web UI in which no run was started has nothing to answer for.
             unused = self.environment.web_ui is not None and self.keeper is None
-            self.environment.process_exit_code = int(ExitCode.PASS if unused else ExitCode.INCONCLUSIVE)
+            self.codes.settle(int(ExitCode.PASS if unused else ExitCode.INCONCLUSIVE))
+
+    def on_raised(self, which: str, error: BaseException) -> None:
+        """Say it also where the verdict is given and cannot have it."""
+        super().on_raised(which, error)
+        if self._judged is not None:
+            say(f"after the verdict was given, {told_of(which, error)}")
 
     def on_quit(self) -> None:
         """Show the verdict."""
@@ -230,15 +275,25 @@ class KeepingRole(Role):
             self._show()
 
     def _show(self) -> None:
-        if self._judged is not None:
-            keeper, verdict = self._judged
-            print_verdict(verdict, self._shown_report(keeper))
+        if self._judged is None:
+            return
+        keeper, verdict = self._judged
+        # Standard output is the JSON's alone.
+        file = sys.stderr if self._prints_json else sys.stdout
+        if (why := print_verdict(verdict, self._shown_report(keeper), file, self.codes.look())) is not None:
+            say(f"{verdict.conclusion.value}: {verdict.reason}")
+            say(f"the verdict could not be printed ({why}): {shown_path(keeper.run.verdict)}")
 
     def _shown_report(self, keeper: Keeper) -> str | None:
         """Where the report is, or what draws it; None where it could not be drawn."""
         if not keeper.inputs.options.draws_report:
             return f"python -m analysis report {shown_path(keeper.run.path)}"
         return shown_path(keeper.run.report) if keeper.run.report.exists() else None
+
+    @property
+    def _prints_json(self) -> bool:
+        options = self.environment.parsed_options
+        return options is not None and bool(options.json)
 
     def _on_data_loss(self, error: RecordError) -> None:
         say(f"{error}; stopping the run")

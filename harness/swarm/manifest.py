@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
+from locust.env import Environment
+
 import harness
 from harness.judge.noise_floor import NoiseFloor
 from harness.load.fault_plan import shipped_name
@@ -20,6 +22,10 @@ from harness.record.run_directory import Json
 from harness.swarm import world
 from harness.swarm.inputs import Inputs
 
+_LOCUST_OPTIONS = (
+    "locustfile", "user_classes", "num_users", "spawn_rate", "run_time", "processes", "stop_timeout", "expect_workers",
+    "tags", "exclude_tags",
+)  # fmt: skip
 PACKAGES = ("locust", "gevent", "stageflow-core", "greenlet", "pyarrow", "msgspec")
 
 
@@ -116,3 +122,12 @@ def first_manifest(run_id: str, inputs: Inputs, locustfile: str, locust_options:
         "golden": inputs.golden,
         "route_stages": list(inputs.runner.route_stages),
     }
+
+
+def load_options(environment: Environment) -> dict[str, Json]:
+    """Return what of Locust's options makes the load."""
+    parsed = vars(environment.parsed_options) if environment.parsed_options is not None else {}
+    found: dict[str, Json] = {name: parsed[name] for name in _LOCUST_OPTIONS if parsed.get(name) not in (None, [])}
+    if environment.shape_class is not None:
+        found["load_shape"] = type(environment.shape_class).__name__
+    return found

@@ -8,7 +8,7 @@ import gevent
 from gevent.event import Event
 from locust.env import Environment
 from locust.rpc import Message
-from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPING, MasterRunner
+from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPED, STATE_STOPPING, MasterRunner
 
 from harness.load.sharing import Sharing
 from harness.measure.blocks import ENDED_WITHIN_S
@@ -21,7 +21,7 @@ from harness.swarm.reports import Receiving, Sieve
 from harness.swarm.session import Delta
 from harness.swarm.terminal import say
 from harness.words.clock import Epoch, now_ns
-from harness.words.errors import UsageError
+from harness.words.errors import ExitCode, UsageError
 
 REPORTED_WITHIN_S, LOOK_EVERY_S = 10.0, 0.02
 """How long a master waits for workers to say that they have all their users, and how often it looks."""
@@ -37,15 +37,21 @@ time for which a step of the target may hold the worker's thread."""
 
 
 class Master(KeepingRole):
-    """RouteSwarm in a master."""
+    """RouteSwarm in a master.
+
+    Attributes:
+        master: Locust's runner.
+
+    """
 
     def __init__(self, environment: Environment, runner: MasterRunner) -> None:
         super().__init__(environment, runner)
-        self._master = runner
+        self.master = runner
         self._watch = WorkerWatch(runner)
         self._reported = Event()
         self._receiving: Receiving | None = None
         self._there: list[int] = []  # workers when the run began
+        self._gone_before: set[int] = set()  # those that were missing before the run was prepared
 
     def wire(self) -> None:
         """Listen to Locust and to the workers."""
@@ -55,6 +61,7 @@ class Master(KeepingRole):
         events.worker_report.add_listener(lambda data, **_: self._on_worker_report(data))
         events.spawning_complete.add_listener(lambda **_: gevent.spawn(self._share_out))
         events.test_stopping.add_listener(lambda **_: self._note_stop())
+        events.heartbeat_sent.add_listener(lambda client_id, **_: self._hear(client_id))  # at once after it got one
         events.worker_report = Sieve(events.worker_report, self._wants)
 
         def on_hello(msg: Message, **_: object) -> None:
@@ -67,35 +74,54 @@ class Master(KeepingRole):
         def on_refused(msg: Message, **_: object) -> None:
             self.refuse(UsageError(f"worker {msg.data['worker']}: {msg.data['error']}"))
 
-        self._master.register_message(HELLO, on_hello)
-        self._master.register_message(REFUSED, on_refused)
+        self.master.register_message(HELLO, on_hello)
+        self.master.register_message(REFUSED, on_refused)
 
     def begin(self) -> None:
         """Announce the run to the workers, with the spawn messages that follow."""
         keeper = self.opened()
         keeper.begin()
         self._watch.expect_blocks_of(keeper.inputs.options.deadline_s)
-        self._receiving = Receiving(self._master, keeper.run.run_id, keeper.collector)
+        self._receiving = Receiving(self.master, keeper.run.run_id, keeper.collector)
         # With the options, and not as a message of its own: a worker may get its first spawn message before it listens
         # to any other, and one that joins late gets it as well.
         there = self._alive()
         run: dict[str, Json] = {
             "run_id": keeper.run.run_id,
-            "workers": max(self._master.worker_count, 1),
+            "workers": max(self.master.worker_count, 1),
             "sharers": [*sorted(there)],
             "open_loop": [*self.open_loop_classes()],
             "began_ns": keeper.began_ns,
         }
         setattr(self.environment.parsed_options, RUN, run)
-        keeper.roll.expect(there)
+        keeper.roll.expect(self._known() - self._gone_before)
         self._there = sorted(there)
         self.tick_every_second(lambda: self._tick(keeper))
+
+    def open_run(self) -> None:
+        """Prepare a run. A worker that goes missing from now on, though none of it was ever heard, is the run's.
+
+        Raises:
+            UsageError: the inputs or the folder cannot be used.
+            StoppedError: somebody stopped it meanwhile.
+
+        """
+        self._gone_before = self._known() - self._alive()
+        super().open_run()
 
     def on_test_stop(self) -> None:
         """Finish the run; without a web UI and without workers there is no other, and Locust would wait for ever."""
         super().on_test_stop()
         if self.environment.web_ui is None and not self._alive():
             self.end_load()
+
+    def end_without_load(self, why: str) -> int:
+        """Judge a run whose workers never came, show the verdict, and return the exit code."""
+        if self.keeper is not None:
+            self.keeper.absent = why
+        self.finish()
+        self.on_quit()
+        return int(self.codes.worse or ExitCode.INCONCLUSIVE)
 
     def _note_stop(self) -> None:
         if self.keeper is not None and self.keeper.stopped_ns is None:
@@ -119,27 +145,29 @@ class Master(KeepingRole):
                 say(f"{count} have users of {name}: all of its arrivals are theirs; more workers need more users (-u)")
         keeper.sharing = Sharing(now_ns() + Epoch.of_this_process().offset_ns + SOON_NS, sharers)
         message = {"run_id": keeper.run.run_id, "zero_ns": keeper.sharing.zero_ns, "sharers": sharers}
-        self._master.send_message(BEGIN, message)
+        self.master.send_message(BEGIN, message)
 
     @property
     def _all_there(self) -> bool:
-        return self._master.user_count == self._master.target_user_count
+        return self.master.user_count == self.master.target_user_count
 
     def _with_users(self, name: str) -> list[int]:
         """Return the workers that have users of a class; all, where not all have said so, or that is to change."""
         if self.environment.shape_class is not None or not self._all_there:
             return self._there
-        clients = [client for client in self._master.clients.all if client.user_classes_count.get(name)]
-        found = {self._master.get_worker_index(client.id) for client in clients}
+        clients = [client for client in self.master.clients.all if client.user_classes_count.get(name)]
+        found = {self.master.get_worker_index(client.id) for client in clients}
         return sorted(found.intersection(self._there)) or self._there
 
     def _tick(self, keeper: Keeper) -> None:
         alive = self._alive()
+        if self.runner.state in RUNNING:
+            keeper.roll.look(self._known())
         keeper.collector.write_closed_seconds(alive)
         keeper.attend(alive)
         plan = keeper.inputs.fault_plan
         if plan is not None and any(fault.when.users is not None for fault in plan.fault):
-            self._master.send_message(USERS, {"users": self.runner.user_count})
+            self.master.send_message(USERS, {"users": self.runner.user_count})
 
     def _wants(self, client_id: str, data: dict[str, object]) -> bool:
         """Whether Locust is to count a report: one that RouteSwarm counts, or one without anything of RouteSwarm's."""
@@ -155,20 +183,31 @@ class Master(KeepingRole):
         """Have the workers report for the last time, and wait for those that still live."""
         self._note_stop()  # Ctrl-C gets here before Locust stops the run
         # Else Locust shares out the users of the first worker that ends to the others, which end as well.
-        self._master.update_state(STATE_STOPPING)
-        self._master.send_message(FINISH)
+        self.master.update_state(STATE_STOPPING)
+        self.master.send_message(FINISH)
         block_s = keeper.inputs.options.deadline_s + ENDED_WITHIN_S
         with gevent.Timeout(FINAL_REPORT_S + block_s + (self.environment.stop_timeout or 0), False):
             while self._awaited(keeper):
                 self._reported.clear()
                 self._reported.wait(timeout=0.25)
+        if self.environment.web_ui is not None:
+            # Locust would wait for a worker that is missing to be so for a minute, and start no further run meanwhile.
+            self.master.update_state(STATE_STOPPED)
 
     def _awaited(self, keeper: Keeper) -> list[int]:
         """Return the workers whose last report is still to come: not those that are gone."""
         alive = self._alive()
         return [index for index in keeper.roll.missing() if index in alive]
 
+    def _hear(self, client_id: str) -> None:
+        if self.keeper is not None:
+            self.keeper.roll.reach.hear(self.master.get_worker_index(client_id))
+
+    def _known(self) -> set[int]:
+        """Return the workers that Locust knows, those that it calls missing too."""
+        return {self.master.get_worker_index(client.id) for client in self.master.clients.all}
+
     def _alive(self) -> set[int]:
         """Return the workers that Locust hears of."""
-        clients = self._master.clients.all
-        return {self._master.get_worker_index(client.id) for client in clients if client.state != STATE_MISSING}
+        clients = self.master.clients.all
+        return {self.master.get_worker_index(client.id) for client in clients if client.state != STATE_MISSING}

@@ -20,6 +20,9 @@ from harness.words.arguments import LARGEST, whole
 from harness.words.errors import UsageError
 
 AUTO = "auto"
+LOOPBACK = "127.0.0.1"
+"""Address at which the web UI listens, unless ``--web-host`` says otherwise."""
+
 STOP_TIMEOUT = "10"
 """Seconds that operations may take to end when the run ends, unless ``--stop-timeout`` says otherwise."""
 
@@ -58,7 +61,8 @@ def _baseline_size(text: str) -> str:
 def add_options(parser: LocustArgumentParser) -> None:
     """Add RouteSwarm's options to Locust's parser."""
     # A user stopped in mid-operation is a cancelled operation: let those end that are about to.
-    parser.set_defaults(stop_timeout=STOP_TIMEOUT)
+    # Whoever reaches the web UI can run what it names; Locust's own default is all interfaces.
+    parser.set_defaults(stop_timeout=STOP_TIMEOUT, web_host=LOOPBACK)
     group = parser.add_argument_group("RouteSwarm", "What to test, with what, and how to judge it")
 
     def add(*names: str, **settings: Any) -> None:
@@ -77,6 +81,15 @@ def add_options(parser: LocustArgumentParser) -> None:
         include_in_web_ui=False,
         help="Let Locust replace threads, locks, sockets and sleep of the process by gevent's, as HttpUser and its "
         "like need. The target then runs in another world than in production.",
+    )
+    add(
+        "--web-name",
+        metavar="<name>[,<name>]",
+        default="",
+        env_var="ROUTESWARM_WEB_NAME",
+        include_in_web_ui=False,
+        help="Further names under which browsers may ask for the web UI, as behind a proxy. Default: localhost and the "
+        "address it listens at (--web-host, here by default 127.0.0.1).",
     )
     add(
         "--results-dir",

@@ -13,8 +13,10 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from harness.swarm import web, world
+from harness.swarm.awaiting import Awaiting, end_waiting
 from harness.swarm.cooperation import children, cooperate
 from harness.swarm.keeping_role import KeepingRole
+from harness.swarm.listening import listen_safely
 from harness.swarm.local import Local
 from harness.swarm.master import Master
 from harness.swarm.options import add_options
@@ -36,6 +38,7 @@ def on_command_line(parser: LocustArgumentParser) -> None:
     """Add RouteSwarm's options to Locust's, and make ready what runs after they are parsed."""
     add_options(parser)
     cooperate()
+    listen_safely()
 
 
 def on_test_start(environment: Environment, **_: object) -> None:
@@ -69,6 +72,8 @@ def on_init(environment: Environment, **_: object) -> None:
         web.extend(environment, role)
     if environment.web_ui is None or _starts_by_itself(environment):
         _open_or_exit(role)
+        if isinstance(role, Master) and environment.web_ui is None:
+            _await_workers(role)
 
 
 def _objection(environment: Environment) -> str | None:
@@ -121,6 +126,22 @@ def _open_or_exit(role: KeepingRole) -> None:
         role.on_quit()
         _end_workers(role)
         sys.exit(int(ExitCode.INCONCLUSIVE))
+
+
+def _await_workers(role: Master) -> None:
+    """End with a verdict where the workers that Locust waits for after this never come."""
+    options = role.environment.parsed_options
+    assert options is not None
+    within_s, options.expect_workers_max_wait = float(options.expect_workers_max_wait or 0), 0  # ours from now on
+    awaiting = Awaiting(role.master, options.expect_workers, within_s, children.pids)
+
+    def end(why: str) -> int:
+        say(f"{why}; no load was started")
+        code = role.end_without_load(why)
+        _end_workers(role)
+        return code
+
+    end_waiting(awaiting, end)
 
 
 def _end_workers(role: KeepingRole) -> None:

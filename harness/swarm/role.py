@@ -7,24 +7,29 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
+import traceback
 from collections.abc import Callable
 from typing import ClassVar
 
 import gevent
 from gevent.event import Event
 from locust.env import Environment
-from locust.runners import Runner
+from locust.runners import STATE_INIT, STATE_SPAWNING, STATE_STOPPED, Runner, WorkerRunner
 
 from harness.loop import HubLoop, deliver_interrupts_to_main
 from harness.loop.lookout import Lookout
 from harness.swarm import world
 from harness.swarm.inputs import Inputs, load_inputs
+from harness.swarm.leaving import ExitCodes, Lasting
+from harness.swarm.listeners import told_of, watch_greenlets, watch_listeners
 from harness.swarm.logs import watch_target_logs
 from harness.swarm.open_loop import declared_schedules
 from harness.swarm.options import read_options
 from harness.swarm.terminal import say
 from harness.watch.last_threads import end_in_spite_of_threads
-from harness.words.errors import ExitCode, StoppedError, UsageError, one_line
+from harness.words.errors import ExitCode, RecordError, StoppedError, UsageError, one_line
+from harness.words.output import tolerate
 
 logger = logging.getLogger("harness")
 
@@ -53,16 +58,28 @@ class Role:
         self.loop.on_broken = self._on_broken
         self.lookout = Lookout(self.loop)
         self.logs = watch_target_logs(environment.parsed_options.loglevel)
+        self.codes = ExitCodes(environment)
+        self._decided = 0
         self._refused: UsageError | None = None
 
     def wire(self) -> None:
         """Listen to Locust."""
         events = self.environment.events
+        self._outlast_exits()
         events.test_stop.add_listener(lambda **_: self.on_test_stop())
         events.quitting.add_listener(lambda **_: self._quit())
         events.quit.add_listener(lambda exit_code, **_: self._end(exit_code))
+        watch_listeners(self.environment, self.on_raised)
+        watch_greenlets(self.environment, self.on_raised)
         deliver_interrupts_to_main(self.lookout.watch.ask)
         self.lookout.start(say)
+
+    def _outlast_exits(self) -> None:
+        """Let no listener's ``sys.exit`` leave out what is still to be done, and count the code it asks for."""
+        events, asked = self.environment.events, self.codes.asked
+        events.test_stop = Lasting("test_stop", events.test_stop, asked)
+        events.quitting = Lasting("quitting", events.quitting, asked, self.codes.look)
+        events.quit = Lasting("quit", events.quit, asked, self._leave)
 
     def prepare(self) -> Inputs:
         """Read and validate all inputs as the options are now.
@@ -83,6 +100,8 @@ class Role:
             self.refuse(error)
         except StoppedError:
             self.end_load()
+        except (OSError, RecordError) as error:
+            self.refuse(UsageError(f"the run could not begin: {one_line(error)}"))
         except Exception as error:  # Locust would swallow it, and let users loose on a run that never began
             logger.exception("while beginning a run")
             self.refuse(UsageError(f"the run could not begin: {one_line(error)}"))
@@ -91,23 +110,51 @@ class Role:
         """End the process (in the web UI: the run) on a user's mistake that only shows now."""
         say(str(error))
         self._refused = error
-        self.environment.process_exit_code = int(ExitCode.USAGE)
+        self.codes.settle(int(ExitCode.USAGE))
         self.end_load()
 
     def end_load(self) -> None:
         """Have Locust stop the users, and outside the web UI end, from whatever greenlet this is called."""
-        gevent.spawn(self.runner.quit if self.environment.web_ui is None else self.runner.stop)
+        gevent.spawn(self.runner.quit if self.environment.web_ui is None else self._stop_load)
+
+    def _stop_load(self) -> None:
+        self.expose_load()
+        self.runner.stop()
+
+    def expose_load(self) -> None:
+        """Have Locust know of users that it is about to start, so that it stops them when it is told to stop.
+
+        Its state is still that of before then, in which it does nothing (runners.py, ``stop``; locust 2.47).
+        """
+        if self.runner.state in (STATE_INIT, STATE_STOPPED):
+            self.runner.update_state(STATE_SPAWNING)
+
+    def on_raised(self, which: str, error: BaseException) -> None:
+        """Count it with what tasks raise: Locust shows those, and workers tell their master of them."""
+        told, frames = told_of(which, error), "".join(traceback.format_tb(error.__traceback__))
+        if isinstance(self.runner, WorkerRunner):
+            self.runner.send_message("exception", {"msg": told, "traceback": frames})  # as of a task (runners.py)
+        else:
+            self.runner.log_exception("local", told, frames)
 
     def _quit(self) -> None:
         self.on_quitting()
+        tolerate()  # Locust's last tables and those of further listeners are still to come
         # All is written down. A further Ctrl-C could only spoil the last words, or the interpreter's own end.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def _end(self, exit_code: int) -> None:
+        self._decided = exit_code
         self.on_quit()
         self.lookout.close_run()
+
+    def _leave(self) -> None:
+        """Leave with the code that Locust has decided on, but for one that a listener of ``quit`` asked for since."""
+        code = self.codes.worse or self._decided
         if world.name() == world.UNPATCHED:
-            end_in_spite_of_threads(exit_code, say)
+            end_in_spite_of_threads(code, say)
+        if code != self._decided:
+            sys.exit(code)
 
     def _on_broken(self, error: BaseException) -> None:
         """End a run whose event loop serves no more; its verdict says so."""
@@ -175,6 +222,9 @@ def stop_once(runner: Runner, before: Callable[[], None]) -> None:
             return
         ended.clear()
         before()
+        starting = runner.spawning_greenlet
+        if runner.state == STATE_STOPPED and starting is not None and not starting.ready():
+            runner.update_state(STATE_SPAWNING)  # its users are about to come, and ``stop`` would leave them be
         try:
             stop()
         finally:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 
 from harness.judge.agreement import differences
+from harness.judge.workers import Workers
 from harness.record.run_directory import Json
 from harness.swarm.collector import CLOSED_AFTER_S, WorkerRecord
 from harness.swarm.manifest import stamp
+from harness.swarm.reach import Reach
 
-LATE_AFTER_S = CLOSED_AFTER_S
+LATE_AFTER_S = float(CLOSED_AFTER_S)
 """Seconds between two reports, by the worker's clock, after which it is late: ``series.csv`` does not wait longer. Not
 those in which a step of the target held its thread: these are the target's doing, and shown as such."""
 
@@ -29,15 +31,21 @@ class Roll:
         self._expected: set[int] = set()
         self._introduced: dict[int, dict[str, Json]] = {}
         self._mismatches: dict[int, list[str]] = {}
+        self._began_after_s: dict[int, float] = {}
+        self.reach = Reach()
 
     def expect(self, workers: Iterable[int]) -> None:
         """Take note of the workers that are there when the run begins: one that is never heard of is lost."""
         self._expected.update(workers)
 
-    def introduce(self, about: dict[str, Json]) -> list[str]:
-        """Take what a worker says of itself, and return what it has otherwise than the master."""
+    def introduce(self, about: dict[str, Json], after_s: float = 0.0) -> list[str]:
+        """Take what a worker says of itself, so many seconds into the load.
+
+        Returns what it has otherwise than the master.
+        """
         index = about["index"]
         assert isinstance(index, int)
+        self._began_after_s.setdefault(index, after_s)
         has, versions = about.pop("agreed_on", None), about["versions"]
         found = {**(versions if isinstance(versions, dict) else {}), **(has if isinstance(has, dict) else self._alike)}
         self._introduced[index] = about
@@ -59,6 +67,11 @@ class Roll:
             self._row(index, "finished" if index not in missing else "running" if index in running else "lost", late)
             for index in self._all()
         ]
+
+    def look(self, there: Iterable[int]) -> None:
+        """Look, once a second, who of the workers that are ``there`` and not yet done was heard of."""
+        done = {index for index, record in self._records.items() if record.final}
+        self.reach.look({*there} - done)
 
     def hosts(self) -> list[Json]:
         """Return the hosts of the workers."""
@@ -89,6 +102,30 @@ class Roll:
         """The seconds for which workers gathered nothing, of those for which it was over ``LATE_AFTER_S``."""
         gaps = {_name(index): record.silent_s for index, record in sorted(self._records.items())}
         return {name: round(gap_s, 1) for name, gap_s in gaps.items() if gap_s > LATE_AFTER_S}
+
+    def took_part(self, absent: str = "") -> Workers:
+        """Return what became of the workers; ``absent`` is a clause on those that never came."""
+        missing, late = set(self.missing()), self.late
+        others = {index: _name(index) for index in self._all() if index not in missing and _name(index) not in late}
+        began_late = {
+            name: round(self._began_after_s[index], 1)
+            for index, name in others.items()
+            if index in self._expected and self._began_after_s.get(index, 0.0) > LATE_AFTER_S
+        }
+        unreached = {name: self._unreached_s(index) for index, name in others.items() if name not in began_late}
+        return Workers(
+            absent,
+            self.lost,
+            {name: gap_s for name, gap_s in late.items() if name not in map(_name, missing)},
+            began_late,
+            {name: silent_s for name, silent_s in unreached.items() if silent_s},
+        )
+
+    def _unreached_s(self, index: int) -> float:
+        """Return for how long nothing of a worker arrived though it went on; 0 for less than ``LATE_AFTER_S``."""
+        silent_s, record = self.reach.longest_s(index), self._records.get(index)
+        stood_s = 0.0 if record is None else record.signs.longest_gap_s()  # it stood still, or a step held its thread
+        return silent_s if silent_s > LATE_AFTER_S and stood_s < silent_s - LATE_AFTER_S / 2 else 0.0
 
     @property
     def held_back_s(self) -> dict[str, float]:

@@ -16,6 +16,7 @@ import locust.stats
 from locust.env import Environment
 from locust.stats import PERCENTILES_TO_REPORT, RequestStats, StatsCSV, StatsCSVFileWriter, StatsEntry
 
+from harness.judge.user_errors import Requests
 from harness.swarm.client import FALLBACK, ROUTE
 from harness.words.errors import printable
 
@@ -48,13 +49,32 @@ def requests_of_operations(stats: RequestStats) -> int:
     return sum(entry.num_requests for (_, method), entry in stats.entries.items() if method in (ROUTE, FALLBACK))
 
 
+def requests_of_others(stats: RequestStats) -> dict[str, Requests]:
+    """Return the requests that are no operations, by type and name, with their most frequent error."""
+    errors: dict[tuple[str, str], tuple[int, str]] = {}
+    for error in stats.errors.values():
+        kind = error.method, error.name
+        errors[kind] = max(errors.get(kind, (0, "")), (error.occurrences, _on_one_line(error.error)))
+    return {
+        _on_one_line(f"{method} {name}"): Requests(
+            entry.num_requests, entry.num_failures, errors.get((method, name), (0, None))[1]
+        )
+        for (name, method), entry in stats.entries.items()
+        if method not in (ROUTE, FALLBACK) and entry.num_requests
+    }
+
+
+def _on_one_line(text: object) -> str:
+    return printable(" ".join(str(text).split()))[:_MESSAGE]
+
+
 def raised_by_users(environment: Environment) -> dict[str, int]:
-    """Return what tasks of users raised, in all processes, as Locust tells it: text with place -> how often."""
+    """Return what tasks and listeners raised, in all processes, as Locust tells it: text with place -> how often."""
     if environment.runner is None:
         return {}
     raised: dict[str, int] = {}
     for error in environment.runner.exceptions.values():
-        message = printable(" ".join(str(error["msg"]).split()))[:_MESSAGE] or "(no message)"
+        message = _on_one_line(error["msg"]) or "(no message)"
         places = _PLACE.findall(str(error["traceback"]))
         text = f"{message} ({Path(places[-1][0]).name}:{places[-1][1]})" if places else message
         raised[text] = raised.get(text, 0) + int(error["count"])
@@ -86,31 +106,34 @@ class PreciseCsv(StatsCSV):
 
 
 class RunCsvWriter(PreciseCsv, StatsCSVFileWriter):
-    """Locust's four CSV files with full history; ``OSError`` where they cannot be written."""
+    """Locust's four CSV files with full history; ``OSError`` where they cannot be written.
+
+    Unlike Locust's own it keeps none of them open: a target that closes descriptors which are not its own
+    (``os.closerange``) and then opens files would get these rows into them.
+    """
 
     def __init__(self, environment: Environment, prefix: str) -> None:
         StatsCSVFileWriter.__init__(self, environment, PERCENTILES_TO_REPORT, prefix, full_history=True)
+        self.close_files()
+        self._history = Path(self.stats_history_file_name())
+        self._has_header = False
         self._greenlet = gevent.spawn(self._write_until_it_fails)
 
     def _write_until_it_fails(self) -> None:
         with contextlib.suppress(OSError):  # ``finish`` meets and raises it again
-            self.stats_writer()
+            while True:
+                self._write()
+                gevent.sleep(locust.stats.CSV_STATS_INTERVAL_SEC)
 
-    def finish(self) -> None:
-        """Write the last state of all files, and close them."""
-        self._greenlet.kill()
-        with contextlib.ExitStack() as closing:
-            for file in (
-                self.requests_csv_filehandle,
-                self.stats_history_csv_filehandle,
-                self.failures_csv_filehandle,
-                self.exceptions_csv_filehandle,
-            ):
-                closing.callback(file.close)
-            if self.stats_history_csv_filehandle.tell():
-                self._stats_history_data_rows(self.stats_history_csv_writer, time.time())
-            else:
-                self.stats_history_csv_writer.writerow(self.stats_history_csv_columns)
+    def _write(self, *, begun: bool = True) -> None:
+        """Append a row of history, if the load has ``begun``, and write the other files anew."""
+        with self._history.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            if not self._has_header:
+                writer.writerow(self.stats_history_csv_columns)
+                self._has_header = True
+            if begun:
+                self._stats_history_data_rows(writer, time.time())
         for suffix, write in (
             ("_stats.csv", self.requests_csv),
             ("_failures.csv", self.failures_csv),
@@ -118,6 +141,11 @@ class RunCsvWriter(PreciseCsv, StatsCSVFileWriter):
         ):
             with Path(self.base_filepath + suffix).open("w", encoding="utf-8", newline="") as file:
                 write(csv.writer(file))
+
+    def finish(self) -> None:
+        """Write the last state of all files."""
+        self._greenlet.kill()
+        self._write(begun=self._has_header)
 
 
 def without_requests() -> Environment:

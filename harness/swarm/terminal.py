@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
 from typing import TextIO
 
 from locust.stats import RequestStats
@@ -14,6 +16,7 @@ from rich.text import Text
 
 from harness.judge.entry import Entry, Status
 from harness.judge.verdict import Conclusion, Verdict
+from harness.words.output import put
 
 _STYLES = {
     Status.PASS: "green",
@@ -33,7 +36,15 @@ PIPE_WIDTH = 140  # columns where the output is no terminal, as in CI
 
 def say(line: str) -> None:
     """Show a line of the run's own on standard error, beside Locust's log."""
-    print(f"routeswarm: {line}", file=sys.stderr, flush=True)
+    put(f"routeswarm: {line}\n", sys.stderr)
+
+
+def shown_path(path: Path) -> str:
+    """Return a path as short as it can be read from here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
 
 
 def progress(stats: RequestStats, users: int, elapsed_s: float, rate_rps: float) -> str:
@@ -52,9 +63,29 @@ def progress(stats: RequestStats, users: int, elapsed_s: float, rate_rps: float)
     return " · ".join(parts)
 
 
-def print_verdict(verdict: Verdict, report: str | None, file: TextIO | None = None) -> None:
-    """Print the verdict as a table, and where the ``report`` is, None where there is none."""
-    console = Console(file=file, highlight=False, soft_wrap=False, width=None if _is_terminal(file) else PIPE_WIDTH)
+def print_verdict(verdict: Verdict, report: str | None, file: TextIO | None, codes: str = "") -> str | None:
+    """Print the verdict as a table into ``file``; return why it did not take it, None where it did.
+
+    Args:
+        verdict: what to show.
+        report: where its report is, None where there is none.
+        file: standard output or standard error; None where the process has none.
+        codes: a clause on the exit code of the process, where it is another one than the verdict's.
+
+    """
+    # Made as a whole and written once: rich ends the process with 1 where a pipe is broken (console.py; rich 15.0).
+    return put(_verdict(verdict, report, file, codes), file)
+
+
+def _verdict(verdict: Verdict, report: str | None, file: TextIO | None, codes: str) -> str:
+    is_terminal = file is not None and not file.closed and file.isatty()
+    console = Console(file=file or StringIO(), highlight=False, width=None if is_terminal else PIPE_WIDTH)
+    with console.capture() as capture:
+        _print(console, verdict, report, codes)
+    return capture.get()
+
+
+def _print(console: Console, verdict: Verdict, report: str | None, codes: str) -> None:
     console.print()
     headline = Text.assemble(
         ("verdict  ", "dim"), (verdict.conclusion.value, _CONCLUSION_STYLES[verdict.conclusion]), f"  {verdict.reason}"
@@ -67,11 +98,7 @@ def print_verdict(verdict: Verdict, report: str | None, file: TextIO | None = No
         console.print(Padding(steps, (0, 0, 1, 0)))
     console.print(_table(verdict))
     console.print(Text.assemble(("\nreport   ", "dim"), report or "none"), soft_wrap=True)
-    console.print(Text.assemble(("exit     ", "dim"), str(int(verdict.exit_code))))
-
-
-def _is_terminal(file: TextIO | None) -> bool:
-    return (file or sys.stdout).isatty()
+    console.print(Text.assemble(("exit     ", "dim"), codes or str(int(verdict.exit_code))))
 
 
 def _summary(totals: dict[str, object]) -> Text:

@@ -14,7 +14,6 @@ from locust.runners import WorkerRunner
 from harness.load.sharing import Sharing
 from harness.swarm.cooperation import children
 from harness.swarm.inputs import Inputs
-from harness.swarm.keeping import shown_path
 from harness.swarm.loading import Loader
 from harness.swarm.lost_master import MasterWatch
 from harness.swarm.manifest import about_this_process, agreed_on
@@ -24,7 +23,7 @@ from harness.swarm.role import REPORT_INTERVAL_S, Role, join_through_interrupts,
 from harness.swarm.salvage import keep_here
 from harness.swarm.session import Delta
 from harness.swarm.shipping import Report, Shipping
-from harness.swarm.terminal import say
+from harness.swarm.terminal import say, shown_path
 from harness.words.clock import Epoch, now_ns
 from harness.words.errors import ExitCode, RecordError, UsageError
 
@@ -191,8 +190,8 @@ class Worker(Role):
             self._loader.undo_faults()
         self._await_confirmation()
         self._keep_what_is_left(self._lost_master or "the master had not confirmed it")
-        if self.environment.process_exit_code is None:
-            self.environment.process_exit_code = int(ExitCode.INCONCLUSIVE if self._lost_master else ExitCode.PASS)
+        if self.codes.ours is None:
+            self.codes.settle(int(ExitCode.INCONCLUSIVE if self._lost_master else ExitCode.PASS))
 
     def _await_confirmation(self) -> None:
         """Wait until the master has everything, while it can say so: as long as Locust's greenlets listen to it."""

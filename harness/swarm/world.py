@@ -14,6 +14,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from harness.words.output import put
+
 OPTION = "--monkey-patch"
 VARIABLE = "ROUTESWARM_MONKEY_PATCH"
 """Environment variable of the option."""
@@ -47,6 +49,7 @@ def enter() -> None:
     To be called before anything of Locust, gevent or the target is imported. A process that can be started again comes
     back from here unpatched; one that cannot comes back as it is, and ``objection`` says what to do.
     """
+    _hold_standard_descriptors()
     restarted = os.environ.pop(_STARTED_AGAIN, None) is not None
     if restarted:
         os.environ.pop(SKIP, None)  # it has done its work: the target's children see the environment they would see
@@ -98,8 +101,20 @@ def _is_repeatable() -> bool:
     return by_module or Path(script).stem in _COMMANDS
 
 
+def _hold_standard_descriptors() -> None:
+    """Lead standard descriptors that were closed before the start (``>&-``) to nothing.
+
+    The next files to be opened would have their numbers, and get what C code writes there.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free
+
+
 def _start_again() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    put("", sys.stdout)
+    put("", sys.stderr)
     environment = {**os.environ, SKIP: "1", _STARTED_AGAIN: "1"}
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)

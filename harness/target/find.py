@@ -41,6 +41,26 @@ def find_target(spec: str, *, seed: int = 0) -> Target:
         TargetError: no such module or attribute, or an object that is no pipeline.
 
     """
+    found = named_object(spec)
+    if isinstance(found, Target):
+        return found
+    if isinstance(found, (Pipeline, UnifiedStageGraph)):
+        return Target(found)
+    if callable(found) and not inspect.isclass(found):
+        return _from_function(spec, found, seed)
+    raise TargetError(
+        f"--target {spec}: found {_kind(found)}, "
+        "expected a Pipeline, a function returning one, a built graph or a Target"
+    )
+
+
+def named_object(spec: str) -> object:
+    """Return what ``module:attribute`` names, importing the module; nothing is called.
+
+    Raises:
+        TargetError: no such module or attribute.
+
+    """
     module_name, colon, attribute = spec.partition(":")
     if not colon or not module_name or not attribute:
         raise TargetError(f"--target {spec}: expected module:attribute, e.g. mypackage.routing:pipeline")
@@ -59,16 +79,7 @@ def find_target(spec: str, *, seed: int = 0) -> Target:
             raise TargetError(f"--target {spec}: {module_name} has no attribute {attribute!r}{near}") from None
         except Exception as error:
             raise TargetError(f"--target {spec}: reading {attribute!r} failed: {one_line(error)}") from error
-    if isinstance(found, Target):
-        return found
-    if isinstance(found, (Pipeline, UnifiedStageGraph)):
-        return Target(found)
-    if callable(found) and not inspect.isclass(found):
-        return _from_function(spec, found, seed)
-    raise TargetError(
-        f"--target {spec}: found {_kind(found)}, "
-        "expected a Pipeline, a function returning one, a built graph or a Target"
-    )
+    return found
 
 
 def _import(spec: str, name: str) -> ModuleType:

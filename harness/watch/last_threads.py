@@ -7,7 +7,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from types import FrameType, FunctionType
 
+LOOK_S = 0.1
 PATIENCE_S = 2.0
 """How long threads may take to end after the process has done all it had to do."""
 
@@ -20,7 +22,7 @@ def end_in_spite_of_threads(code: int, say: Callable[[str], object], end: Callab
     """
 
     def watch() -> None:
-        threading.main_thread().join()
+        _await_end_of_main()
         until = time.monotonic() + PATIENCE_S
         for thread in _others():
             thread.join(max(until - time.monotonic(), 0.0))
@@ -32,6 +34,25 @@ def end_in_spite_of_threads(code: int, say: Callable[[str], object], end: Callab
             end(code)
 
     threading.Thread(target=watch, name="routeswarm-end", daemon=True).start()
+
+
+def _await_end_of_main() -> None:
+    """Wait until the main thread has nothing left to do but to wait for other threads.
+
+    While it waits for those of executors it still counts as alive (``threading._shutdown``; Python 3.11 and 3.12).
+    """
+    main = threading.main_thread()
+    while main.is_alive() and not _is_leaving(sys._current_frames().get(main.ident or 0)):
+        main.join(LOOK_S)
+
+
+def _is_leaving(frame: FrameType | None) -> bool:
+    leaving: FunctionType = threading._shutdown  # type: ignore[attr-defined]
+    while frame is not None:
+        if frame.f_code is leaving.__code__:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _others() -> list[threading.Thread]:

@@ -13,14 +13,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from harness.watch import sentinel
 from harness.words.clock import now_ns
-from harness.words.errors import ExitCode, StepEndedError
+from harness.words.errors import ExitCode, StepEndedError, one_line
+from harness.words.output import put
 
 STACKS_READ = 1 << 16
 """Bytes of stacks that are read: those of some hundred threads."""
@@ -43,6 +43,8 @@ class Watch:
         self._page: mmap.mmap | None = None
         self._words: memoryview | None = None
         self._stacks = -1
+        self._real_exit: Callable[[int], Any] = os._exit
+        self._enabled = False  # whether faulthandler is enabled by this class
         self.ended = 0
         """How many exceptions were raised in steps so far."""
 
@@ -94,16 +96,31 @@ class Watch:
         self._undo.append(lambda: faulthandler.unregister(dumping))
         if not faulthandler.is_enabled():
             faulthandler.enable(file=self._stacks)
+            self._enabled = True
             self._undo.append(faulthandler.disable)
         # Written by CPython's own handler in C: it says that a signal came while Python's handlers cannot run.
         before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
         self._undo.append(lambda: signal.set_wakeup_fd(before, warn_on_full_buffer=False))
         self._guard_exit()
-        let_go = partial(
-            self.limit, 0.0
-        )  # whatever ends the process: an interpreter that ends has no handlers any more
-        atexit.register(let_go)
-        self._undo.append(lambda: atexit.unregister(let_go))
+        atexit.register(self._at_exit)
+        self._undo.append(lambda: atexit.unregister(self._at_exit))
+
+    def _at_exit(self) -> None:
+        """Let the process end, but not one that has a run open with a code that looks like success.
+
+        ``sys.exit`` outside a step of the target gets here: in a listener of Locust's, or in a thread of gevent's. What
+        else is registered by ``atexit`` does not run then.
+        """
+        self.limit(0.0)  # an interpreter that ends has no handlers any more, and a signal would kill it
+        if self._about and self._words is not None:
+            error = getattr(sys, "last_value", None)  # set where one reached the top; SystemExit is none
+            by = "sys.exit outside a step" if error is None else one_line(error)
+            if isinstance(error, SystemError) and "(libev)" in str(error):
+                by += " (a descriptor of the event loop's was closed, as os.closerange in the target does it)"
+            self.tell(why=f"the process was ended before the run had its verdict: {by}")
+            put("", sys.stdout)
+            put("", sys.stderr)
+            self._real_exit(int(ExitCode.INCONCLUSIVE))
 
     def _guard_exit(self) -> None:
         """Have ``os._exit`` in this process say where it was called, and never leave a run with another code than 12.
@@ -111,6 +128,7 @@ class Watch:
         Alone among the ways to end a process it looks like success: a crash has a code of its own.
         """
         real, home = os._exit, os.getpid()
+        self._real_exit = real
 
         def guarded(status: int) -> Any:
             if os.getpid() == home and self._about:
@@ -120,6 +138,17 @@ class Watch:
 
         os._exit = guarded
         self._undo.append(lambda: setattr(os, "_exit", real))
+
+    def leave_in_child(self) -> None:
+        """In a forked child: what is shared is the parent's, and so are the ways in which it is ended."""
+        self._page = self._words = None
+        self._about = {}
+        signal.set_wakeup_fd(-1)  # else a signal to the child would be one to this process for the sentinel
+        if self._enabled:
+            faulthandler.disable()
+        for number in signal.valid_signals():
+            if getattr(signal.getsignal(number), "__module__", "").startswith("harness."):
+                signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
     def stop(self) -> None:
         """Be watched no more; the sentinel ends with the process. Idempotent."""

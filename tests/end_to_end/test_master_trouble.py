@@ -210,21 +210,36 @@ def wire() -> Iterator[Wire]:
     made.close()
 
 
-def test_what_went_down_with_a_connection_is_sent_again_and_counts_once(folder: Folder, wire: Wire) -> None:
+LATE_SOON = """
+import harness.swarm.roll
+
+harness.swarm.roll.LATE_AFTER_S = 2.5
+from busy import *
+"""
+
+
+def test_what_went_down_with_a_connection_is_sent_again_and_counts_once_and_the_cut_is_a_concern(
+    folder: Folder, wire: Wire
+) -> None:
+    (folder.path / "late_soon.py").write_text(LATE_SOON)
     master = folder.headless(
         *("--master", "--expect-workers", 1, "--master-bind-host", "127.0.0.1", "--master-bind-port", wire._to[1]),
         *LOAD,
+        locustfile="late_soon.py",
     )
     worker = folder.start("--worker", "--master-host", "127.0.0.1", "--master-port", wire.port)
     folder.wait_for_history(parts=2)
     wire.swallow()
     first = len(folder.run.parts("operations"))
-    threading.Event().wait(2.2)  # two reports go down
+    threading.Event().wait(4.2)  # four reports go down, and so do heartbeats
     wire.cut()
     wait_until(lambda: len(folder.run.parts("operations")) > first + 4, "reports after the cut", lambda: master.said)
     run = stop_and_read(folder, master)
     assert worker.wait() == 0
     assert [row["fate"] for row in run.manifest["workers"]] == ["finished"]
+    workers = next(row for row in run.verdict["validity"] if row["name"] == "workers")
+    assert (workers["status"], workers["actual"]) == ("VALID", "0 lost, 1 out of reach for a while")
+    assert run.verdict["verdict"] != "PASS"
     assert [run for run in folder.runs if is_salvaged(run)] == []
 
 
@@ -261,14 +276,6 @@ def test_arrivals_that_come_due_while_users_are_held_back_are_not_delivered(fold
     lost = sum(int(row["not_delivered"]) for row in rows)
     assert lost > 50
     assert sum(int(row["due"]) for row in rows) == lost + len(run.operations)
-
-
-LATE_SOON = """
-import harness.swarm.roll
-
-harness.swarm.roll.LATE_AFTER_S = 2.5
-from busy import *
-"""
 
 
 @pytest.mark.parametrize("who", ["master", "worker"])

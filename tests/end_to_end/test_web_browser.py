@@ -1,12 +1,16 @@
-"""The web UI in a real browser: start form, a mistake in it, the baseline, a run, Stop, verdict and report."""
+"""The web UI in a real browser: a run from the form to its report, runs one after the other, and pages of others."""
 
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
-from locust_process import PATIENCE_S, free_port
+from locust_process import PATIENCE_S, free_port, wait_until
 from playwright.sync_api import Page, expect, sync_playwright
 from user_folder import Folder
 from web_ui import WebUi
@@ -25,7 +29,8 @@ pytestmark = [
 @pytest.fixture
 def page() -> Iterator[Page]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES.split())
+        switches = [*SWITCHES.split(), "--host-resolver-rules=MAP evil.example 127.0.0.1"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=switches)
         try:
             opened = browser.new_page(viewport={"width": 1200, "height": 1600})
             opened.set_default_timeout(PATIENCE_S * 1000)
@@ -109,3 +114,115 @@ def test_a_run_from_the_start_form_to_the_report(folder: Folder, page: Page) -> 
 
     process.interrupt()
     assert process.wait() == 0
+
+
+def test_a_new_run_is_offered_after_stop_and_edit_changes_its_users(
+    folder: Folder, page: Page, spread: list[str]
+) -> None:
+    port = free_port()
+    process = folder.start("--web-host", "127.0.0.1", "--web-port", port, *spread)
+    process.wait_for("Starting web interface")
+    ui = WebUi(port)
+    wait_until(lambda: ui.ready_workers() == (2 if spread else 0), "the workers")
+    page.goto(ui.root)
+    page.fill("[name=userCount]", "4")
+    page.fill("[name=spawnRate]", "20")
+    page.get_by_role("button", name="Start").click()
+    for number in (1, 2):
+        folder.wait_for_history(parts=1, run=number)
+        page.get_by_role("button", name="Edit").click()
+        page.locator("[name=userCount]").fill("6")
+        page.get_by_role("button", name="Update").click()
+        wait_until(lambda: ui.get("/stats/requests")["user_count"] == 6, "six users")
+        page.get_by_role("button", name="Edit").click()
+        page.get_by_role("button", name="Custom parameters").click()
+        page.locator("[name=resultsDir]").fill("elsewhere")
+        page.get_by_role("button", name="Update").click()
+        expect(page.get_by_role("status").filter(has_text="results_dir: cannot change")).to_have_count(1)
+        page.get_by_role("button", name="Stop").click()
+        process.wait_for("verdict  ", times=number)
+        folder.runs[number - 1].assert_conserved(least=1)
+        page.get_by_role("button", name="New").click()
+        wait_until(lambda: ui.ready_workers() == (2 if spread else 0), "the workers are ready again")
+        page.get_by_role("button", name="Start").click()
+
+
+# What a page of another origin can have a browser send, and what it gets to see of the answers.
+OTHER_PAGE = """<!doctype html><title>a page</title>
+<form id="form" method="post" action="SITE/swarm" target="hidden"><input name="user_count" value="1">
+<input name="spawn_rate" value="1"></form><iframe name="hidden"></iframe><iframe id="frame" src="SITE/"></iframe>
+<script>
+  const body = new URLSearchParams({ user_count: "1", spawn_rate: "1" });
+  const read = (path, options) => fetch("SITE" + path, options).then((answer) => answer.text()).then(
+    (text) => text, () => "");
+  const image = new Promise((done) => {
+    const shown = new Image();
+    shown.onload = () => done("an image");
+    shown.onerror = () => done("");
+    shown.src = "SITE/assets/favicon-light.png";
+  });
+  const script = new Promise((done) => {
+    const loaded = document.createElement("script");
+    loaded.onload = () => done("a script");
+    loaded.onerror = () => done("");
+    loaded.src = "SITE/assets/SCRIPT";
+    document.head.append(loaded);
+  });
+  document.getElementById("form").submit();
+  window.got = Promise.all([
+    read("/swarm", { method: "POST", body }),
+    read("/swarm", { method: "POST", body, mode: "no-cors" }),
+    read("/swarm", { method: "POST", body, credentials: "include" }),
+    read("/user", { method: "POST", body: "{}", headers: { "content-type": "application/json" } }),
+    read("/stop", { method: "POST" }),
+    read("/stats/requests"), read("/logs"), read("/routeswarm/status"), read("/"), image, script,
+  ]);
+</script>"""
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def other_site(tmp_path: Path) -> Iterator[tuple[Path, int]]:
+    """A web server of somebody else: its folder and its port."""
+    pages = tmp_path / "pages"
+    pages.mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(pages)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield pages, server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1"])  # another site, and another server of this machine
+def test_a_page_of_another_origin_gets_and_does_nothing(
+    folder: Folder, page: Page, spread: list[str], other_site: tuple[Path, int], host: str
+) -> None:
+    port = free_port()
+    process = folder.start("--web-port", port, *spread)
+    process.wait_for("Starting web interface")
+    ui = WebUi(port)
+    wait_until(lambda: ui.ready_workers() == (2 if spread else 0), "the workers")
+    pages, other_port = other_site
+    page.goto(ui.root)
+    script = page.locator("script[src*=assets]").first.get_attribute("src") or ""
+    (pages / "index.html").write_text(OTHER_PAGE.replace("SCRIPT", script.rpartition("/")[2]).replace("SITE", ui.root))
+    page.goto(f"http://{host}:{other_port}/")
+    assert set(page.evaluate("window.got")) == {""}
+    assert page.frame_locator("#frame").locator("[name=userCount]").count() == 0
+    assert ui.get("/stats/requests")["state"] == "ready"
+    assert folder.runs == []
+
+    # Its name leads here now (DNS rebinding): for the browser it is the same origin.
+    answer = page.goto(f"http://evil.example:{port}/")
+    assert answer is not None
+    assert answer.status == 403
+    assert page.evaluate("fetch('/swarm', { method: 'POST', body: 'user_count=1' }).then((it) => it.status)") == 403
+    assert folder.runs == []

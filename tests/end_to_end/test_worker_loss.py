@@ -187,3 +187,33 @@ def test_a_worker_that_joins_an_open_loop_late_with_another_corpus_and_clock_is_
     assert rows["delivered load"]["detail"].endswith(
         "; joined after the schedule was shared out, and got no arrivals: worker 1"
     )
+
+
+def test_workers_that_never_come_are_said_in_the_verdict(folder: Folder) -> None:
+    given = ("--master", *ports()[:4], "--expect-workers", 2, "--expect-workers-max-wait", 1)
+    process = folder.headless(*LOAD, "-t", "2s", *given)
+    assert process.wait() == 12, process.last_words
+    assert_absent(folder.run, "0 of 2 workers came within 1 s")
+    assert "Gave up waiting" not in process.said
+    assert sum(line.startswith("verdict  INCONCLUSIVE") for line in process.stdout) == 1
+
+
+def test_workers_that_die_before_the_load_end_the_run_and_are_said_in_the_verdict(folder: Folder) -> None:
+    process = folder.headless(*LOAD, "-t", "2s", "--processes", 2, *ports(), target="fast:gated")
+    process.wait_for("reported as ready", times=2)
+    killed = workers_of(process)
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    process.wait_for("The last worker went missing")
+    (folder.path / "open").touch()
+    assert process.wait() == 12, process.last_words
+    pids = ", ".join(map(str, sorted(killed)))
+    ended = f"and those that this process started had ended: pid {pids}"
+    assert_absent(folder.run, f"0 of 2 workers were there before the load, {ended}")
+    process.assert_nothing_left()
+
+
+def assert_absent(run: KeptRun, why: str) -> None:
+    (row,) = [row for row in run.verdict["validity"] if row["name"] == "workers"]
+    assert (row["status"], row["actual"], row["detail"]) == ("INVALID", "absent", why)
+    assert run.verdict["verdict"] == "INCONCLUSIVE"

@@ -94,6 +94,70 @@ class TestGrammar:
             parse_criterion(line)
         assert str(caught.value) == message
 
+    @pytest.mark.parametrize(
+        "line",
+        [
+            *(f"failed_pct {compare}" for compare in ("<= 1000", "<= 100", "< 100.001", ">= 0")),
+            *("availability_pct >= 0", "consistency_pct <= 100", "accuracy_pct >= 0 %", "operations >= 0"),
+            *("throughput_rps >= 0", "fallback_latency_x >= 0", "max_ms >= 0.0", "p95_ms >= 0 at users >= 5"),
+            *("p95_ms < 3700000", "p50_ms <= 99999999999 ms"),
+        ],
+    )
+    def test_one_that_no_run_could_fail_is_refused(self, line):
+        with pytest.raises(CriteriaError, match=r"^'.*' cannot fail: \w+ is always (at least 0|between 0 and )"):
+            parse_criterion(line)
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            *("failed_pct > 100", "failed_pct == 100.5", "availability_pct >= 101", "consistency_pct == 1000"),
+            *("p95_ms < 0", "throughput_rps < 0", "operations < 0", "fallback_latency_x < 0.0", "p99_ms > 3700000"),
+        ],
+    )
+    def test_one_that_no_run_could_hold_is_refused(self, line):
+        with pytest.raises(CriteriaError, match=r"^'.*' cannot hold: \w+ is always (at least 0|between 0 and )"):
+            parse_criterion(line)
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            *("failed_pct < 100", "failed_pct <= 0", "failed_pct > 0", "availability_pct == 100", "accuracy_pct == 0"),
+            *("p95_ms <= 0", "p95_ms < 3600000", "p95_ms > 0", "operations > 0", "operations == 0", "max_ms < 9999999"),
+            *("throughput_rps >= 0.001", "p95_ms < 5 at users == 0", "p95_ms < 5 at users > 999999999"),
+        ],
+    )
+    def test_one_that_some_runs_hold_and_others_fail_is_read(self, line):
+        assert parse_criterion(line).text == line
+
+    @pytest.mark.parametrize(
+        ("line", "why"),
+        [
+            ("p95_ms < " + "9" * 400, "too large"),
+            ("throughput_rps > " + "9" * 400, "too large"),
+            ("failed_pct <= 1" + "0" * 300, "cannot fail"),
+            ("p95_ms < 5 at users >= " + "9" * 5000, "of 5,000 digits"),
+            ("p95_ms < 5 at users >= 1000000000", "of 10 digits"),
+            ("p95_ms < 5 at users < 0", "no second has users < 0"),
+            ("x" * 5000, "is no criterion"),
+            ("x" * 5000 + " < 1", "no metric"),
+        ],
+    )
+    def test_numbers_and_words_of_any_length_are_refused_in_a_short_line(self, line, why):
+        with pytest.raises(CriteriaError, match=why) as caught:
+            parse_criterion(line)
+        assert len(str(caught.value)) < 350
+
+    @given(st.sampled_from(["failed_pct", "p95_ms", "operations"]), st.sampled_from(["<", "<=", ">", ">=", "=="]))
+    def test_what_is_read_holds_for_one_possible_value_and_not_for_another(self, metric, compare):
+        possible = [0.0, 0.5, 50.0, 99.5, 100.0]
+        for number in ("0", "0.5", "50", "100", "100.5"):
+            try:
+                criterion = parse_criterion(f"{metric} {compare} {number}")
+            except CriteriaError:
+                continue
+            more = [] if metric == "failed_pct" else [100.5, 1000.0]
+            assert {criterion.holds(value) for value in [*possible, *more]} == {True, False}
+
     @given(st.text(max_size=40))
     def test_any_line_is_a_criterion_or_a_message_on_one_line(self, line):
         try:
@@ -273,8 +337,8 @@ class TestWindows:
     @pytest.mark.parametrize("metric", ["p50_ms", "p999_ms", "mean_ms", "min_ms", "max_ms", "availability_pct"])
     @pytest.mark.parametrize("compare", ["<", "<=", ">", ">=", "=="])
     def test_no_comparison_passes_on_absent_data(self, metric, compare):
-        assert status(f"{metric} {compare} 0", []) is Status.UNKNOWN
-        assert status(f"{metric} {compare} 0 at users >= 101", self.ROWS) is Status.UNKNOWN
+        assert status(f"{metric} {compare} 1", []) is Status.UNKNOWN
+        assert status(f"{metric} {compare} 1 at users >= 101", self.ROWS) is Status.UNKNOWN
 
     @pytest.mark.parametrize("metric", ["operations", "throughput_rps", "failed_pct"])
     def test_a_count_of_a_window_that_never_came_is_absent_too(self, metric):

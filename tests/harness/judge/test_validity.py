@@ -306,14 +306,6 @@ def test_a_clock_that_is_far_away_is_not_believed_and_named():
     assert validity.clocks({}).status is Status.UNKNOWN
 
 
-def test_a_worker_that_was_late_is_not_believed_and_named():
-    row = validity.workers((), {"worker 1": 7.5})
-    assert (row.status, row.actual) == (Status.INVALID, "0 lost, 1 late")
-    assert "worker 1 said nothing for 7.5 s" in row.detail
-    assert validity.workers((), {}).status is Status.VALID
-    assert validity.workers(("worker 0",), {"worker 1": 7.5}).actual == "1 lost, 1 late"
-
-
 @pytest.mark.parametrize(("held_s", "status"), [(0.05, Status.VALID), (0.2, Status.INVALID)])
 def test_users_that_wait_for_the_keeping_side_are_less_load_than_was_asked(held_s, status):
     row = validity.held_back({"worker 0": held_s}, vitals())

@@ -277,3 +277,16 @@ def test_the_default_corpus_is_what_its_script_builds():
     command = [sys.executable, "-m", "scripts.build_corpus", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_writing_keeps_a_link_and_the_mode_of_what_it_leads_to(tmp_path: Path) -> None:
+    kept, link = tmp_path / "kept" / "corpus.jsonl", tmp_path / "corpus.jsonl"
+    kept.parent.mkdir()
+    write_corpus([Scenario("a", "before", 5)], kept)
+    kept.chmod(0o640)
+    link.symlink_to("kept/corpus.jsonl")
+    write_corpus([Scenario("a", "after", 5)], link)
+    assert link.is_symlink()
+    assert [scenario.text for scenario in read_corpus(kept).scenarios] == ["after"]
+    assert kept.stat().st_mode & 0o777 == 0o640
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["corpus.jsonl", "corpus.jsonl", "kept"]

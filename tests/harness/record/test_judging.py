@@ -9,8 +9,10 @@ import pytest
 
 from harness.judge.criteria import DEFAULT_CRITERIA, parse_criteria
 from harness.judge.entry import Status
+from harness.judge.user_errors import Gone
 from harness.judge.verdict import Conclusion
 from harness.judge.vocabulary import Vocabulary
+from harness.judge.workers import Workers
 from harness.load.fault_plan import parse_fault_plan
 from harness.load.faults import Error, Fault, Reload, Where
 from harness.measure.packed import packed
@@ -202,13 +204,22 @@ class TestSteadyState:
 
 class TestDoubt:
     def test_a_lost_worker_is_inconclusive_and_named(self, run):
-        verdict = judge_run(run(), CRITERIA, facts(lost_workers=("w2 on host",), arrivals=None, locust_requests=None))
+        lost = Workers(lost=("w2 on host",))
+        verdict = judge_run(run(), CRITERIA, facts(took_part=lost, arrivals=None, locust_requests=None))
         assert (verdict.conclusion, verdict.exit_code) == (Conclusion.INCONCLUSIVE, ExitCode.INCONCLUSIVE)
         assert "w2 on host" in verdict.validity[0].detail
         assert statuses(verdict.checks)["conservation"] is Status.UNKNOWN
 
+    def test_users_that_went_away_with_their_workers_are_told_of_once(self, run):
+        users = Gone(since_s=1.0, there=2, asked=4)
+        assert "users" in statuses(judge_run(run(), CRITERIA, facts(gone=users)).validity)
+        for went in (Workers(lost=("w2",)), Workers(late={"w2": 6.0}), Workers(unreached={"w2": 6.0})):
+            found = statuses(judge_run(run(), CRITERIA, facts(gone=users, took_part=went)).validity)
+            assert "users" not in found
+
     def test_a_lost_worker_does_not_hide_a_wrong_route(self, run):
-        verdict = judge_run(run(at(150, route="premium")), CRITERIA, facts(lost_workers=("w2",), arrivals=None))
+        lost = Workers(lost=("w2",))
+        verdict = judge_run(run(at(150, route="premium")), CRITERIA, facts(took_part=lost, arrivals=None))
         assert verdict.exit_code is ExitCode.CHECKER
 
     @pytest.mark.parametrize("record", ["series", "history"])
