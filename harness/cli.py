@@ -95,12 +95,12 @@ def _golden(asked: argparse.Namespace) -> int:
     scenarios = read_corpus(source).scenarios
     if not asked.corpus and asked.target not in REFERENCE_TARGETS:
         scenarios = tuple(replace(scenario, expected_route=None) for scenario in scenarios)  # another target's
-    runner = TargetRunner(find_target(asked.target, seed=asked.seed), asked.graph_scope, asked.target)
     loop = HubLoop()
     lookout = Lookout(loop)
-    loop.start()
     deliver_interrupts_to_main(lookout.watch.ask)
-    lookout.start(_say)
+    lookout.start(_say)  # before the target is imported, which may end the process
+    runner = TargetRunner(find_target(asked.target, seed=asked.seed), asked.graph_scope, asked.target)
+    loop.start()
     lookout.open_run("golden", asked.deadline_ms / 1000)
     progress = Console(stderr=True)
     tracked = track(scenarios, "golden decisions", console=progress, transient=True, disable=not progress.is_terminal)

@@ -78,7 +78,7 @@ class Heart:
         ended, self._ended = self._watcher.ended - self._ended, self._watcher.ended
         stretches = [(until - since, since, until) for since, until in self._steps.recent if until * 1e9 > before_ns]
         took_s, since, until = max(stretches, default=(0.0, 0.0, 0.0))
-        if took_s * 1e9 >= self._least_ns:
+        if took_s * 1e9 >= self._least_ns or (ended and took_s):
             self._on_stop(Stop(round(since * 1e9), min(round(until * 1e9), now), ended > 0, stacks))
 
 

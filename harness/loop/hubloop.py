@@ -39,6 +39,8 @@ class HubLoop(HubChildren, ServedLoop):
         self._in_flight = 0
         self._deadlines: dict[float, Deadlines] = {}
         self._settled: Event | None = None
+        self.on_deaf: Callable[[], object] = bool
+        """Called when this loop has stopped hearing of signals, and nobody else does."""
         super().__init__()
         self.__dict__["create_future"] = partial(asyncio.Future, loop=self)  # as the method does, without a Python call
 
@@ -95,6 +97,13 @@ class HubLoop(HubChildren, ServedLoop):
     def in_flight(self) -> int:
         """The number of tasks made by ``drive`` that are not done, cancelled ones that still run included."""
         return self._in_flight
+
+    def remove_signal_handler(self, sig: int) -> bool:
+        """As asyncio's, which itself hears of signals from its first handler on; after its last, nobody does."""
+        removed = super().remove_signal_handler(sig)
+        if not self._signal_handlers:  # type: ignore[attr-defined]
+            self.on_deaf()
+        return removed
 
     def settle(self, timeout_s: float) -> int:
         """Wait up to ``timeout_s`` seconds until no task of ``drive`` runs; return how many still do."""

@@ -34,6 +34,7 @@ class Lookout:
     def __init__(self, loop: HubLoop) -> None:
         self.watch = Watch(in_step_of(loop), native=not monkey.is_module_patched("threading"))
         self._forks = Forks(loop, self.watch.leave_in_child)
+        loop.on_deaf = self.watch.hear_again
         self._heart = Heart(loop, self.watch, LEAST_S, self._on_stop)
         self._main = threading.main_thread().ident or 0
         self._blocks: list[Block] = []
@@ -77,8 +78,13 @@ class Lookout:
         self.watch.until(None)
         self.watch.over()
 
+    def settle(self, code: int) -> None:
+        """The process ends with ``code``, whatever the target does on its way out."""
+        self.watch.exits.settle(code)
+
     def take(self, worker: int, offset_ns: int) -> list[Block]:
         """Return the blocks since the last call; ``offset_ns`` moves the monotonic clock to the Unix epoch."""
+        self.watch.hear_again()
         self._heart.beat()
         blocks, self._blocks = self._blocks, []
         return [

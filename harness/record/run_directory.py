@@ -66,7 +66,7 @@ def create_run_directory(results: Path, locustfile: str, now: datetime | None = 
     """
     stamp = (now or datetime.now(UTC)).strftime("%Y%m%dT%H%M%SZ")
     name = f"{stamp}-{Path(locustfile).stem}-{secrets.token_hex(2)}"
-    run = RunDirectory(results / name)
+    run = RunDirectory(results.absolute() / name)  # a target may change the current folder
     try:
         results.mkdir(parents=True, exist_ok=True)
         _require_space(results)

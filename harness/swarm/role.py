@@ -151,6 +151,7 @@ class Role:
     def _leave(self) -> None:
         """Leave with the code that Locust has decided on, but for one that a listener of ``quit`` asked for since."""
         code = self.codes.worse or self._decided
+        self.lookout.settle(code)
         if world.name() == world.UNPATCHED:
             end_in_spite_of_threads(code, say)
         if code != self._decided:

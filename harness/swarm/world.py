@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from harness.words.output import put
@@ -50,6 +51,7 @@ def enter() -> None:
     back from here unpatched; one that cannot comes back as it is, and ``objection`` says what to do.
     """
     _hold_standard_descriptors()
+    _hide_script()
     restarted = os.environ.pop(_STARTED_AGAIN, None) is not None
     if restarted:
         os.environ.pop(SKIP, None)  # it has done its work: the target's children see the environment they would see
@@ -99,6 +101,18 @@ def _is_repeatable() -> bool:
     script = getattr(started, "__file__", None) or ""
     by_module = spec is not None and spec.name in _MODULES
     return by_module or Path(script).stem in _COMMANDS
+
+
+def _hide_script() -> None:
+    """Have children that ``multiprocessing`` spawns pass over Locust's script, as they do with ``python -m locust``.
+
+    They run the main script again, which imports Locust, and that would patch them (``multiprocessing/spawn.py``,
+    ``_fixup_main_from_name``: modules called ``__main__`` are left out).
+    """
+    main = sys.modules["__main__"]
+    script = getattr(main, "__file__", None) or ""
+    if main.__spec__ is None and Path(script).stem in _COMMANDS and "locust.main" in sys.modules:
+        main.__spec__ = ModuleSpec("locust.__main__", None)
 
 
 def _hold_standard_descriptors() -> None:

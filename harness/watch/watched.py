@@ -12,18 +12,21 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from harness.watch import sentinel
+from harness.watch.exits import Exits, place_of
 from harness.words.clock import now_ns
 from harness.words.errors import ExitCode, StepEndedError, one_line
 from harness.words.output import put
 
-STACKS_READ = 1 << 16
-"""Bytes of stacks that are read: those of some hundred threads."""
+STACKS_READ = 1 << 20
+"""Bytes of stacks that are read: those of a hundred threads with a hundred frames each."""
+
+FRAMES_WRITTEN = 1000
+_DEBUGGERS = frozenset({"bdb", "pdb", "pydevd", "_pydevd_bundle", "_pydevd_frame_eval", "debugpy"})
 
 
 class Watch:
@@ -42,8 +45,9 @@ class Watch:
         self._undo: list[Callable[[], object]] = []
         self._page: mmap.mmap | None = None
         self._words: memoryview | None = None
-        self._stacks = -1
-        self._real_exit: Callable[[int], Any] = os._exit
+        self._stacks = self._told = -1
+        self.exits = Exits(self._tell_why)
+        """The ways out of the process."""
         self._enabled = False  # whether faulthandler is enabled by this class
         self.ended = 0
         """How many exceptions were raised in steps so far."""
@@ -99,9 +103,11 @@ class Watch:
             self._enabled = True
             self._undo.append(faulthandler.disable)
         # Written by CPython's own handler in C: it says that a signal came while Python's handlers cannot run.
+        self._told = told
         before = signal.set_wakeup_fd(told, warn_on_full_buffer=False)
         self._undo.append(lambda: signal.set_wakeup_fd(before, warn_on_full_buffer=False))
-        self._guard_exit()
+        self.exits.guard()
+        self._undo.append(self.exits.give_back)
         atexit.register(self._at_exit)
         self._undo.append(lambda: atexit.unregister(self._at_exit))
 
@@ -120,24 +126,13 @@ class Watch:
             self.tell(why=f"the process was ended before the run had its verdict: {by}")
             put("", sys.stdout)
             put("", sys.stderr)
-            self._real_exit(int(ExitCode.INCONCLUSIVE))
+            self.exits.leave(int(ExitCode.INCONCLUSIVE))
 
-    def _guard_exit(self) -> None:
-        """Have ``os._exit`` in this process say where it was called, and never leave a run with another code than 12.
-
-        Alone among the ways to end a process it looks like success: a crash has a code of its own.
-        """
-        real, home = os._exit, os.getpid()
-        self._real_exit = real
-
-        def guarded(status: int) -> Any:
-            if os.getpid() == home and self._about:
-                self.tell(why=f"the target ended the process by os._exit({status!r}) at {_place(sys._getframe(1))}")
-                real(int(ExitCode.INCONCLUSIVE))
-            real(status)
-
-        os._exit = guarded
-        self._undo.append(lambda: setattr(os, "_exit", real))
+    def _tell_why(self, why: str) -> bool:
+        if not self._about:
+            return False
+        self.tell(why=why)
+        return True
 
     def leave_in_child(self) -> None:
         """In a forked child: what is shared is the parent's, and so are the ways in which it is ended."""
@@ -153,6 +148,7 @@ class Watch:
     def stop(self) -> None:
         """Be watched no more; the sentinel ends with the process. Idempotent."""
         self.over()
+        self._told = -1
         undo, self._undo = self._undo, []
         for each in reversed(undo):
             with contextlib.suppress(OSError, ValueError):
@@ -204,18 +200,28 @@ class Watch:
 
     # -- what the sentinel does ----------------------------------------------------------------------------
 
+    def hear_again(self) -> None:
+        """Hear of signals again where the target had that end: asyncio does when its last handler is removed."""
+        if self._told < 0:
+            return
+        held = signal.set_wakeup_fd(self._told, warn_on_full_buffer=False)
+        if held not in (-1, self._told):
+            signal.set_wakeup_fd(held)  # the target's loop waits there for a signal of its own
+
     def _on_ending(self, _number: int, frame: FrameType | None) -> None:
         """End the step that runs; where none does, or a debugger is at work in it, say so."""
-        if sys.gettrace() is not None or not self._in_step():
+        if is_debugged() or not self._in_step():
             self._set(sentinel.EXCUSED, now_ns())
             return
         self.ended += 1
-        raise StepEndedError(f"it held the thread and was ended at {_place(frame)}")
+        raise StepEndedError(f"it held the thread and was ended at {place_of(frame)}")
 
     def _dump_when_told(self, look: int) -> None:
         while os.read(look, 1):
             with contextlib.suppress(OSError, ValueError):
                 faulthandler.dump_traceback(self._stacks)
+                # faulthandler stops at 100 threads, the last of which is the main one, and at 100 frames of each.
+                os.write(self._stacks, stack_of_main().encode(errors="replace"))
                 self._set(sentinel.DUMPED, now_ns())
         os.close(look)
 
@@ -230,18 +236,28 @@ class Watch:
         return text
 
 
+def is_debugged() -> bool:
+    """Whether a debugger looks at what runs, and not a coverage tool or a profiler, which trace as well."""
+    trace = sys.gettrace()
+    kind = type(getattr(trace, "__self__", None))
+    modules = [getattr(trace, "__module__", None) or "", *(base.__module__ for base in kind.__mro__)]
+    return any(module.partition(".")[0] in _DEBUGGERS for module in modules)
+
+
+def stack_of_main() -> str:
+    """Return the main thread's frames as ``faulthandler`` writes them, however many there are up to a thousand."""
+    main = threading.main_thread().ident or 0
+    frame = sys._current_frames().get(main)
+    lines: list[str] = []
+    while frame is not None and len(lines) < FRAMES_WRITTEN:
+        lines.append(f'  File "{frame.f_code.co_filename}", line {frame.f_lineno} in {frame.f_code.co_name}\n')
+        frame = frame.f_back
+    return "".join([f"\nThread 0x{main:016x} (most recent call first):\n", *lines])
+
+
 def _free_signals() -> tuple[int, int]:
     """Return two real-time signals that nobody uses; ValueError where there are none."""
     numbers = range(signal.SIGRTMAX, signal.SIGRTMIN, -1)
     free = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
     ending, dumping = free[:2]
     return ending, dumping
-
-
-def _place(frame: FrameType | None) -> str:
-    if frame is None:
-        return "an unknown place"
-    path = Path(frame.f_code.co_filename)
-    with contextlib.suppress(ValueError, OSError):
-        path = path.relative_to(Path.cwd())
-    return f"{path}:{frame.f_lineno} in {frame.f_code.co_name}"

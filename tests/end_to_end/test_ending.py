@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 DRAWS_REPORTS = False
 
 HOLDING = r"""
-import asyncio, ctypes, itertools, os, re, subprocess, sys, threading, time
+import asyncio, ctypes, itertools, os, re, signal, subprocess, sys, threading, time
 from pathlib import Path
 from stageflow import Pipeline, StageKind, StageOutput
 from fast import Router, pipeline_of
@@ -59,6 +59,13 @@ def thread_without_end():
     threading.Thread(target=time.sleep, args=(3600,), name="forever").start()
 
 
+def handle_signals_for_a_while():
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR1, print)
+    loop.remove_signal_handler(signal.SIGUSR1)
+    holding_the_interpreter_lock()
+
+
 ways = {
     "spin": spin,
     "deadlock": deadlock,
@@ -72,6 +79,10 @@ ways = {
     "exit0": lambda: os._exit(0),
     "crash": lambda: ctypes.string_at(0),
     "thread": thread_without_end,
+    "execv": lambda: os.execv("/bin/true", ["true"]),
+    "traced": lambda: (sys.settrace(lambda *_: None), spin()),
+    "signals": handle_signals_for_a_while,
+    "elsewhere": lambda: os.chdir("/"),
     "loop": lambda: setattr(asyncio.get_running_loop(), "_scheduled", 7),
 }
 
@@ -135,7 +146,7 @@ def row(folder: Folder, kind: str, name: str) -> dict[str, object]:
     return next(entry for entry in folder.run.verdict[kind] if entry["name"] == name)
 
 
-@pytest.mark.parametrize("way", ["spin", "deadlock", "regex", "number", "child"])
+@pytest.mark.parametrize("way", ["spin", "deadlock", "regex", "number", "child", "traced"])
 def test_a_stage_that_never_returns_is_ended_and_named(holding: Folder, way: str) -> None:
     before = sentinels()
     process = holding.headless(*QUICK, target=f"holding:with_{way}")
@@ -194,7 +205,7 @@ def test_one_that_cannot_be_ended_is_killed_and_has_its_verdict(holding: Folder,
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("way", ["spin", "c"])
+@pytest.mark.parametrize("way", ["spin", "c", "signals"])
 def test_signals_work_while_a_stage_holds_the_thread(holding: Folder, way: str, number: signal.Signals) -> None:
     process = holding.headless(*QUICK, "-t", "1h", "--deadline-ms", 600_000, target=f"holding:with_{way}")
     wait_until((holding.path / "held").exists, "the stage that holds the thread")
@@ -210,7 +221,8 @@ def test_signals_work_while_a_stage_holds_the_thread(holding: Folder, way: str, 
 
 
 @pytest.mark.parametrize(
-    ("way", "code", "named"), [("exit0", 12, "holding.py"), ("crash", -signal.SIGSEGV, "string_at")]
+    ("way", "code", "named"),
+    [("exit0", 12, "holding.py"), ("execv", 12, "holding.py"), ("crash", -signal.SIGSEGV, "string_at")],
 )
 def test_sudden_death_has_a_verdict_and_a_code(holding: Folder, way: str, code: int, named: str) -> None:
     before = sentinels()
@@ -219,6 +231,23 @@ def test_sudden_death_has_a_verdict_and_a_code(holding: Folder, way: str, code: 
     assert holding.run.verdict["verdict"] == "INCONCLUSIVE"
     wait_until(lambda: any(named in line for line in process.stderr), named, lambda: process.last_words)
     assert_nothing_left(process, before)
+
+
+@pytest.mark.parametrize("words", [("harness", "run", *QUICK[:-2]), ("harness", "golden")])
+def test_a_target_that_ends_the_process_as_it_is_imported_is_named(folder: Folder, words: tuple[str, ...]) -> None:
+    (folder.path / "ending.py").write_text("import os\nos._exit(0)\n")
+    given = [*map(str, words), "--target", "ending:pipeline", "--corpus", "corpus.jsonl"]
+    headless = ["--headless"] if "run" in words else []
+    process = LocustProcess([sys.executable, "-m", *given, *headless], folder.path, {}, None, command=True)
+    folder.track.append(process)
+    assert process.wait() == 12
+    assert any("ending.py:2" in line for line in process.stderr)
+
+
+def test_a_target_that_changes_the_current_folder_keeps_its_run(holding: Folder) -> None:
+    assert holding.headless(*QUICK, target="holding:with_elsewhere").wait() == 0
+    holding.run.assert_complete()
+    holding.run.assert_conserved()
 
 
 def test_sudden_death_of_workers(holding: Folder) -> None:

@@ -74,6 +74,25 @@ def command(folder: Folder, *words: str | Path | int) -> LocustProcess:
 
 BIN = Path(sys.executable).parent
 
+SPAWNING = """
+import multiprocessing, sys
+from concurrent.futures import ProcessPoolExecutor
+from fast import Router, pipeline_of
+from stageflow import StageOutput
+
+def look():
+    return f"locust imported: {'locust' in sys.modules}"
+
+class Spawning(Router):
+    async def execute(self, ctx):
+        import asyncio
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+            seen = await asyncio.get_running_loop().run_in_executor(pool, look)
+        return StageOutput.ok(route=seen, confidence=0.9)
+
+pipeline = pipeline_of(Spawning)
+"""
+
 
 @pytest.mark.parametrize(
     "words",
@@ -171,3 +190,13 @@ def test_a_master_and_a_worker_in_different_worlds_are_no_agreement(looking: Fol
     assert master.wait() == 12
     worker.wait()
     assert looking.run.status("agreement") == "INVALID"
+
+
+@pytest.mark.parametrize("words", [(BIN / "locust", "-f", "busy.py"), (BIN / "routeswarm", "run")])
+def test_processes_that_a_stage_spawns_are_not_brought_into_the_harness(
+    folder: Folder, words: tuple[str | Path, ...]
+) -> None:
+    (folder.path / "spawning.py").write_text(SPAWNING)
+    given = ("--target", "spawning:pipeline", "--corpus", "corpus.jsonl", "--criteria", "criteria.txt", *LOAD)
+    command(folder, *words, *given, "-u", 1, "-t", "3s", "--no-report").wait()
+    assert {row["route"] for row in folder.run.operations if row["outcome"] == "ok"} == {"locust imported: False"}

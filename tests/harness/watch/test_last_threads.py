@@ -18,14 +18,14 @@ HELD = {
 }
 
 
-def run(held: str, more: str = "") -> tuple[int, str, float]:
+def run(held: str, more: str = "", last_s: float = 30) -> tuple[int, str, float]:
     """Return exit code, what was said and the seconds it took to end by sys.exit(7)."""
     code = f"""
         import asyncio, sys, threading, time
         from concurrent.futures import ThreadPoolExecutor
         from harness.watch.last_threads import end_in_spite_of_threads
         {held}
-        end_in_spite_of_threads(7, lambda line: print(line, file=sys.stderr))
+        end_in_spite_of_threads(7, lambda line: print(line, file=sys.stderr), last_s={last_s})
         {more}
         sys.exit(7)
     """
@@ -46,6 +46,13 @@ def test_a_thread_that_does_not_end_keeps_nobody(held: str) -> None:
     assert code == 7
     assert "in spite of 1 of the target's threads" in said
     assert 2 <= took_s < 30
+
+
+def test_nor_does_what_runs_at_exit() -> None:
+    code, said, took_s = run("import atexit; atexit.register(time.sleep, 60)", last_s=1)
+    assert code == 7
+    assert "at exit" in said
+    assert took_s < 30
 
 
 def test_one_that_ends_in_time_is_waited_for() -> None:

@@ -12,6 +12,7 @@ from stageflow import Pipeline, PipelineContext, StageKind, StageOutput
 
 from harness.target.tracing import trace_stages
 from harness.watch.stacks import NOWHERE, held_at
+from harness.watch.watched import stack_of_main
 
 
 def dumped(all_threads: bool = True) -> str:
@@ -68,3 +69,12 @@ def test_another_thread_is_not_taken_for_the_one_that_is_asked_for() -> None:
 
 def test_nothing_is_known_without_stacks() -> None:
     assert held_at("", here()) == NOWHERE
+
+
+def test_the_main_thread_is_found_however_deep_it_is() -> None:
+    def deeper(levels: int) -> str:
+        return deeper(levels - 1) if levels else stack_of_main()
+
+    held = held_at(deeper(300), threading.main_thread().ident or 0)
+    assert held.place is not None
+    assert held.place.endswith("in deeper")
