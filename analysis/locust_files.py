@@ -113,6 +113,7 @@ def latency_over_time(history: pd.DataFrame) -> pd.DataFrame:
         frame[name] = found[name]
     frame["max_ms"] = np.nan
     frame["winding_down"] = _falling(frame["users"].to_numpy(dtype=np.float64))
+    frame["cut_off"] = False  # a row is of more than its second
     return frame.reset_index()
 
 

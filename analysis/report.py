@@ -129,7 +129,7 @@ def content(measured: Measured, drawn: list[Drawn], absent: list[Absent], folder
     """Return what both templates are filled with, by name."""
     run = measured.run
     verdict, totals = run.verdict, page.totals_of(measured)
-    found = findings(verdict)
+    found = findings(verdict, run.manifest)
     entries = () if verdict is None else (*verdict.criteria, *verdict.checks, *verdict.hypotheses)
     return {
         "run": run,
@@ -145,7 +145,7 @@ def content(measured: Measured, drawn: list[Drawn], absent: list[Absent], folder
         "outside": page.outside(totals),
         "routes": page.ranked(totals.routes),
         "errors": page.ranked(totals.errors),
-        "steps": steps.rows_of(totals.steps),
+        "steps": steps.rows_of(totals.steps, measured.clock_s),
         "searched": any(step.held is not None for step in totals.steps),
         "confusion": page.confusion(totals.label_confusion),
         "figures": drawn,
@@ -156,7 +156,7 @@ def content(measured: Measured, drawn: list[Drawn], absent: list[Absent], folder
         "summary": page.summary(verdict),
         "silent": page.named(verdict, "silent"),
         "log_cells": [(level, wording.number(count)) for level, count in (totals.log_records or {}).items()],
-        "step_cells": page.cells(steps.rows_of(totals.steps)),
+        "step_cells": page.cells(steps.rows_of(totals.steps, measured.clock_s)),
         "quotes": evidence.quotes(run, entries),
         "quote_header": evidence.HEADER,
         "findings": found,

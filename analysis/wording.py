@@ -57,6 +57,58 @@ def milliseconds(value: float | None) -> str:
     return "—" if value is None or not math.isfinite(value) else f"{number(value)} ms"
 
 
+def seconds(value: float | None) -> str:
+    """Return a length of time, or a moment of the run, in seconds with its unit: '7 s', '60.1 s'."""
+    if value is None or not math.isfinite(value):
+        return "—"
+    whole = abs(value - round(value)) < 0.05
+    return f"{round(value):,} s" if whole else f"{value:,.1f} s"
+
+
+def spelled(value: float) -> str:
+    """Return a length of time in words: '1 second', '7.5 seconds'."""
+    shown = seconds(value).removesuffix(" s")
+    return f"{shown} second" if shown == "1" else f"{shown} seconds"
+
+
+def moment(value: float | None) -> str:
+    """Return a moment of the run, in seconds since its load began, as the terminal counts them: '9.8 s', '10.0 s'."""
+    return "—" if value is None or not math.isfinite(value) else f"{value:,.1f} s"
+
+
+def delay(value_s: float, resolution_s: float = 0) -> str:
+    """Return how long the first fallback took to come; whole seconds where it is known no finer."""
+    return f"{value_s:,.0f} s (±1 s)" if resolution_s else milliseconds(1000 * value_s)
+
+
+def recovery(value_s: float | None) -> str:
+    """Return how long recovery took: '0.217 s'."""
+    return "—" if value_s is None or not math.isfinite(value_s) else f"{number(float(value_s))} s"
+
+
+def users(value: float) -> str:
+    """Return a number of users, of a mean or a model as well: '17.6', '55'."""
+    return f"{value:,.1f}" if value < 20 and not float(value).is_integer() else f"{value:,.0f}"
+
+
+def located(value: float, low: float, high: float) -> str:
+    """Return a number of users with its interval: '30 users [28, 32]'; the end may lie beyond what was measured."""
+    if math.isnan(value):
+        return "—"
+    ends = "" if math.isnan(low) else f" [{users(low)}, {users(high) if math.isfinite(high) else '…'}]"
+    return f"{users(value)} users{ends}"
+
+
+def rate(value: float, low: float = math.nan, high: float = math.nan) -> str:
+    """Return operations per second with their interval: '28 /s [27.2, 29]'."""
+    return f"{number(float(value))} /s{interval(low, high)}"
+
+
+def interval(low: float, high: float) -> str:
+    """Return an interval behind a number: ' [27.2, 29]'; empty where there is none."""
+    return f" [{number(float(low))}, {number(float(high))}]" if math.isfinite(low) else ""
+
+
 def value(found: object) -> str:
     """Return a value out of a JSON document as text; '—' for null."""
     if found is None:
@@ -80,8 +132,15 @@ def is_short(text: str) -> bool:
 
 
 def reading_over_time(frame: pd.DataFrame) -> str:
-    """Say where the p95 of most seconds lay and which second was the slowest; the wind-down is left out."""
+    """Say where the p95 of most seconds lay and which second was the slowest.
+
+    The wind-down is left out, and so are the seconds that the run's begin and end cut off, if there are others.
+    """
     working = frame[~frame["winding_down"].astype(bool)]
+    inner = working[~working["cut_off"].astype(bool)]
+    ends = 0
+    if inner["p95_ms"].notna().any():
+        ends, working = len(working) - len(inner), inner
     known = working[working["p95_ms"].notna()]
     if known.empty:
         return (
@@ -89,8 +148,12 @@ def reading_over_time(frame: pd.DataFrame) -> str:
         )
     empty = len(working) - len(known)
     stall = f" In {counted(empty, 'second')} none ended ok." if empty else ""
-    leaving = len(frame) - len(working)
-    rest = stall + (f" Not counted: {counted(leaving, 'second')} in which users left." if leaving else "")
+    leaving = int(frame["winding_down"].sum())
+    apart = [
+        f"{counted(leaving, 'second')} in which users left" if leaving else "",
+        f"{counted(ends, 'second')} cut off by the run's begin or end" if ends else "",
+    ]
+    rest = stall + (f" Not counted: {' and '.join(filter(None, apart))}." if any(apart) else "")
     if len(known) == 1:
         row = known.iloc[0]
         return (
@@ -101,7 +164,8 @@ def reading_over_time(frame: pd.DataFrame) -> str:
     worst = known.iloc[int(known["p95_ms"].to_numpy().argmax())]
     return (
         f"In nine of ten seconds p95 lay between {milliseconds(low)} and {milliseconds(high)}; it was highest in "
-        f"second {int(worst['elapsed_s']):,} with {milliseconds(worst['p95_ms'])}{_at_users(worst['users'])}.{rest}"
+        f"the second from {moment(worst['elapsed_s'])} on with {milliseconds(worst['p95_ms'])}"
+        f"{_at_users(worst['users'])}.{rest}"
     )
 
 
@@ -145,14 +209,16 @@ def reading_clocks(frame: pd.DataFrame) -> str:
 
 
 def reading_clocks_over_time(frame: pd.DataFrame) -> str:
-    """Say what the second with the highest p95 consisted of; the wind-down is left out."""
+    """Say what the second with the highest p95 consisted of; left out is what ``reading_over_time`` leaves out."""
     known = frame[~frame["winding_down"].astype(bool) & frame["response_ms"].notna()]
+    inner = known[~known["cut_off"].astype(bool)]
+    known = inner if len(inner) else known
     if known.empty:
         return "No data: no operation ended ok while all users were there."
     worst = known.iloc[int(known["response_ms"].to_numpy().argmax())]
     service, queue, lag = (milliseconds(worst[f"{clock}_ms"]) for clock in ("service", "queue", "lag"))
     return (
-        f"In second {int(worst['elapsed_s']):,}, when the p95 of the response time was highest "
+        f"In the second from {moment(worst['elapsed_s'])} on, when the p95 of the response time was highest "
         f"({milliseconds(worst['response_ms'])}), that of the service time was {service}, of queueing in the loop "
         f"{queue}, of the harness's own lag {lag}."
     )
@@ -160,11 +226,11 @@ def reading_clocks_over_time(frame: pd.DataFrame) -> str:
 
 def _p95_at(row: pd.Series) -> str:
     """Return 'X ms at N users (S seconds)': a point made from one second is weaker than one made from fifty."""
-    return f"{milliseconds(row['p95_ms'])} at {_users(row)} ({counted(int(row['seconds']), 'second')})"
+    return f"{milliseconds(row['p95_ms'])} at {_users(row)} ({spelled(float(row['seconds']))})"
 
 
-def _at_users(users: float) -> str:
-    return f" at {counted(int(users), 'user')}" if math.isfinite(users) else ""
+def _at_users(found: float) -> str:
+    return f" at {counted(int(found), 'user')}" if math.isfinite(found) else ""
 
 
 def _users(row: pd.Series) -> str:
