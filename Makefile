@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint bench bench-analysis soak venv clean
+.PHONY: run test test-real lint bench bench-real bench-analysis soak venv venv-real clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -14,13 +14,25 @@ help: ## list the targets
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -e .
 	@touch $@
 
+.venv/.installed-real: .venv/.installed requirements-real.txt
+	@echo "Installing what tests/real needs into .venv (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-real.txt -e .
+	@$(BIN)/python -m pip check
+	@touch $@
+
 venv: .venv/.installed ## create or refresh .venv
+
+venv-real: .venv/.installed-real ## the same, with the libraries of tests/real
 
 run: venv ## load-test the reference target: 100 users, 60 s, verdict and report
 	@$(BIN)/locust --headless --users 100 --spawn-rate 25 --run-time 60s --only-summary
 
 test: venv ## the whole test suite
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-real: venv-real ## pipelines of real software (httpx, openai, LangGraph, redis, gRPC, ...) in the harness
+	@cd tests/real && ../../$(BIN)/mypy --strict --package model_server
+	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/real
 
 lint: venv ## ruff, mypy --strict, import contracts
 	@$(BIN)/ruff check .
@@ -32,6 +44,9 @@ bench: venv ## speed and memory, as ratios measured side by side
 	@missed=0; for bench in bridge breakdown chain breaker scaling memory; do \
 		$(BIN)/python benchmarks/$$bench.py || missed=1; \
 	done; exit $$missed
+
+bench-real: venv-real ## real software by plain asyncio and by Locust, side by side (ROWS="httpx grpc" for some)
+	@$(BIN)/python benchmarks/real.py $(ROWS)
 
 soak: venv ## ten minutes at full speed: memory stays flat, the history is complete
 	@$(BIN)/python benchmarks/soak.py

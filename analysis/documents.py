@@ -138,6 +138,7 @@ class Totals(msgspec.Struct, frozen=True):
     errors: dict[str, int] | None = None
     log_records: dict[str, int] | None = None
     unknown_route: int | None = None  # operations decided for a route that the corpus names nowhere
+    blocks: list[dict[str, object]] | None = None  # steps of the target that held the thread, by stage and place
     user_errors: dict[str, int] | None = None  # what tasks of the locustfile raised -> how often
     steps: list[Step] = []
 

@@ -12,8 +12,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
+from harness.judge.blocking import never_returned
 from harness.load.corpus import DEFAULT_CORPUS, read_corpus, write_corpus
 from harness.loop import HubLoop, deliver_interrupts_to_main
+from harness.loop.lookout import BASELINE, Lookout
 from harness.target.find import REFERENCE_TARGETS, find_target
 from harness.target.golden import GoldenDiff, compare, with_golden
 from harness.target.runner import GRAPH_SCOPES, TargetRunner
@@ -56,7 +58,8 @@ def _parser() -> argparse.ArgumentParser:
         help="record a target's golden decisions into a corpus",
         description="Runs every scenario once, one after the other, and shows how the target's decisions differ from "
         "the corpus's expected routes. Nothing is written without --write.",
-        epilog="Exit codes: 0 every decision is the corpus's, or was written into it; 11 a decision is another one; "
+        epilog="Exit codes: 0 every decision is the corpus's, or was written into it; 11 a decision is another one, "
+        "or a stage never returned (then nothing is written); "
         "12 a scenario has no expected route yet, or (also with --write) the target decided nothing on it; "
         "2 bad usage or input.",
     )
@@ -88,12 +91,24 @@ def _golden(asked: argparse.Namespace) -> int:
         scenarios = tuple(replace(scenario, expected_route=None) for scenario in scenarios)  # another target's
     runner = TargetRunner(find_target(asked.target, seed=asked.seed), asked.graph_scope, asked.target)
     loop = HubLoop()
+    lookout = Lookout(loop)
     loop.start()
-    deliver_interrupts_to_main()
+    deliver_interrupts_to_main(lookout.watch.ask)
+    lookout.start(lambda line: print(f"routeswarm: {line}", file=sys.stderr))
+    lookout.open_run("golden", asked.deadline_ms / 1000)
     progress = Console(stderr=True)
     tracked = track(scenarios, "golden decisions", console=progress, transient=True, disable=not progress.is_terminal)
-    diff = compare(scenarios, run_sequential(loop, runner, tracked, asked.deadline_ms / 1000))
+    try:
+        diff = compare(scenarios, run_sequential(loop, runner, tracked, asked.deadline_ms / 1000))
+        endless = never_returned(lookout.take(BASELINE, 0))
+    finally:
+        lookout.close_run()
+        lookout.stop()
     _show(diff)
+    for block in endless:
+        print(f"never returned: {block.where}, ended after {block.seconds:.1f} s")
+    if endless:
+        return int(ExitCode.CHECKER)
     if asked.write is None:
         return int(diff.exit_code(written=False))
     try:

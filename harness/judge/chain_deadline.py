@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from harness.judge.case import Case, walks
-from harness.judge.checkers import LATE_MS
 from harness.judge.entry import EXAMPLES, Entry, Status, zero_of
+from harness.judge.hang import LATE_MS
 
 BLOCK = "block"
 """Kind of a fault that holds the event loop, and so every operation."""

@@ -270,3 +270,8 @@ def clocks(offsets_ms: Mapping[str, float]) -> Entry:
     )
     detail = f"against the master's clock: {shown}" + ("" if beyond else " is the furthest away")
     return Entry(name, status_of(bool(beyond)), f"{abs(offsets_ms[worst]):,.1f} ms", target, detail)
+
+
+def event_loop(broken: Sequence[str]) -> Entry:
+    """Return the row of a run in which event loops stopped serving: what came afterwards measures nothing."""
+    return Entry("event loop", Status.INVALID, f"{len(broken)} stopped", "serves to the end", "; ".join(broken))

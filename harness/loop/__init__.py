@@ -3,8 +3,7 @@
 from harness.loop.alarm import Alarm
 from harness.loop.hubloop import HubLoop
 from harness.loop.interrupts import deliver_interrupts_to_main
-from harness.loop.logging_lock import use_native_logging_lock
 from harness.loop.pacer import Pacer
 from harness.loop.selector import HubSelector
 
-__all__ = ["Alarm", "HubLoop", "HubSelector", "Pacer", "deliver_interrupts_to_main", "use_native_logging_lock"]
+__all__ = ["Alarm", "HubLoop", "HubSelector", "Pacer", "deliver_interrupts_to_main"]

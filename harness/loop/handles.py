@@ -132,10 +132,11 @@ class Runner(RawGreenlet):  # type: ignore[misc]  # greenlet has no stubs
         """Resume a step that waited for something, with an exception.
 
         A loop that was closed drops it: greenlet raises what is thrown into a dead greenlet in its parent, whoever
-        closed the loop. A ``gevent.Timeout`` that a step left running comes as late as that.
+        closed the loop. A ``gevent.Timeout`` that a step left running comes as late as that. One that has not begun
+        drops it as well: it would end before its first turn.
         """
-        if self.dead:
-            _log.debug("thrown into a loop that was closed: %r", args)
+        if not bool(self):  # not begun, or dead
+            _log.debug("thrown into a loop that runs no step: %r", args)
             return None
         self.enter()
         return super().throw(*args)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextvars import Context
 from functools import partial
 from time import monotonic
@@ -14,20 +14,21 @@ from gevent.event import Event
 from gevent.hub import Waiter
 from greenlet import getcurrent
 
+from harness.loop.children import HubChildren
 from harness.loop.deadlines import Deadlines
 from harness.loop.served import ServedLoop
-from harness.loop.services import HubServices
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 
 
-class HubLoop(HubServices, ServedLoop):
+class HubLoop(HubChildren, ServedLoop):
     """An asyncio event loop served by the gevent hub of the thread that made it.
 
     ``start()`` it once; then any greenlet of the thread may ``drive()`` coroutines on it. A step that blocks
-    (``time.sleep``, a long computation) blocks all other steps, as in production, but with patched calls not the
-    hub. ``run_forever``, ``run_until_complete`` and ``asyncio.Runner(loop_factory=HubLoop)`` work as well.
+    (``time.sleep``, a long computation) blocks all other steps, as in production, and the hub with them, unless gevent
+    has patched what it waits in. ``run_forever``, ``run_until_complete`` and
+    ``asyncio.Runner(loop_factory=HubLoop)`` work as well.
     """
 
     _task_factory: Any
@@ -47,9 +48,9 @@ class HubLoop(HubServices, ServedLoop):
         Raises what the task raises, of whatever type; ``CancelledError`` when it ended cancelled;
         ``DeadlineExceeded`` when it was not over after ``deadline_s`` seconds. Then, and when anything is thrown
         into the greenlet meanwhile, the task is asked to cancel and not waited for.
-        Raises RuntimeError when the loop is not served, in another thread, and inside a task.
+        Raises RuntimeError when the loop is not served or stops being so, in another thread, and inside a task.
         """
-        if self._thread_id is None or getcurrent() is self._runner or self._native_ident() != self._home_ident:
+        if not self._serving or getcurrent() is self._runner or self._native_ident() != self._home_ident:
             coro.close()
             raise RuntimeError(self._why_not_driven())
         # Not create_task(): a task factory may start tasks at once, and here is not the runner.
@@ -83,12 +84,12 @@ class HubLoop(HubServices, ServedLoop):
     def set_debug(self, enabled: bool) -> None:
         """Switch debug mode."""
         super().set_debug(enabled)
-        self._quicken(not enabled and not self.is_closed())
+        self._quicken(not (enabled or self._nested or self.is_closed()))
         # Every future asks its loop for the mode when it is made: five times per ROUTE stage, so not by a Python call.
-        if enabled:
+        if self.__dict__.get("get_debug", bool) is bool:  # else the target has put its own there
             self.__dict__.pop("get_debug", None)
-        else:
-            self.__dict__["get_debug"] = bool  # which returns False
+            if not enabled:
+                self.__dict__["get_debug"] = bool  # which returns False
 
     @property
     def in_flight(self) -> int:
@@ -97,7 +98,7 @@ class HubLoop(HubServices, ServedLoop):
 
     def settle(self, timeout_s: float) -> int:
         """Wait up to ``timeout_s`` seconds until no task of ``drive`` runs; return how many still do."""
-        if self._in_flight:
+        if self._in_flight and self.broken is None:
             self._settled = self._settled or Event()
             self._settled.wait(timeout_s)
         return self._in_flight
@@ -106,11 +107,8 @@ class HubLoop(HubServices, ServedLoop):
         """Undo ``start()``. Greenlets that wait in ``drive`` get a RuntimeError. Idempotent."""
         if getcurrent() is self._runner:
             raise RuntimeError("Cannot close a running event loop")  # as asyncio says to a task that tries
-        if self._thread_id is None or self._parked is not None:
-            return
-        for waiter in self._driven.values():
-            if waiter is not None:
-                self._run_callback(waiter.throw, RuntimeError("the loop was stopped before the task was done"))
+        if self._serving and self._parked is None:
+            self._release(partial(RuntimeError, "the loop was stopped before the task was done"))
         super().stop_service()
 
     def close(self) -> None:
@@ -145,7 +143,14 @@ class HubLoop(HubServices, ServedLoop):
             self._settled = None
 
     def _is_awaited(self, task: object) -> bool:
-        return isinstance(task, asyncio.Task) and self._driven.get(task) is not None
+        return asyncio.isfuture(task) and self._driven.get(task) is not None  # type: ignore[call-overload]
+
+    def _release(self, error: Callable[[], BaseException]) -> None:
+        for waiter in self._driven.values():
+            if waiter is not None:
+                self._run_callback(waiter.throw, error())
+        if self._settled is not None and self.broken is not None:
+            self._settled.set()  # nothing will end any more
 
     def _abandon(self, task: asyncio.Task[Any]) -> None:
         """The greenlet goes away: have its task cancelled, but do not wait for that."""
@@ -162,7 +167,9 @@ class HubLoop(HubServices, ServedLoop):
     def _why_not_driven(self) -> str:
         if self._native_ident() != self._home_ident:
             return "drive() works only in the thread that made the loop"
-        if self._thread_id is None:
+        if self.broken is not None:
+            return self._how_broken()
+        if not self._serving:
             return "the loop is not served: call start() first"
         return "drive() would block the loop it is called in: await the coroutine instead"
 

@@ -20,15 +20,16 @@ class HubSelector(selectors.BaseSelector):
 
     Each event stops its watcher until ``rearm()``: libev's watchers are level-triggered, and while a step of the
     target blocks the loop nobody reads the descriptor, so the hub would spin. ``notify`` is called in the hub
-    whenever events are there to be taken by ``select()``.
+    whenever events are there to be taken by ``take()``; ``wait`` with its timeout by ``select()``.
     """
 
-    def __init__(self, hub: Hub, notify: Callable[[], None]) -> None:
+    def __init__(self, hub: Hub, notify: Callable[[], None], wait: Callable[[float | None], None]) -> None:
         self._hub = hub
         self._notify = notify
+        self._wait = wait
         self._keys: dict[int, selectors.SelectorKey] = {}
         self._watchers: dict[int, Any] = {}
-        #: the events ``select()`` would return: fd to mask
+        #: the events ``take()`` would return: fd to mask
         self.fired: dict[int, EventMask] = {}
         self._stopped: list[tuple[int, Any]] = []  # the watchers of events reported, maybe closed since
 
@@ -62,17 +63,19 @@ class HubSelector(selectors.BaseSelector):
             self._watch(fd, events)
         return key
 
-    def select(  # timeout is the interface's
-        self,
-        timeout: float | None = None,  # noqa: ARG002
-    ) -> list[tuple[selectors.SelectorKey, EventMask]]:
-        """Return the events since the last call. Never waits, whatever ``timeout``: the hub does."""
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, EventMask]]:
+        """Have ``wait`` do the waiting; then ``take()``. For those who run handles beside the loop itself."""
+        self._wait(timeout)
+        return self.take()
+
+    def take(self) -> list[tuple[selectors.SelectorKey, EventMask]]:
+        """Return the events since the last call; never wait: the hub does."""
         found = [(self._keys[fd], events) for fd, events in self.fired.items()]
         self.fired.clear()
         return [(key, events & key.events) for key, events in found if events & key.events]
 
     def rearm(self) -> None:
-        """Watch again the descriptors whose events ``select()`` returned."""
+        """Watch again the descriptors whose events ``take()`` returned."""
         for fd, watcher in self._stopped:
             if fd in self._watchers and self._watchers[fd] is watcher:
                 watcher.start(self._on_event, watcher, fd, pass_events=True)

@@ -2,153 +2,73 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import sys
-from asyncio import base_events, events, format_helpers
-from collections import deque
+from asyncio import base_events, format_helpers
 from collections.abc import Callable
-from contextvars import Context
 from time import monotonic
-from types import BuiltinMethodType
 from typing import Any
 
-from gevent import monkey
-from gevent.hub import Hub, Waiter, get_hub
+from gevent.hub import Waiter, get_hub
 from greenlet import GreenletExit, getcurrent
 from greenlet import greenlet as RawGreenlet  # noqa: N812 - gevent's own name for it
 
-from harness.loop.handles import QuickHandle, Runner, step_type, traced
-from harness.loop.selector import HubSelector
+from harness.loop.handles import Runner
+from harness.loop.nested import TURN_S, NestedRuns
 from harness.loop.steps import Steps
-from harness.loop.timers import HubTimers
 
-_log = logging.getLogger("asyncio")  # where asyncio itself warns of slow callbacks
-# How long batches may follow each other before other greenlets get their turn: the way to the hub and back costs
-# 4 µs when nothing else is to be done there, and one ROUTE stage takes 7 batches.
-_TURN_S = 0.0005
-# How long turns may follow each other before the hub looks at its sockets and timers. gevent itself looks after
-# 50 callbacks (libev/corecext.pyx, CALLBACK_CHECK_COUNT), and one callback is a whole turn here.
-_POLL_EVERY_S = 0.002
+_log = logging.getLogger(__name__)
 
 
-class ServedLoop(HubTimers):
+# How long the steps of one batch may take before the hub gets its turn: where each of thirty users has a step that
+# blocks for a second, the hub would stand for all thirty, and they would look like one step that holds the thread.
+_BATCH_S = 0.05
+
+
+class ServedLoop(NestedRuns):
     """An asyncio loop that does not loop: callbacks of the gevent hub have its handles run.
 
     It can be served only in the thread, and so by the hub, it was made in.
+
+    Attributes:
+        broken: what the loop stopped serving for, for good; None while all is well.
+        on_broken: called once with that, in the hub, when all who waited have been told.
+
     """
 
-    _ready: deque[Any]  # of asyncio.Handle, or (context, callback, args) of a step of a C task
-    _selector: HubSelector
     _stopping: bool
-    _current_handle: asyncio.Handle | None
     _asyncgen_firstiter_hook: Any
     _asyncgen_finalizer_hook: Any
 
     def __init__(self) -> None:
         hub = get_hub()
-        self._hub: Hub = hub
-        self._run_callback = hub.loop.run_callback
-        self._native_ident: Callable[[], int] = monkey.get_original("_thread", "get_ident")
-        self._home_ident = self._native_ident()
-        # True while the hub need not be told of new handles: it knows, or a turn is on, or nobody serves.
-        self._kicked = True
-        self._kick: Any = None
         self.steps = Steps()
-        self._runner: Runner | None = None
-        self._enter_runner: Callable[[], object] | None = None
+        self.broken: BaseException | None = None
+        self.on_broken: Callable[[BaseException], object] | None = None
         self._idle = True  # whether the runner waits for a turn
-        self._yielding = False  # whether a greenlet waits to be resumed
         self._failing: Any = None  # the handle that raised SystemExit or KeyboardInterrupt
         self._parked: Waiter | None = None  # of the greenlet in run_forever
         self._poll_timer = hub.loop.timer(0.0, ref=False)
-        self._step_type = step_type()
-        self._polled_at = self._turn_at = 0.0
         self._old_hooks: Any = (None, None)
-        self._resume: Callable[..., None] = self._on_driven_done  # bound once: call_soon knows it by identity
-        selector = HubSelector(hub, self._wake)
-        self._fired = selector.fired
-        super().__init__(selector)
-
-    # -- handles -------------------------------------------------------------------------------------------
-
-    def call_soon(  # type: ignore[override]
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
-    ) -> asyncio.Handle:
-        """Run ``callback`` in the next batch. In use where the loop is closed, or in debug mode: see ``_quicken``."""
-        if callback is self._resume:  # a task of drive() is done: its greenlet needs no handle
-            callback(*args)
-            return None  # type: ignore[return-value]  # the task does not look at it
-        self._check_call(callback, "call_soon")
-        handle = traced(events.Handle(callback, args, self, context))
-        self._ready.append(handle)
-        self._wake()
-        return handle
-
-    def _quicken(self, enabled: bool) -> None:
-        """Use a ``call_soon`` without checks, and that finds what it needs without looking at the loop.
-
-        Called seven times per ROUTE stage: as a method it would take a third longer.
-        """
-        self.__dict__.pop("call_soon", None)
-        if not enabled:
-            return
-        ready, step_type, resume = self._ready.append, self._step_type, self._resume
-
-        def call_soon(callback: Callable[..., object], *args: Any, context: Context | None = None) -> Any:
-            kind = callback.__class__
-            handle: Any = None
-            if kind is step_type or (kind is BuiltinMethodType and callback.__name__ == "task_wakeup"):
-                # The task does not look at the handle, and six in seven handles of a ROUTE stage are its steps.
-                ready((context, callback, args))
-            elif callback is resume:  # a task of drive() is done: its greenlet needs no handle
-                callback(*args)
-                return None
-            else:
-                handle = QuickHandle(callback, args, self, context)
-                ready(handle)
-            if not self._kicked:
-                self._kicked = True
-                self._kick = self._run_callback(self._enter_runner)
-            return handle
-
-        self.__dict__["call_soon"] = call_soon
-
-    def call_soon_threadsafe(  # type: ignore[override]
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
-    ) -> asyncio.Handle:
-        """Run ``callback`` soon; may be called from any thread and from signal handlers."""
-        if self._native_ident() == self._home_ident:
-            return traced(self.call_soon(callback, *args, context=context))
-        return super().call_soon_threadsafe(callback, *args, context=context)  # through the self-pipe
-
-    def _wake(self) -> None:
-        """Have the hub run a turn, unless it will anyway."""
-        if not self._kicked:
-            self._kicked = True
-            self._kick = self._run_callback(self._enter_runner)
-
-    def _add_callback_signalsafe(self, handle: asyncio.Handle) -> None:
-        self._add_callback(handle)  # type: ignore[attr-defined]
-        self._wake()
-
-    def _check_call(self, callback: Callable[..., object], method: str) -> None:
-        self._check_closed()  # type: ignore[attr-defined]
-        if self._debug:
-            self._check_thread()
-            self._check_callback(callback, method)  # type: ignore[attr-defined]
-
-    def _check_thread(self) -> None:
-        """Compare native thread ids: patched ``threading.get_ident`` differs from greenlet to greenlet."""
-        if self._thread_id is not None and self._native_ident() != self._home_ident:
-            raise RuntimeError("Non-thread-safe operation invoked on an event loop other than the current one")
+        super().__init__(hub)
 
     # -- turns and batches ---------------------------------------------------------------------------------
 
     def _serve(self) -> None:
-        """Run turns until nobody serves the loop any more; the body of the runner."""
+        """The body of the runner: take turns; when that fails, say so before the runner is gone."""
         runner = self._runner
         assert runner is not None
+        try:
+            self._take_turns(runner)
+        except BaseException as error:  # noqa: BLE001 - whatever it was, somebody waits for a result
+            if self.steps.since is not None:
+                runner.switch_out()
+            if self._runner is runner:
+                self._runner = None
+            self._run_callback(self._break, error)
+
+    def _take_turns(self, runner: Runner) -> None:
+        """Run turns until nobody serves the loop any more."""
         while True:
             self._idle = False
             runner.enter()
@@ -157,24 +77,24 @@ class ServedLoop(HubTimers):
             except (SystemExit, KeyboardInterrupt) as error:
                 self._on_exit_request(error)
             runner.switch_out()
-            if self._thread_id is None:  # stopped in this turn, or while a step of it was blocked
+            if not self._serving:  # stopped in this turn, or while a step of it was blocked
                 self._runner = None
                 return
             self._schedule_next()
-            if not self._await_turn():
+            if not self._await_turn(runner):
                 return
 
-    def _await_turn(self) -> bool:
+    def _await_turn(self, runner: Runner) -> bool:
         """Let the hub run until the next turn; return False when there will be none."""
         self._idle = True
         while True:
             try:
                 RawGreenlet.switch(self._hub)
             except BaseException as error:  # noqa: BLE001 - e.g. a gevent.Timeout that a step left running
-                if self._thread_id is None:
+                if not self._serving:
                     return False
-                self._runner.switch_out()  # type: ignore[union-attr]
-                self.call_exception_handler({"message": "Thrown into the idle loop", "exception": error})
+                runner.switch_out()
+                self._report({"message": "Thrown into the idle loop", "exception": error})
             else:
                 return True
 
@@ -182,7 +102,7 @@ class ServedLoop(HubTimers):
         """Run batches until nothing is ready, a greenlet is to be resumed, or the turn is over."""
         self._yielding = False
         now = self._turn_at = monotonic()
-        until = now + _TURN_S
+        until = now + TURN_S
         while True:
             self._run_batch(now)
             if not self._ready or self._yielding or self._stopping:
@@ -194,13 +114,17 @@ class ServedLoop(HubTimers):
     def _run_batch(self, now: float) -> None:
         """Run the handles that are ready now, not those they add."""
         if self._fired:
-            self._process_events(self._selector.select())  # type: ignore[attr-defined]
+            self._process_events(self._selector.take())  # type: ignore[attr-defined]
         if self._scheduled and self._scheduled[0]._when <= now:
             self._pull_due(now)
         popleft: Callable[[], Any] = self._ready.popleft
         run = self._run_watched if self._debug else None
+        until = now + _BATCH_S
         for _ in range(len(self._ready)):
-            handle = popleft()
+            try:
+                handle = popleft()
+            except IndexError:  # a loop inside a step has run it
+                break
             try:
                 if handle.__class__ is tuple:
                     context, callback, args = handle
@@ -220,6 +144,9 @@ class ServedLoop(HubTimers):
                 raise
             except BaseException as error:  # noqa: BLE001 - as Handle._run does
                 self._on_callback_error(handle, error)
+            if monotonic() > until:  # the rest stays in its order, and the hub looks at its sockets and timers
+                self._turn_at = monotonic()
+                break
         # An exception holds this frame, and the task of the last handle holds the exception.
         handle = context = callback = args = None
 
@@ -234,28 +161,21 @@ class ServedLoop(HubTimers):
         took = monotonic() - start
         if took >= self.slow_callback_duration:
             described = base_events._format_handle(handle)  # type: ignore[attr-defined]
-            _log.warning("Executing %s took %.3f seconds", described, took)
+            base_events.logger.warning("Executing %s took %.3f seconds", described, took)  # type: ignore[attr-defined]
+        handle = None  # from Python 3.12 on, what a step raised leads to this frame
 
     def _schedule_next(self) -> None:
         """After a turn: have the hub come back when there is more to do."""
         self._selector.rearm()
-        if self._stopping and self._parked is not None:
-            self._run_callback(self._parked.switch, None)
-        elif not self._ready and not self._fired:
+        if self._stopping:
+            if self._parked is not None:
+                self._run_callback(self._parked.switch, None)
+                return
+            self._stopping = False  # meant for a loop inside a step, which has ended
+        if not self._ready and not self._fired:
             self._kicked = False
-        elif self._turn_at - self._polled_at > _POLL_EVERY_S:
-            self._poll_timer.start(self._on_polled)
         else:
-            self._kick = self._run_callback(self._enter_runner)
-
-    def _on_polled(self) -> None:
-        """In the hub, which has looked at its sockets: the turn comes after all that it found there."""
-        self._polled_at = monotonic()
-        self._kick = self._run_callback(self._enter_runner)
-
-    def _as_handle(self, entry: Any) -> Any:
-        """Return a ready entry as the handle it stands for."""
-        return QuickHandle(entry[1], entry[2], self, entry[0]) if entry.__class__ is tuple else entry
+            self._schedule_turn()
 
     # -- what handles raise --------------------------------------------------------------------------------
 
@@ -265,7 +185,16 @@ class ServedLoop(HubTimers):
         context = {"message": f"Exception in callback {source}", "exception": error, "handle": handle}
         if handle._source_traceback:
             context["source_traceback"] = handle._source_traceback
-        self.call_exception_handler(context)
+        self._report(context)
+
+    def _report(self, context: dict[str, Any]) -> None:
+        """Hand ``context`` to the exception handler; what that raises ends neither the loop nor the process."""
+        try:
+            self.call_exception_handler(context)
+        except KeyboardInterrupt as error:
+            self._run_callback(self._hub.parent.throw, error)
+        except BaseException:  # noqa: BLE001 - asyncio lets SystemExit of a handler pass; or the method was replaced
+            _log.exception("The exception handler failed for: %s", context["message"])
 
     def _on_exit_request(self, error: BaseException) -> None:
         """Hand SystemExit or KeyboardInterrupt to the one it is for: the hub and other tasks must live on."""
@@ -280,9 +209,6 @@ class ServedLoop(HubTimers):
         else:  # Ctrl-C in a moment between two handles
             self._run_callback(self._hub.parent.throw, error)
 
-    def _on_driven_done(self, task: asyncio.Task[Any]) -> None:
-        raise NotImplementedError
-
     def _is_awaited(self, task: object) -> bool:
         """Whether a greenlet waits for ``task`` in ``drive`` and so will be given its exception."""
         raise NotImplementedError
@@ -292,17 +218,20 @@ class ServedLoop(HubTimers):
     def start(self) -> None:
         """Have the hub serve the loop from now on; no greenlet sits in ``run_forever``. Idempotent."""
         self._check_closed()  # type: ignore[attr-defined]
-        if self._thread_id is None:
+        if not self._serving:
             self._begin()
 
     def stop_service(self) -> None:
         """Undo ``start()``: handles wait until the loop is served again. Idempotent."""
-        if self._thread_id is not None and self._parked is None:
+        if self._serving and self._parked is None:
             self._end()
 
     def run_forever(self) -> None:
         """Serve the loop until ``stop()``: the calling greenlet waits, the other greenlets of the hub run."""
         self._check_closed()  # type: ignore[attr-defined]
+        if self._serving and self._may_nest():
+            super().run_forever()
+            return
         self._check_running()  # type: ignore[attr-defined]
         self._begin()
         self._parked = Waiter(self._hub)
@@ -314,35 +243,45 @@ class ServedLoop(HubTimers):
 
     def stop(self) -> None:
         """Have ``run_forever`` return after the batch in hand; RuntimeError when the hub serves the loop."""
-        if self._thread_id is not None and self._parked is None:
+        if self._serving and self._parked is None and not self._may_nest():
             raise RuntimeError("the gevent hub serves this loop: it ends with stop_service(), not with stop()")
         self._stopping = True
         self._wake()
 
     def close(self) -> None:
-        """Stop the service and free what the loop holds; RuntimeError inside ``run_forever``."""
+        """Stop the service and free what the loop holds; RuntimeError inside ``run_forever``, and in another thread."""
+        if self._serving and self._native_ident() != self._home_ident:
+            raise RuntimeError("Cannot close a running event loop")
         self.stop_service()
         self._quicken(False)
         super().close()
+        self._from_threads.close()
         self._poll_timer.close()
 
     def _begin(self) -> None:
         if self._native_ident() != self._home_ident:
             raise RuntimeError("a HubLoop can be served only in the thread that made it")
+        if self.broken is not None:
+            raise RuntimeError(self._how_broken())
         self._set_coroutine_origin_tracking(self._debug)  # type: ignore[attr-defined]
         self._old_hooks = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(firstiter=self._asyncgen_firstiter_hook, finalizer=self._asyncgen_finalizer_hook)
+        self._serving = True
         self._thread_id = self._home_ident
         self._arm_earliest_timer()
-        if self._runner is None:  # else a step of an earlier time still blocks it: it goes on when that ends
+        if self._runner is None:
             self._runner = Runner(self._serve, self._hub)
             self._runner.loop = self
             self._runner.steps = self.steps
             self._enter_runner = RawGreenlet.switch.__get__(self._runner)
             self._poll_timer.start(self._on_polled)  # the first turn sees the sockets as they are, as in asyncio
+        elif self._nested_waits:
+            self._schedule_turn()
+        # else a step of an earlier time still blocks the runner: it goes on when that ends
 
     def _end(self) -> None:
         self._stopping = False
+        self._serving = False
         self._thread_id = None
         self._kicked = True
         self._disarm_timer()
@@ -356,3 +295,33 @@ class ServedLoop(HubTimers):
             self._runner = None
             runner.parent = getcurrent()  # a greenlet that ends switches to its parent: come back here
             RawGreenlet.throw(runner, GreenletExit)
+
+    # -- when it ends by itself ----------------------------------------------------------------------------
+
+    def _break(self, error: BaseException) -> None:
+        """In the hub: the machinery of the loop has failed with ``error``. Nobody is left waiting."""
+        if self.broken is not None:
+            return
+        self.broken = error
+        _log.critical("%s", self._how_broken(), exc_info=error)
+        if self._serving:
+            if self._parked is not None:
+                self._run_callback(self._parked.throw, self._broken_error())
+            else:
+                self._end()
+        self._release(self._broken_error)
+        if self.on_broken is not None:
+            self._run_callback(self.on_broken, error)
+
+    def _how_broken(self) -> str:
+        kind = type(self.broken).__name__
+        return f"the event loop stopped serving: {kind}: {self.broken}"
+
+    def _broken_error(self) -> RuntimeError:
+        error = RuntimeError(self._how_broken())
+        error.__cause__ = self.broken
+        return error
+
+    def _release(self, error: Callable[[], BaseException]) -> None:
+        """Throw into every greenlet that waits in ``drive`` an error of its own."""
+        raise NotImplementedError

@@ -32,6 +32,7 @@ class HubTimers(asyncio.SelectorEventLoop):
     _scheduled: list[Any]  # of asyncio.TimerHandle
     _timer_cancelled_count: int
     _thread_id: int | None
+    _serving: bool
     _debug: bool
     _closed: bool
     _clock_resolution: float
@@ -46,7 +47,7 @@ class HubTimers(asyncio.SelectorEventLoop):
         if delay is None:
             raise TypeError("delay must not be None")
         when = monotonic() + delay
-        if self._closed or self._debug or (when < self._hub_timer_due and self._thread_id is not None):
+        if self._closed or self._debug or (when < self._hub_timer_due and self._serving):
             handle = self.call_at(when, callback, *args, context=context)
             return traced(handle) if self._debug else handle
         quick = QuickTimerHandle(when, callback, args, self, context)  # as call_at does, without the call
@@ -67,7 +68,7 @@ class HubTimers(asyncio.SelectorEventLoop):
         else:
             handle = QuickTimerHandle(when, callback, args, self, context)
         heapq.heappush(self._scheduled, handle)
-        if when < self._hub_timer_due and self._thread_id is not None:
+        if when < self._hub_timer_due and self._serving:
             self._arm_timer(when)
         return handle  # type: ignore[no-any-return]
 
@@ -75,6 +76,9 @@ class HubTimers(asyncio.SelectorEventLoop):
         raise NotImplementedError
 
     def _wake(self) -> None:
+        raise NotImplementedError
+
+    def _break(self, error: BaseException) -> None:
         raise NotImplementedError
 
     def _timer_handle_cancelled(self, handle: Any) -> None:
@@ -115,8 +119,11 @@ class HubTimers(asyncio.SelectorEventLoop):
     def _on_timer(self) -> None:
         """In the hub: something is due, or cancelled, or due in a moment, as libev may be early."""
         self._disarm_timer()
-        self._pull_due(monotonic())
-        self._arm_earliest_timer()
+        try:
+            self._pull_due(monotonic())
+            self._arm_earliest_timer()
+        except Exception as error:  # noqa: BLE001 - e.g. a moment that was no number: no timer will fire any more
+            self._break(error)
         if self._ready:
             self._wake()
 

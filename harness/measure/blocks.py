@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from itertools import pairwise
 from typing import NamedTuple
+
+ENDED_WITHIN_S = 5.0
+"""Seconds after the deadline of its operation, or the end of the run and its stop timeout, at which a step that holds
+the thread is ended."""
 
 LEAST_S = 1.0
 """From how many seconds on a step is a block. A busy machine keeps a process waiting for a third of that."""
@@ -18,8 +23,9 @@ class Block(NamedTuple):
     end_ns: int
     stage: str | None  # None where no stage of the operation was on the stack, or nobody could look
     place: str | None  # "routing.py:12 in execute": the innermost line that ran; None where nobody could look
-    interrupted: bool  # whether the harness ended it, since it would not have ended by itself in time
     planned: bool  # whether it was a fault of the plan
+    interrupted: bool = False  # whether the harness ended it, since it would not have ended by itself in time
+    stacks: str = ""  # of all threads meanwhile; empty where nobody could look, and of most where there are many
 
     @property
     def seconds(self) -> float:
@@ -53,3 +59,13 @@ def longest_gap_s(times_ns: Sequence[int], blocks: Iterable[Block]) -> float:
         blocked = sum(max(min(block.end_ns, later) - max(block.begin_ns, earlier), 0) for block in known)
         longest = max(longest, later - earlier - blocked)
     return longest / 1e9
+
+
+def stacks_of(blocks: Iterable[Block]) -> str:
+    """Return the stacks of blocks as text for a file, each headed by what it is; empty without any."""
+    return "\n".join(f"{_headline(block)}\n{block.stacks}\n" for block in blocks if block.stacks)
+
+
+def _headline(block: Block) -> str:
+    began = datetime.fromtimestamp(block.begin_ns / 1e9, UTC).isoformat(timespec="milliseconds")
+    return f"worker {block.worker}, {began}, {block.seconds:.3f} s: {block.where}"

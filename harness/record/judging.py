@@ -8,13 +8,14 @@ from itertools import chain
 from pathlib import Path
 from typing import cast
 
-from harness.judge import validity
+from harness.judge import blocking, validity
 from harness.judge.case import Case
 from harness.judge.case_checks import CaseChecks, Seen
 from harness.judge.check import Decides, Fold, FoldsOperations, OfOperations, check
-from harness.judge.checkers import Accuracy, Checker, Conservation, Consistency, Hang, SilentFailure, decided_routes
+from harness.judge.checkers import Accuracy, Checker, Conservation, Consistency, SilentFailure, decided_routes
 from harness.judge.criteria import Criterion, judge_criteria
 from harness.judge.entry import Entry, Status
+from harness.judge.hang import Hang
 from harness.judge.harness_share import HarnessLag
 from harness.judge.levels import RampToFailure, judge_levels, judge_search
 from harness.judge.littles_law import Cycles
@@ -26,6 +27,7 @@ from harness.judge.user_errors import user_errors
 from harness.judge.verdict import Verdict, conclude
 from harness.judge.vocabulary import UnknownRoutes, Vocabulary
 from harness.load.faults import Fault
+from harness.measure.blocks import Block
 from harness.measure.series_csv import SeriesRow, read_series
 from harness.measure.vitals import Vitals, read_vitals
 from harness.record.cases import count_rows, read_cases, read_edges
@@ -65,6 +67,8 @@ class Facts:
     faults: tuple[Fault, ...] = ()  # of the fault plan
     chain_deadline_ms: float | None = None  # what the fallback chains of the target declare
     vocabulary: Vocabulary | None = None  # the routes that the corpus names
+    blocks: tuple[Block, ...] = ()  # steps of the target that held the thread, of the baseline as well
+    broken: tuple[str, ...] = ()  # what event loops of loading processes stopped serving for
     user_errors: Mapping[str, int] = field(default_factory=dict)  # what tasks of the locustfile raised -> how often
 
 
@@ -86,13 +90,19 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
             OfOperations(accuracy),
             OfOperations(consistency, cases.undisturbed),
             OfOperations(_conservation(facts)),
-            OfOperations(Hang(facts.deadline_ms)),
+            OfOperations(Hang(facts.deadline_ms, facts.blocks)),
             *cases.checkers,
             OfOperations(cases.silent_failure),
         ]
         found = check(read_cases(run.history), checkers, [*map(FoldsOperations, of_all), *cases.folds])
     else:
-        plain: list[Checker] = [accuracy, consistency, _conservation(facts), Hang(facts.deadline_ms), SilentFailure()]
+        plain: list[Checker] = [
+            accuracy,
+            consistency,
+            _conservation(facts),
+            Hang(facts.deadline_ms, facts.blocks),
+            SilentFailure(),
+        ]
         found = check(read_operations(parts_of(run.history, "operations").paths), plain, of_all)
     checks = [*cases.shown(found), *([row] if (row := unknown_routes.row()) is not None else [])]
     vitals = _read_vitals(run.vitals)
@@ -118,6 +128,7 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
     content["unknown_route"] = unknown_routes.count
     content["user_errors"] = dict(facts.user_errors)
     content["log_records"] = dict(facts.log_records)
+    content["blocks"] = blocking.as_totals(facts.blocks)
     content |= cases.totals()
     counts = {"history": totals.count, "series": in_series}
     rows = _validity(facts, counts, vitals, lag, cycles)
@@ -184,6 +195,8 @@ def _validity(
                 lost=bool(facts.lost_workers),
             )
         )
+    if facts.broken:
+        rows.append(validity.event_loop(facts.broken))
     if facts.user_errors:
         rows.append(user_errors(facts.user_errors))
     if facts.held_back_s:
@@ -214,4 +227,6 @@ def _concerns(totals: Totals, facts: Facts) -> list[str]:
     ]
     if errors := facts.log_records.get("ERROR", 0) + facts.log_records.get("CRITICAL", 0):
         concerns.append(f"the target logged {errors:,} errors")
+    if (blocked := blocking.concern(facts.blocks)) is not None:
+        concerns.append(blocked)
     return concerns

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bisect import insort
-from itertools import pairwise
+from collections.abc import Iterable
+
+from harness.measure.blocks import Block, longest_gap_s
 
 
 class Receipts:
@@ -66,7 +68,9 @@ class Signs:
         """The latest of them, None without any."""
         return self._at_ns[-1] if self._at_ns else None
 
-    @property
-    def longest_gap_s(self) -> float:
-        """The longest time between two of them, in seconds; 0 with fewer than two."""
-        return max((later - earlier for earlier, later in pairwise(self._at_ns)), default=0) / 1e9
+    def longest_gap_s(self, blocks: Iterable[Block] = ()) -> float:
+        """Return the longest time between two of them in seconds, 0 with fewer than two, without its ``blocks``.
+
+        While a step of its target holds the thread a worker gathers nothing, as it should.
+        """
+        return longest_gap_s(self._at_ns, blocks)

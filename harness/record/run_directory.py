@@ -35,6 +35,7 @@ class RunDirectory:
         self.faults = path / "faults.csv"  # only where there was a fault plan
         self.verdict = path / "verdict.json"
         self.report = path / "report.html"
+        self.stacks = path / "logs" / "stacks.txt"  # only where a step of the target held the thread
         self.baseline = self.history / "baseline-w000-000000.parquet"
         self.locust_prefix = str(path / "locust")  # Locust appends _stats.csv and its like
 
@@ -48,6 +49,12 @@ class RunDirectory:
         partial = path.with_suffix(".partial")
         partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         partial.rename(path)
+
+    def write_stacks(self, text: str) -> None:
+        """Write the stacks of steps that held the thread; nothing where there are none."""
+        if text:
+            self.stacks.parent.mkdir(exist_ok=True)
+            self.stacks.write_text(text, encoding="utf-8")
 
 
 def create_run_directory(results: Path, locustfile: str, now: datetime | None = None) -> RunDirectory:

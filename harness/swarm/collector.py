@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -12,6 +12,7 @@ import gevent
 from gevent.queue import Queue
 
 from harness.load.arrivals import Counts
+from harness.measure.blocks import Block, of_wire
 from harness.measure.series import Merged, WireRow
 from harness.measure.series_csv import read_series, write_header, write_rows
 from harness.measure.vitals import VitalsLog
@@ -26,7 +27,11 @@ ROWS_AT_ONCE = 8
 """Rows of the series written before others get their turn: about 1 ms. A second may have hundreds."""
 
 CLOSED_AFTER_S = 5
-"""Seconds after which no worker that still lives can report a second again: reports come every second."""
+"""Seconds after which no worker that still lives can report a second again: reports come every second. Where a step of
+the target holds its thread for longer, the file is put right at the end."""
+
+STANDS_S = 600
+"""Seconds for which a worker that is there has the users it had when it last looked: a step may hold its thread."""
 
 
 @dataclass(slots=True)
@@ -37,11 +42,14 @@ class WorkerRecord:
     arrivals: int = 0
     last_report: float = field(default_factory=time.time)  # when it arrived
     signs: Signs = field(default_factory=Signs)
+    blocks: list[Block] = field(default_factory=list)  # steps of its target that held the thread, in whatever order
     held_back_s: float = 0.0  # for how long its users were kept from starting operations
     clock_offset: Sequence[int] | None = None  # master's clock minus its own, and how wrong that may be, ns
     receipts: Receipts = field(default_factory=Receipts)
     last_seq: int | None = None  # of its final delta
     users: dict[int, int] = field(default_factory=dict)
+    broken: str | None = None  # what its event loop stopped serving for
+    looked_at: int = 0  # the latest second of ``users``
     log_records: dict[str, int] = field(default_factory=dict)
     due: int = 0  # arrivals of its share of all schedules
     not_delivered: int = 0
@@ -52,6 +60,11 @@ class WorkerRecord:
         self.not_delivered += sum(not_delivered for _, not_delivered in counts.values())
 
     @property
+    def silent_s(self) -> float:
+        """The longest time for which it gathered nothing, in seconds, without what steps of its target took of it."""
+        return self.signs.longest_gap_s(self.blocks)
+
+    @property
     def final(self) -> bool:
         """Whether all that it handed over, to its final delta, was received."""
         return self.last_seq is not None and self.receipts.complete(self.last_seq)
@@ -60,6 +73,9 @@ class WorkerRecord:
         """Take what a delta says of the worker itself, unless a newer one was received."""
         self.last_report = time.time()
         self.signs.add(delta["gathered_ns"])
+        self.blocks += of_wire(delta["blocks"])
+        self.broken = self.broken or delta["broken"]
+        self.looked_at = max(self.looked_at, *delta["users"], 0)
         if delta["final"]:
             self.last_seq = delta["seq"]
         if delta["seq"] < self.receipts.newest:
@@ -96,6 +112,7 @@ class Collector:
         self._written_to = 0
         self._late = False
         self._closed = False
+        self._there: Collection[int] | None = None
         self.on_settled: Callable[[Delta, bool], object] = lambda _delta, _kept: None
         self.workers: dict[int, WorkerRecord] = {}
         self.arrivals = ArrivalsLog(run.arrivals)
@@ -128,8 +145,12 @@ class Collector:
             watch(delta["series"])
         self._queue.put(delta)
 
-    def write_closed_seconds(self) -> None:
-        """Append to ``series.csv`` and ``arrivals.csv`` the seconds that can get no more operations."""
+    def write_closed_seconds(self, there: Collection[int] | None = None) -> None:
+        """Append to ``series.csv`` and ``arrivals.csv`` the seconds that can get no more operations.
+
+        ``there`` are the workers that live; None: all do.
+        """
+        self._there = there
         closed = int(time.time()) - CLOSED_AFTER_S
         self._write_before(closed)
         self._write_down(self._run.arrivals, lambda: self.arrivals.write_before(closed))
@@ -179,8 +200,14 @@ class Collector:
 
     def _users(self, second: int) -> int | None:
         """Return the users of all workers in a second; a worker that was too busy to look has those of before."""
-        known = [users for worker in self.workers.values() if (users := _at(worker.users, second)) is not None]
+        known = [users for worker in self.workers.values() if (users := self._users_of(worker, second)) is not None]
         return sum(known) if known else None
+
+    def _users_of(self, worker: WorkerRecord, second: int) -> int | None:
+        """Return the users of a worker: none before it was started, and none once it is gone."""
+        stood = self._there is None or worker.index in self._there or worker.looked_at > second
+        reach = STANDS_S if stood else CLOSED_AFTER_S
+        return next((worker.users[at] for at in range(second, second - reach, -1) if at in worker.users), None)
 
     def _rewrite(self) -> None:
         """Merge rows of seconds that were reported late into those written before."""
@@ -222,10 +249,3 @@ class Collector:
         self.errors.append(str(error))
         if first:
             self._on_failure(error)
-
-
-def _at(users: dict[int, int], second: int) -> int | None:
-    if second in users:
-        return users[second]
-    # A worker that was too busy to look, or has just been started; not one that is gone.
-    return next((users[before] for before in range(second - 1, second - CLOSED_AFTER_S, -1) if before in users), None)

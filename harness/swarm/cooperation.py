@@ -6,6 +6,7 @@ modules is replaced: the target sees the ``time`` and the ``gevent`` it would se
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
@@ -14,20 +15,24 @@ from types import FrameType
 from typing import Any
 
 import gevent
-import gevent.os
 import zmq
 from gevent.hub import get_hub
 from locust.rpc import zmqrpc
 from locust.util import exception_handler
 
 from harness.swarm import world
+from harness.swarm.children import Children
 
 BEAT_MS = 1000
 """Time between two heartbeats of a connection (milliseconds). ZeroMQ's own threads send and answer them, whatever the
-interpreter does meanwhile, so that a worker whose stage blocks is not taken for lost."""
+interpreter does meanwhile, so that a worker whose stage blocks is not taken for lost (``lost_workers.py``)."""
 
 SILENT_MS = 4000
 """Time after which a connection without an answer counts as broken: what Locust's own heartbeats take."""
+
+
+children = Children()
+"""The workers that this process forked."""
 
 
 class _Stand:
@@ -42,18 +47,20 @@ class _Stand:
 
 
 def cooperate() -> None:
-    """Replace what blocks in Locust's modules, once; nothing in a patched process, where it does not block."""
+    """Replace what blocks in Locust's modules, once. In a patched process ``sleep`` is gevent's anyway."""
     _beat_in_native_threads()
     main: Any = sys.modules.get("locust.main")
     retrying: Any = exception_handler
-    if world.name() == world.PATCHED or isinstance(retrying.time, _Stand):
+    if isinstance(retrying.time, _Stand):
         return
     waiting = _Stand(time, sleep=gevent.sleep)
     retrying.time = waiting  # retries of messages: 1, 3 and 5 s
-    if main is not None:
-        main.time = waiting  # a headless master that waits for workers, and --autoquit
-        # gevent.fork has libev watch the child, which then reaps every child of the process, the target's too.
-        main.gevent = _Stand(gevent, fork=gevent.os.fork_gevent, signal_handler=_on_signal)
+    if main is None:
+        return
+    main.time = waiting  # a headless master that waits for workers, and --autoquit
+    main.os = _Stand(os, kill=children.kill, waitpid=children.waitpid)
+    on_signal = gevent.signal_handler if world.name() == world.PATCHED else _on_signal
+    main.gevent = _Stand(gevent, fork=children.fork, signal_handler=on_signal)
 
 
 def _on_signal(number: int, handler: Callable[[], object]) -> None:
@@ -80,6 +87,9 @@ def _beat_in_native_threads() -> None:
         made(self, *arguments, **named)
         self.socket.setsockopt(zmq.HEARTBEAT_IVL, BEAT_MS)
         self.socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, SILENT_MS)
+        if self.socket.type == zmq.ROUTER:
+            # A worker that is back before its old connection is seen to be broken would be ignored for good.
+            self.socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
 
     beating._routeswarm = True  # type: ignore[attr-defined]
     zmqrpc.BaseSocket.__init__ = beating  # type: ignore[method-assign]

@@ -17,6 +17,7 @@ from harness.judge.vocabulary import Vocabulary
 from harness.load.corpus import Scenario
 from harness.load.sharing import Sharing
 from harness.loop import HubLoop
+from harness.measure.blocks import Block, stacks_of
 from harness.record.compaction import compact
 from harness.record.faults_file import write_faults
 from harness.record.history import write_table
@@ -94,6 +95,8 @@ class Keeper:
         """How the arrivals were shared out over workers, once that is so."""
         self.stopped_ns: int | None = None
         """Unix time of this host at which the run was told to stop."""
+        self.blocks: list[Block] = []
+        """Steps of the target that held the thread in this process while no load ran."""
         self._attended: tuple[Collection[int], int] | None = None
 
     def run_baseline(self, stopped: Callable[[], bool]) -> None:
@@ -219,6 +222,7 @@ class Keeper:
                 verdict, conclusion=Conclusion.INCONCLUSIVE, exit_code=ExitCode.USAGE, reason=f"refused: {refused}"
             )
         self._manifest["counts"] = {"arrivals": facts.arrivals, "locust_requests": facts.locust_requests}
+        self._try("the stacks", lambda: self.run.write_stacks(stacks_of(facts.blocks)))
         self._try("the manifest", lambda: self.run.write_json(self.run.manifest, self._manifest))
         self._try("the verdict", lambda: self.run.write_json(self.run.verdict, verdict.as_json()))
         if self.inputs.fault_plan is not None:
@@ -309,7 +313,13 @@ class Keeper:
             chain_deadline_ms=self.inputs.runner.chain_deadline_ms(),
             vocabulary=Vocabulary.of(self.inputs.scenarios),
             user_errors=raised_by_users(self._environment) if self.begun else {},
+            blocks=self._all_blocks,
+            broken=tuple(worker.broken for worker in workers if worker.broken is not None),
         )
+
+    @property
+    def _all_blocks(self) -> tuple[Block, ...]:
+        return (*self.blocks, *(block for worker in self.collector.workers.values() for block in worker.blocks))
 
     def _locust_requests(self) -> int | None:
         """Return how many operations Locust's statistics hold; None where they are not of this run alone."""

@@ -12,6 +12,7 @@ from locust.env import Environment
 from locust.runners import Runner
 
 from harness.judge.verdict import Verdict
+from harness.loop.lookout import BASELINE
 from harness.record.run_directory import require_writable
 from harness.swarm.inputs import Inputs
 from harness.swarm.keeping import Keeper, shown_path
@@ -21,6 +22,7 @@ from harness.swarm.role import REPORT_INTERVAL_S, Role, join_through_interrupts
 from harness.swarm.shaping import prepare_shape
 from harness.swarm.terminal import print_verdict, progress, say
 from harness.swarm.users import RouteUser
+from harness.words.clock import Epoch
 from harness.words.errors import ExitCode, RecordError, StoppedError, UsageError, one_line
 
 logger = logging.getLogger("harness")
@@ -54,6 +56,10 @@ class KeepingRole(Role):
         self.preparing, self._stop_asked = True, False
         try:
             self._open_run()
+        except BaseException:
+            if self._finishing is None:
+                self.lookout.close_run()  # nobody will judge it
+            raise
         finally:
             self.preparing = False
 
@@ -70,10 +76,13 @@ class KeepingRole(Role):
         self.keeper, self._judged, self._finishing, self._refused = None, None, None, None
         self.environment.process_exit_code = None
         self.keeper = Keeper(self.environment, inputs, self.loop, say, self._on_data_loss)
+        deadline_s = inputs.options.deadline_s
+        self.lookout.open_run(f"run {self.keeper.run.run_id}", deadline_s, self.keeper.run.path)
         say(f"{shown_path(self.keeper.run.path)}: {inputs.options.target}, {len(inputs.scenarios):,} scenarios")
         if load is not None:
             say(f"load shape {load}")
         self.keeper.run_baseline(lambda: self._stop_asked)
+        self._take_blocks(self.keeper)
         if self._stop_asked:
             self.finish()
         self._require_going_on()
@@ -182,6 +191,7 @@ class KeepingRole(Role):
                 self.gather(keeper)
             if self._ticker is not None:
                 self._ticker.kill()
+            self._take_blocks(keeper)
             say("judging the run and drawing its report ...")
             keeper.doing = "judging the run and drawing its report"
             verdict = keeper.finish(self._refused)
@@ -191,10 +201,15 @@ class KeepingRole(Role):
             keeper.doing = f"the run could not be judged: {one_line(error)}"
             say(keeper.doing)
             logger.exception("while judging %s", keeper.run.path)
+        self.lookout.close_run()
         if self._refused is None:
             self.environment.process_exit_code = int(code)
         if self.environment.web_ui is not None:
             self._show()
+
+    def _take_blocks(self, keeper: Keeper) -> None:
+        """Add what held the thread while no session wrote it down: in the baseline, or as the run ended."""
+        keeper.blocks += self.lookout.take(BASELINE, Epoch.of_this_process().offset_ns)
 
     def gather(self, keeper: Keeper) -> None:
         """Hand the keeper the last of what was measured."""

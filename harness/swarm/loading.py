@@ -13,6 +13,7 @@ from locust.runners import STATE_CLEANUP
 from harness.judge.noise_floor import NoiseFloor
 from harness.load.arrivals import Arrivals, Share
 from harness.loop import HubLoop, Pacer
+from harness.loop.lookout import Lookout
 from harness.loop.sampler import Sampler
 from harness.record.tables import warm_up
 from harness.swarm.faulting import FaultClock
@@ -47,13 +48,15 @@ class Loader:
         environment: Locust's.
         loop: the process's loop.
         logs: where the target's log records are counted.
+        lookout: sees the steps of the target that hold the thread.
 
     """
 
-    def __init__(self, environment: Environment, loop: HubLoop, logs: TargetLogs) -> None:
+    def __init__(self, environment: Environment, loop: HubLoop, logs: TargetLogs, lookout: Lookout) -> None:
         self._environment = environment
         self._loop = loop
         self._logs = logs
+        self._lookout = lookout
         self.noise_floor: NoiseFloor | None = None
         self._session: Session | None = None
         self._users_sampler: gevent.Greenlet | None = None
@@ -109,6 +112,8 @@ class Loader:
         self._users_sampler = gevent.spawn(self._sample_users, session)
         self._sampler = Sampler(self._loop, session.epoch, worker, self._count_route_users)
         session.take_vitals = self._sampler.take
+        offset_ns = session.epoch.offset_ns
+        session.take_blocks = lambda: [list(block) for block in self._lookout.take(worker, offset_ns)]
         self._sampler.start()
         return session
 

@@ -22,7 +22,7 @@ class Local(KeepingRole):
 
     def __init__(self, environment: Environment, runner: LocalRunner) -> None:
         super().__init__(environment, runner)
-        self._loader = Loader(environment, self.loop, self.logs)
+        self._loader = Loader(environment, self.loop, self.logs, self.lookout)
         stop_once(runner, self._loader.end_schedules)
 
     def wire(self) -> None:
@@ -37,6 +37,7 @@ class Local(KeepingRole):
         """Open the session that the users join, and start to keep what it gathers."""
         keeper = self.opened()
         keeper.begin()
+        self.lookout.end_within(self.load_seconds())
         began_ns = now_ns()
         session = self._loader.start(
             keeper.inputs,

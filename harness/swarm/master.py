@@ -11,9 +11,11 @@ from locust.rpc import Message
 from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPING, MasterRunner
 
 from harness.load.sharing import Sharing
+from harness.measure.blocks import ENDED_WITHIN_S
 from harness.record.run_directory import Json
 from harness.swarm.keeping import Keeper
 from harness.swarm.keeping_role import KeepingRole
+from harness.swarm.lost_workers import WorkerWatch
 from harness.swarm.messages import BEGIN, DELTA, FINISH, HELLO, REFUSED, RUN, SENT, USERS
 from harness.swarm.reports import Receiving, Sieve
 from harness.swarm.session import Delta
@@ -30,7 +32,8 @@ SOON_NS = 200_000_000
 RUNNING = frozenset({STATE_SPAWNING, STATE_RUNNING})
 
 FINAL_REPORT_S = 15.0
-"""How long a master waits, beyond the stop timeout, for the last report of a worker that still lives."""
+"""How long a master waits for the last report of a worker that still lives, beyond the stop timeout and the longest
+time for which a step of the target may hold the worker's thread."""
 
 
 class Master(KeepingRole):
@@ -39,6 +42,7 @@ class Master(KeepingRole):
     def __init__(self, environment: Environment, runner: MasterRunner) -> None:
         super().__init__(environment, runner)
         self._master = runner
+        self._watch = WorkerWatch(runner)
         self._reported = Event()
         self._receiving: Receiving | None = None
         self._there: list[int] = []  # workers when the run began
@@ -46,6 +50,7 @@ class Master(KeepingRole):
     def wire(self) -> None:
         """Listen to Locust and to the workers."""
         super().wire()
+        self._watch.start()
         events = self.environment.events
         events.worker_report.add_listener(lambda data, **_: self._on_worker_report(data))
         events.spawning_complete.add_listener(lambda **_: gevent.spawn(self._share_out))
@@ -69,6 +74,7 @@ class Master(KeepingRole):
         """Announce the run to the workers, with the spawn messages that follow."""
         keeper = self.opened()
         keeper.begin()
+        self._watch.expect_blocks_of(keeper.inputs.options.deadline_s)
         self._receiving = Receiving(self._master, keeper.run.run_id, keeper.collector)
         # With the options, and not as a message of its own: a worker may get its first spawn message before it listens
         # to any other, and one that joins late gets it as well.
@@ -84,6 +90,12 @@ class Master(KeepingRole):
         keeper.roll.expect(there)
         self._there = sorted(there)
         self.tick_every_second(lambda: self._tick(keeper))
+
+    def on_test_stop(self) -> None:
+        """Finish the run; without a web UI and without workers there is no other, and Locust would wait for ever."""
+        super().on_test_stop()
+        if self.environment.web_ui is None and not self._alive():
+            self.end_load()
 
     def _note_stop(self) -> None:
         if self.keeper is not None and self.keeper.stopped_ns is None:
@@ -122,8 +134,9 @@ class Master(KeepingRole):
         return sorted(found.intersection(self._there)) or self._there
 
     def _tick(self, keeper: Keeper) -> None:
-        keeper.collector.write_closed_seconds()
-        keeper.attend(self._alive())
+        alive = self._alive()
+        keeper.collector.write_closed_seconds(alive)
+        keeper.attend(alive)
         plan = keeper.inputs.fault_plan
         if plan is not None and any(fault.when.users is not None for fault in plan.fault):
             self._master.send_message(USERS, {"users": self.runner.user_count})
@@ -144,7 +157,8 @@ class Master(KeepingRole):
         # Else Locust shares out the users of the first worker that ends to the others, which end as well.
         self._master.update_state(STATE_STOPPING)
         self._master.send_message(FINISH)
-        with gevent.Timeout(FINAL_REPORT_S + (self.environment.stop_timeout or 0), False):
+        block_s = keeper.inputs.options.deadline_s + ENDED_WITHIN_S
+        with gevent.Timeout(FINAL_REPORT_S + block_s + (self.environment.stop_timeout or 0), False):
             while self._awaited(keeper):
                 self._reported.clear()
                 self._reported.wait(timeout=0.25)

@@ -13,7 +13,7 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from harness.swarm import web, world
-from harness.swarm.cooperation import cooperate
+from harness.swarm.cooperation import children, cooperate
 from harness.swarm.keeping_role import KeepingRole
 from harness.swarm.local import Local
 from harness.swarm.master import Master
@@ -124,18 +124,17 @@ def _open_or_exit(role: KeepingRole) -> None:
 
 
 def _end_workers(role: KeepingRole) -> None:
-    """End the workers of a master that ends before its run began.
+    """End the workers of a master that ends before its run began, those too that have not reached it yet.
 
-    Locust does so only for children that are still there after 3 s by its own count, which takes ``(0, 0)`` of
-    ``waitpid`` for an ended child: they would wait for their master for minutes (main.py, kill_workers; locust 2.47).
+    At its exit Locust would leave them 3 s to end by themselves, and then interrupt them.
     """
     if not isinstance(role, Master):
         return
     role.runner.quit()
-    children = psutil.Process().children()
-    for child in children:
-        child.terminate()
-    # Not waited for by waitpid: Locust does that at exit, and logs a traceback per turn for a child that is not there.
+    workers = [psutil.Process(pid) for pid in children.pids if psutil.pid_exists(pid)]
+    for worker in workers:
+        worker.terminate()
+    # Not waited for by waitpid: Locust does that at exit.
     with gevent.Timeout(CHILDREN_END_S, False):
-        while any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children):
+        while any(worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in workers):
             gevent.sleep(0.02)

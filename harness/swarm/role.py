@@ -16,11 +16,14 @@ from locust.env import Environment
 from locust.runners import Runner
 
 from harness.loop import HubLoop, deliver_interrupts_to_main
+from harness.loop.lookout import Lookout
+from harness.swarm import world
 from harness.swarm.inputs import Inputs, load_inputs
 from harness.swarm.logs import watch_target_logs
 from harness.swarm.open_loop import declared_schedules
 from harness.swarm.options import read_options
 from harness.swarm.terminal import say
+from harness.watch.last_threads import end_in_spite_of_threads
 from harness.words.errors import ExitCode, StoppedError, UsageError, one_line
 
 logger = logging.getLogger("harness")
@@ -47,6 +50,8 @@ class Role:
         self.environment = environment
         self.runner = runner
         self.loop = HubLoop()
+        self.loop.on_broken = self._on_broken
+        self.lookout = Lookout(self.loop)
         self.logs = watch_target_logs(environment.parsed_options.loglevel)
         self._refused: UsageError | None = None
 
@@ -55,8 +60,9 @@ class Role:
         events = self.environment.events
         events.test_stop.add_listener(lambda **_: self.on_test_stop())
         events.quitting.add_listener(lambda **_: self._quit())
-        events.quit.add_listener(lambda **_: self.on_quit())
-        deliver_interrupts_to_main()
+        events.quit.add_listener(lambda exit_code, **_: self._end(exit_code))
+        deliver_interrupts_to_main(self.lookout.watch.ask)
+        self.lookout.start(say)
 
     def prepare(self) -> Inputs:
         """Read and validate all inputs as the options are now.
@@ -96,6 +102,25 @@ class Role:
         self.on_quitting()
         # All is written down. A further Ctrl-C could only spoil the last words, or the interpreter's own end.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def _end(self, exit_code: int) -> None:
+        self.on_quit()
+        self.lookout.close_run()
+        if world.name() == world.UNPATCHED:
+            end_in_spite_of_threads(exit_code, say)
+
+    def _on_broken(self, error: BaseException) -> None:
+        """End a run whose event loop serves no more; its verdict says so."""
+        say(f"the event loop stopped serving, the run ends: {one_line(error)}")
+        self.end_load()
+
+    def load_seconds(self, elapsed_s: float = 0.0) -> float | None:
+        """Return the seconds of load and stop timeout that are left of a run; None where it has no run time."""
+        options = self.environment.parsed_options
+        run_s = None if options is None else options.run_time
+        if not isinstance(run_s, (int, float)):
+            return None
+        return max(run_s - elapsed_s, 0.0) + (self.environment.stop_timeout or 0.0)
 
     def begin(self) -> None:
         """Begin a run, before the first user starts.

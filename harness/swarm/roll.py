@@ -10,7 +10,8 @@ from harness.swarm.collector import CLOSED_AFTER_S, WorkerRecord
 from harness.swarm.manifest import stamp
 
 LATE_AFTER_S = CLOSED_AFTER_S
-"""Seconds between two reports, by the worker's clock, after which it is late: ``series.csv`` does not wait longer."""
+"""Seconds between two reports, by the worker's clock, after which it is late: ``series.csv`` does not wait longer. Not
+those in which a step of the target held its thread: these are the target's doing, and shown as such."""
 
 
 class Roll:
@@ -53,9 +54,9 @@ class Roll:
 
     def rows(self, running: Collection[int] = ()) -> list[Json]:
         """Return what the manifest says of each worker; of those that are not finished, some may be ``running``."""
-        missing = set(self.missing())
+        missing, late = set(self.missing()), self.late
         return [
-            self._row(index, "finished" if index not in missing else "running" if index in running else "lost")
+            self._row(index, "finished" if index not in missing else "running" if index in running else "lost", late)
             for index in self._all()
         ]
 
@@ -86,7 +87,7 @@ class Roll:
     @property
     def late(self) -> dict[str, float]:
         """The seconds for which workers gathered nothing, of those for which it was over ``LATE_AFTER_S``."""
-        gaps = {_name(index): record.signs.longest_gap_s for index, record in sorted(self._records.items())}
+        gaps = {_name(index): record.silent_s for index, record in sorted(self._records.items())}
         return {name: round(gap_s, 1) for name, gap_s in gaps.items() if gap_s > LATE_AFTER_S}
 
     @property
@@ -116,14 +117,14 @@ class Roll:
     def _all(self) -> list[int]:
         return sorted({*self._expected, *self._introduced, *self._records})
 
-    def _row(self, index: int, fate: str) -> dict[str, Json]:
+    def _row(self, index: int, fate: str, late: Mapping[str, float]) -> dict[str, Json]:
         row: dict[str, Json] = dict(self._introduced.get(index, {"index": index}))
         row["fate"] = fate
         record = self._records.get(index)
         row["left"] = None if record is None or fate == "running" else stamp(record.last_report)
         if record is not None:
             offset = record.clock_offset
-            row["late"] = self.late.get(_name(index))
+            row["late"] = late.get(_name(index))
             row["held_back_s"] = round(record.held_back_s, 3)
             row["clock_offset_ms"] = None if offset is None else offset[0] / 1e6
             row["clock_within_ms"] = None if offset is None else offset[1] / 1e6

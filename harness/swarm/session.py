@@ -20,7 +20,7 @@ from harness.swarm.gate import Gate
 from harness.swarm.inputs import Inputs
 from harness.target.target import Identity
 from harness.words.clock import Epoch, now_ns
-from harness.words.errors import UsageError
+from harness.words.errors import UsageError, one_line
 from harness.words.operation import LABELS_KEPT, OTHER, operation_id
 
 
@@ -42,6 +42,7 @@ class Delta(TypedDict):
     clock_offset: Sequence[int] | None  # master's clock minus this one, and how wrong that may be: ns; None: not known
     vitals: list[WireVitals]
     blocks: list[WireBlock]  # steps of the target that held the thread, since the last delta
+    broken: str | None  # what its event loop stopped serving for
     final: bool
 
 
@@ -200,6 +201,7 @@ class Session:
             "clock_offset": None,
             "vitals": self.take_vitals(),
             "blocks": self.take_blocks(),
+            "broken": None if self.loop.broken is None else one_line(self.loop.broken),
             "final": final,
         }
 

@@ -86,9 +86,19 @@ def _summary(totals: dict[str, object]) -> Text:
         parts.append(
             f"noise floor p50 {floor['p50_ms']:.3f} ms, p95 {floor['p95_ms']:.3f} ms, p99 {floor['p99_ms']:.3f} ms"
         )
+    parts += _blocks(totals.get("blocks"))
     if stopped := totals.get("stopped"):
         parts.append(f"of them stopped with the run {stopped:,}")
     return Text(" · ".join(parts))
+
+
+def _blocks(blocks: object) -> list[str]:
+    """Return in a clause which stage held the thread longest; nothing where none did."""
+    if not isinstance(blocks, list) or not blocks:
+        return []
+    longest = blocks[0]
+    stage = longest["stage"] or "an unknown stage"
+    return [f"thread held by {stage} for up to {longest['longest_s']:.1f} s ({longest['place'] or 'place unknown'})"]
 
 
 def _steps(steps: object) -> Table | None:

@@ -12,6 +12,7 @@ from locust.rpc import Message
 from locust.runners import WorkerRunner
 
 from harness.load.sharing import Sharing
+from harness.swarm.cooperation import children
 from harness.swarm.inputs import Inputs
 from harness.swarm.keeping import shown_path
 from harness.swarm.loading import Loader
@@ -39,19 +40,31 @@ class Worker(Role):
     def __init__(self, environment: Environment, runner: WorkerRunner) -> None:
         super().__init__(environment, runner)
         self._worker = runner
-        self._loader = Loader(environment, self.loop, self.logs)
+        self._loader = Loader(environment, self.loop, self.logs, self.lookout)
         self._shipping: Shipping | None = None
         self._prepared: Inputs | None = None
         self._lost_master: str | None = None
         self._users = 0  # of the whole run, as the master last said
         stop_once(runner, self._loader.end_schedules)
-        forked = environment.parsed_options is not None and bool(environment.parsed_options.processes)
-        self._watch = MasterWatch(environment, is_child=forked, on_lost=self._on_lost_master)
-        if forked:
+        self._forked = environment.parsed_options is not None and bool(environment.parsed_options.processes)
+        self._watch = MasterWatch(
+            environment,
+            parent=children.parent,
+            longest_block_s=self._own_deadline_s(),
+            on_lost=self._on_lost_master,
+        )
+        if self._forked:
             # With the options of the master: what takes time is done before the run time counts. What is wrong with
             # them the master says, and the run will.
             with contextlib.suppress(UsageError):
                 self._prepared = self.prepare()
+
+    def _own_deadline_s(self) -> float:
+        """Return the deadline among this process's options: between runs nobody has told it of the master's."""
+        assert self.environment.parsed_options is not None
+        with contextlib.suppress(UsageError):
+            return read_options(self.environment.parsed_options).deadline_s
+        return 0.0
 
     def wire(self) -> None:
         """Listen to Locust and to the master."""
@@ -62,6 +75,10 @@ class Worker(Role):
         self._worker.register_message(ACK, self._on_answer)
         self._worker.register_message(USERS, self._on_users)
         self._worker.register_message(BEGIN, self._on_begin)
+        children.hand_over()
+        self._watch.start()
+        if children.parent is not None:
+            self.lookout.watch.end_with(children.parent)
 
     @property
     def clock_offset_ns(self) -> int | None:
@@ -79,6 +96,9 @@ class Worker(Role):
         index = self._worker.worker_index
         if index < 0:
             raise UsageError("the master gave no worker index: is it older than Locust 2.11?")
+        elapsed_s = self._elapsed_since(run["began_ns"])
+        self.lookout.open_run(f"worker {index} of run {run['run_id']}", inputs.options.deadline_s)
+        self.lookout.end_within(self.load_seconds(elapsed_s()))
         session = self._loader.start(
             inputs,
             run["run_id"],
@@ -86,14 +106,14 @@ class Worker(Role):
             run["workers"],
             run["sharers"],
             run["open_loop"],
-            self._elapsed_since(run["began_ns"]),
+            elapsed_s,
             lambda: self._users,
         )
         self._shipping = Shipping(self._worker, session)
         about = about_this_process(index, self._worker.client_id, self._loader.noise_floor)
         sent = {"run_id": run["run_id"], SENT: self._shipping.now_ns(), "agreed_on": agreed_on(inputs)}
         self._worker.send_message(HELLO, {**about, **sent})
-        self._watch.start()
+        self._watch.begin_run()
 
     def _elapsed_since(self, began_ns: int) -> Callable[[], float]:
         """Return what gives the seconds since a Unix time of the master, on the master's clock."""
@@ -153,8 +173,9 @@ class Worker(Role):
         # Locust sleeps this long after the users have stopped, and is not ready for the next run meanwhile; the next
         # spawn message sets it anew (runners.py, handle_message; locust 2.47).
         self.environment.stop_timeout = 0.0
-        self._watch.stop()
+        self._watch.end_run()
         last = self._loader.stop()
+        self.lookout.close_run()
         if last is None or self._shipping is None:
             return
         report: Report = {}
@@ -163,6 +184,7 @@ class Worker(Role):
 
     def on_quitting(self) -> None:
         """Stop the users; the verdict is the master's to give."""
+        self._watch.stop()
         try:
             join_through_interrupts(gevent.spawn(self.runner.stop))
         finally:

@@ -25,7 +25,7 @@ from harness.target.target import (
 )
 from harness.target.tracing import Trace, current_trace, trace_stages
 from harness.words.clock import now_ns
-from harness.words.errors import ChainFailedError, TargetError, one_line
+from harness.words.errors import ChainFailedError, StepEndedError, TargetError, one_line
 from harness.words.operation import Decision, Outcome
 from harness.words.parts import BACKEND, BREAKER, CHAIN, Owner, Part, parts
 
@@ -155,6 +155,8 @@ class TargetRunner:
         except GeneratorExit:
             raise  # the coroutine is closed
         except BaseException as error:
+            if isinstance(error, StepEndedError):
+                return Reply(Outcome.TIMEOUT, NO_DECISION, one_line(error))
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
                 raise

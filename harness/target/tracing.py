@@ -17,7 +17,7 @@ from stageflow.pipeline.dag import UnifiedStageGraph
 
 from harness.words.clock import now_ns
 from harness.words.errors import printable
-from harness.words.operation import Injection, SpanSeen
+from harness.words.operation import STAGE_FRAME, Injection, SpanSeen
 
 _T = TypeVar("_T")
 Runner = Callable[[StageContext], Awaitable[object]]
@@ -104,5 +104,7 @@ def _traced(name: str, kind: str, runner: Runner) -> Runner:
             span[3] = now_ns()
             trace.running -= 1
 
+    # So that a stack names the stage: one that holds the thread can be seen only from outside, as functions and lines.
+    traced.__code__ = traced.__code__.replace(co_name=f"{STAGE_FRAME}{name}")
     traced._routeswarm_traced = True  # type: ignore[attr-defined]
     return traced

@@ -94,6 +94,13 @@ class DeadlineExceeded(RouteSwarmError):  # noqa: N818  # the operation's outcom
     """An operation was not over when its deadline passed. Its task was asked to cancel, and not waited for."""
 
 
+class StepEndedError(BaseException):
+    """Raised in a step of the target that held the thread for too long, so that the run can end.
+
+    No ``Exception``: a target that handles those would go on.
+    """
+
+
 def one_line(error: BaseException, limit: int = 300) -> str:
     """Return ``error`` as ``Type: message`` on one line of at most ``limit`` characters."""
     name = type(error).__name__

@@ -218,6 +218,9 @@ class Attempt(NamedTuple):
     left: int | None = None  # of what it leaves to the attempts after it: the same, but for declared writes
 
 
+STAGE_FRAME = "stage "
+"""Begins the name of the function around each stage: a step that holds the thread is seen from outside, as a stack."""
+
 SpanSeen = list[Any]
 """A span while its operation runs: stage, kind, start_ns, end_ns (0 while it runs itself), outcome."""
 

@@ -165,7 +165,8 @@ def test_a_killed_run_leaves_a_directory_that_loads_and_lacks_no_more_than_its_l
     assert kept <= served.keys()
     lost = [at_ns for identifier, at_ns in served.items() if identifier not in kept]
     assert max(served.values()) - min(lost, default=max(served.values())) < LOST_AT_MOST_S * 1e9
-    assert not (run.path / "verdict.json").exists()
+    wait_until((run.path / "verdict.json").exists, "the verdict of its sentinel")
+    assert (run.verdict["verdict"], run.verdict["exit_code"]) == ("INCONCLUSIVE", 12)
 
 
 def test_a_disk_that_fills_up_ends_the_run_and_is_said(folder: Folder) -> None:

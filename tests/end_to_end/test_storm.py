@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from itertools import pairwise
 
 import pytest
 from kept_run import KeptRun, Row
@@ -31,6 +32,18 @@ def start(folder: Folder, locustfile: object, *arguments: str | int) -> LocustPr
 
 def hypothesis(run: KeptRun, name: str) -> Row:
     return next(row for row in run.verdict["hypotheses"] if row["name"] == name)
+
+
+def after_timeouts(run: KeptRun, fault: str, route: str) -> list[tuple[float, int]]:
+    """Of operations a fault struck: how long each attempt of a route took to time out (ms), when the next began."""
+    struck = {row["operation"] for row in run.rows("injections") if row["fault"] == fault}
+    attempts = sorted(run.rows("attempts"), key=lambda row: (row["operation"], row["ordinal"]))
+    return [
+        ((one["end_ns"] - one["start_ns"]) / 1e6, following["start_ns"])
+        for one, following in pairwise(attempts)
+        if one["operation"] == following["operation"] and one["operation"] in struck
+        if one["route"] == route and one["outcome"] == "timeout"
+    ]
 
 
 def assert_told_truly(run: KeptRun) -> None:
@@ -63,7 +76,11 @@ def test_the_storm_is_weathered_and_accounted_for_to_the_operation(folder: Folde
     assert all(int(row["operations_hit"]) for row in windows)
     assert {row[name] for row in windows for name in ("false_fallbacks", "missed_fallbacks", "out_of_order")} == {"0"}
     hung = next(row for row in windows if row["name"] == "standard hangs")
-    assert float(hung["activation_delay_ms"]) >= 200  # its timeout
+    waits = after_timeouts(run, "standard hangs", "standard")
+    assert min(timeout_ms for timeout_ms, _ in waits) >= 200  # of an attempt that may have begun before the window
+    first_ns = min(next_ns for _, next_ns in waits)
+    delay_ms = first_ns / 1e6 - float(hung["start_unix_s"]) * 1e3
+    assert float(hung["activation_delay_ms"]) == pytest.approx(delay_ms, abs=1.0)
 
     ledger = run.totals["ledger"]
     terms = ("retried", "fell_back", "surfaced", "served_late")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from kept_run import KeptRun
 from locust_process import LocustProcess, free_port, wait_until
@@ -123,6 +125,19 @@ SCENARIOS = [
 ]
 
 
+class Held(NamedTuple):
+    """How a stage held the thread of its process."""
+
+    pid: int
+    begin_ns: int  # Unix time
+    end_ns: int
+
+    @property
+    def seconds(self) -> float:
+        """For how long."""
+        return (self.end_ns - self.begin_ns) / 1e9
+
+
 class Folder:
     """A user's folder: a pipeline, a corpus, a locustfile, criteria."""
 
@@ -132,6 +147,7 @@ class Folder:
         self.track = track
         (path / "fast.py").write_text(FAST_TARGET)
         (path / "busy.py").write_text(BUSY_LOCUSTFILE)
+        shutil.copy(Path(__file__).with_name("blocking.py"), path)
         (path / "criteria.txt").write_text(CRITERIA)
         self.write_corpus()
 
@@ -165,6 +181,13 @@ class Folder:
         """Start a run without a web UI."""
         return self.start("--headless", "--only-summary", *arguments, **named)  # type: ignore[arg-type]
 
+    def hold_thread(self, process: LocustProcess) -> Held:
+        """Have a stage of ``blocking:once`` hold the thread of one process under load, and wait until it is over."""
+        (self.path / "now").touch()
+        held = self.path / "held"
+        wait_until(held.exists, "the end of it", lambda: process.last_words)
+        return Held(*map(int, held.read_text().split()))
+
     @property
     def runs(self) -> list[KeptRun]:
         """The run directories, oldest first."""
@@ -175,8 +198,8 @@ class Folder:
 
     @property
     def run(self) -> KeptRun:
-        """The one run directory."""
-        runs = self.runs
+        """The one run directory, beside what workers may have kept on their side."""
+        runs = [run for run in self.runs if "-worker-" not in run.path.name]
         assert len(runs) == 1, "\n".join([f"{len(runs)} runs", *(process.said for process in self.track)])
         return runs[0]
 

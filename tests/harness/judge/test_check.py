@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from harness.judge.check import check
-from harness.judge.checkers import Accuracy, Conservation, Consistency, Hang, SilentFailure
+from harness.judge.checkers import Accuracy, Conservation, Consistency, SilentFailure
 from harness.judge.entry import Entry, Status
+from harness.judge.hang import Hang
 from harness.judge.totals import Totals
 
 

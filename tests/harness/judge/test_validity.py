@@ -320,3 +320,9 @@ def test_users_that_wait_for_the_keeping_side_are_less_load_than_was_asked(held_
     assert row.status is status
     assert f"worker 0 {held_s:.1f} s" in row.detail
     assert validity.held_back({"worker 0": held_s}, []).status is Status.UNKNOWN
+
+
+def test_an_event_loop_that_stopped_serving_makes_a_run_untrustworthy():
+    row = validity.event_loop(["IndexError: pop from an empty deque"])
+    assert row.status is Status.INVALID
+    assert "pop from an empty deque" in row.detail

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from gevent import monkey
 from gevent.threadpool import ThreadPool
+
+#: what holds only where a thread is one: in a patched process threads are greenlets, and share the loop's own
+needs_threads = pytest.mark.skipif(monkey.is_module_patched("threading"), reason="threads are greenlets here")
 
 native_sleep = monkey.get_original("time", "sleep")
 native_ident = monkey.get_original("_thread", "get_ident")

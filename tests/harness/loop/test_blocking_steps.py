@@ -13,6 +13,7 @@ from gevent import monkey
 from gevent.event import AsyncResult, Event
 from gevent.hub import get_hub
 from gevent.lock import BoundedSemaphore
+from native import needs_threads
 
 from harness.loop import HubLoop
 from harness.words.errors import DeadlineExceeded
@@ -166,6 +167,7 @@ def test_loop_can_be_stopped_and_started_while_a_step_blocks(loop):
     assert loop.settle(1) == 0
 
 
+@needs_threads
 def test_unpatched_blocking_call_in_a_thread_stops_neither_loop_nor_hub(loop):
     native_sleep = monkey.get_original("time", "sleep")
     order = []
@@ -195,3 +197,19 @@ def test_nothing_is_left_of_a_loop_that_was_closed():
     gevent.sleep(0)
     gc.collect()
     assert not [o for o in gc.get_objects() if type(o) is HubLoop and not o.is_closed()]
+
+
+def test_between_two_steps_that_block_the_hub_has_its_turn(loop):
+    turns = []
+
+    async def block():
+        until = time.monotonic() + 0.08
+        while time.monotonic() < until:
+            pass
+
+    users = [gevent.spawn(loop.drive, block()) for _ in range(6)]
+    ticking = get_hub().loop.timer(0.01, 0.01, ref=False)
+    ticking.start(lambda: turns.append(time.monotonic()))
+    gevent.joinall(users)
+    ticking.close()
+    assert len(turns) >= 5

@@ -278,9 +278,14 @@ def test_two_thousand_greenlets_at_once(loop):
 
 
 def test_two_thousand_greenlets_killed_at_once(loop):
-    cleaned = []
-    users = [gevent.spawn(loop.drive, forever(cleaned=cleaned), 30.0) for _ in range(2000)]
-    while loop.in_flight < 2000:
+    begun, cleaned = [], []
+
+    async def stage():
+        begun.append(1)
+        await forever(cleaned=cleaned)
+
+    users = [gevent.spawn(loop.drive, stage(), 30.0) for _ in range(2000)]
+    while len(begun) < 2000:  # a task that is cancelled before its first step has nothing to clean up
         gevent.sleep(0)
     gevent.killall(users)
     assert loop.settle(5) == 0

@@ -84,23 +84,24 @@ def test_pipes(loop):
 
 
 def test_selector_reports_what_is_ready_and_only_once():
-    told = []
-    selector = HubSelector(get_hub(), lambda: told.append(1))
+    told, waited = [], []
+    selector = HubSelector(get_hub(), lambda: told.append(1), waited.append)
     ours, theirs = socket.socketpair()
     key = selector.register(ours, selectors.EVENT_READ, "data")
     assert selector.get_key(ours) == selector.get_map()[ours.fileno()] == selector.get_map()[ours] == key
     theirs.send(b"x")
     gevent.sleep(0.01)
     assert told == [1]
-    assert selector.select() == [(key, selectors.EVENT_READ)]
+    assert selector.take() == [(key, selectors.EVENT_READ)]
     gevent.sleep(0.01)
     assert selector.select(0) == []
+    assert waited == [0]
     selector.rearm()
     gevent.sleep(0.01)
-    assert [key.data for key, _ in selector.select()] == ["data"]
+    assert [key.data for key, _ in selector.take()] == ["data"]
     writing = selector.modify(ours, selectors.EVENT_WRITE, "other")
     gevent.sleep(0.01)
-    assert selector.select() == [(writing, selectors.EVENT_WRITE)]
+    assert selector.take() == [(writing, selectors.EVENT_WRITE)]
     selector.unregister(ours)
     with pytest.raises(KeyError):
         selector.get_key(ours)
@@ -115,7 +116,7 @@ def refused(error, call, *args):
 
 
 def test_selector_refuses_what_the_selectors_module_refuses():
-    selector = HubSelector(get_hub(), int)
+    selector = HubSelector(get_hub(), int, int)
     refused(ValueError, selector.register, 0, 0)
     refused(ValueError, selector.register, 0, 8)
     refused(ValueError, selector.register, "file", selectors.EVENT_READ)

@@ -15,7 +15,7 @@ def gap_s(*at_s):
     signs = Signs()
     for second in at_s:
         signs.add(round(second * S))
-    return signs.longest_gap_s
+    return signs.longest_gap_s()
 
 
 @pytest.mark.parametrize("at_s", [(), (5,)])
