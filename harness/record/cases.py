@@ -58,9 +58,17 @@ def read_edges(folder: Path) -> dict[int, list[Edge]]:
     }
 
 
-def count_rows(folder: Path, table: str) -> int:
-    """Return how many rows a table of a history has, without reading them."""
-    return sum(_footer(path).num_rows for path in parts_of(folder, table).paths)
+def count_rows(folder: Path, table: str, *, without: str | None = None) -> int:
+    """Return how many rows a table of a history has, without reading them; ``without`` a value in a column, if given.
+
+    Raises:
+        RunError: a file is no part of a history.
+
+    """
+    paths = parts_of(folder, table).paths
+    if without is None:
+        return sum(_footer(path).num_rows for path in paths)
+    return sum(_table(path, [without]).column(0).null_count for path in paths)
 
 
 def _cases_of(folder: Path, worker: int, operations: Iterator[Operation]) -> Iterator[Case]:

@@ -132,7 +132,14 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
 
 def _seen(run: RunDirectory, facts: Facts) -> Seen:
     rows = {table: count_rows(run.history, table) for table in ("attempts", "injections", "calls")}
-    return Seen(**rows, edges=read_edges(run.history), faults=facts.faults, chain_deadline_ms=facts.chain_deadline_ms)
+    untied = count_rows(run.history, "calls", without="operation")
+    return Seen(
+        **rows,
+        untied_calls=untied,
+        edges=read_edges(run.history),
+        faults=facts.faults,
+        chain_deadline_ms=facts.chain_deadline_ms,
+    )
 
 
 def _conservation(facts: Facts) -> Conservation:

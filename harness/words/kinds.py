@@ -41,7 +41,7 @@ _RANDOM, _RANDOM_DIGITS = 10, 3
 def kind_of_error(message: str) -> str:
     """Return ``message`` with ids as ``<id>`` and numbers as ``<n>``, so that errors of one kind are equal.
 
-    What says what went wrong, or where, stays: the type in front, an HTTP status, an errno, an IP address with its port.
+    What says what went wrong, or where, stays: the type in front, an HTTP status, an errno, an IP address and port.
     """
     if _DIGIT.search(message) is None:
         return message
