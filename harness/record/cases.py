@@ -23,9 +23,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from harness.judge.case import Case
-from harness.record.history import ROWS_READ, parts_of, read_operations
+from harness.record.history import ROWS_READ, UNREADABLE_PART, parts_of, read_operations
 from harness.record.tables import ATTEMPTS, CALLS, EDGES, INJECTIONS, SPANS
-from harness.words.errors import RunError
+from harness.words.errors import RunError, one_line
 from harness.words.operation import Attempt, Call, Edge, Injection, Operation, Span
 
 SERVED = "served"
@@ -174,22 +174,22 @@ def _by_worker(folder: Path, table: str) -> dict[int, list[Path]]:
 def _footer(path: Path) -> Any:
     try:
         return pq.read_metadata(path)
-    except (OSError, pa.ArrowException) as error:
-        raise RunError(f"{path}: no part of a history: {error}") from error
+    except UNREADABLE_PART as error:
+        raise RunError(f"{path}: no part of a history: {one_line(error)}") from error
 
 
 def _table(path: Path, columns: Sequence[str], group: int | None = None) -> pa.Table:
     """Return columns of a file, or of one of its row groups."""
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             table = (
                 file.read(columns, use_threads=False)
                 if group is None
                 else file.read_row_group(group, columns, use_threads=False)
             )
             return table.select(columns)
-    except (OSError, pa.ArrowException, KeyError) as error:
-        raise RunError(f"{path}: no part of a history: {error}") from error
+    except UNREADABLE_PART as error:
+        raise RunError(f"{path}: no part of a history: {one_line(error)}") from error
 
 
 def _rows(table: pa.Table) -> Iterator[tuple[Any, ...]]:

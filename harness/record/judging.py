@@ -26,13 +26,12 @@ from harness.judge.user_errors import user_errors
 from harness.judge.verdict import Verdict, conclude
 from harness.judge.vocabulary import UnknownRoutes, Vocabulary
 from harness.load.faults import Fault
-from harness.measure.series_csv import SeriesRow, read_series
+from harness.measure.series_csv import read_series
 from harness.measure.vitals import Vitals, read_vitals
 from harness.record.cases import count_rows, read_cases, read_edges
 from harness.record.history import parts_of, read_operations
 from harness.record.plan_row import carried_out, with_failures
 from harness.record.run_directory import RunDirectory
-from harness.words.errors import RunError
 from harness.words.operation import Operation, Outcome
 
 
@@ -73,7 +72,7 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
     baseline = list(read_operations([run.baseline] if run.baseline.exists() else []))
     consistency = Consistency(baseline)
     accuracy = Accuracy(golden=facts.golden)
-    series = _read(run.series)
+    series = list(read_series(run.series)) if run.series.exists() else []
     users = {row.key.second: row.users for row in series if row.users is not None}
     seen = _seen(run, facts)
     cases = CaseChecks(seen, decided_routes(baseline), users)
@@ -95,7 +94,7 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
         plain: list[Checker] = [accuracy, consistency, _conservation(facts), Hang(facts.deadline_ms), SilentFailure()]
         found = check(read_operations(parts_of(run.history, "operations").paths), plain, of_all)
     checks = [*cases.shown(found), *([row] if (row := unknown_routes.row()) is not None else [])]
-    vitals = _read_vitals(run.vitals)
+    vitals = list(read_vitals(run.vitals)) if run.vitals.exists() else []
     steady = warm_up.steady(users) if facts.trim else WHOLE_RUN
     decided_by = {entry.name for entry in checks if entry.status is not Status.UNKNOWN}
     percents = {checker.name: checker.percent for checker in (consistency, accuracy)}
@@ -146,20 +145,6 @@ def _conservation(facts: Facts) -> Conservation:
     if facts.errors:
         return Conservation(None, "operations could not be written down (see validity: recording)")
     return Conservation(facts.arrivals, "a worker was lost before it reported how many operations it had started")
-
-
-def _read(path: Path) -> list[SeriesRow]:
-    try:
-        return list(read_series(path)) if path.exists() else []
-    except ValueError as error:
-        raise RunError(str(error)) from error
-
-
-def _read_vitals(path: Path) -> list[Vitals]:
-    try:
-        return list(read_vitals(path)) if path.exists() else []
-    except ValueError as error:
-        raise RunError(str(error)) from error
 
 
 def _validity(
