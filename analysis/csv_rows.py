@@ -13,7 +13,7 @@ import pandas as pd
 from analysis.columns import Column
 from analysis.history import empty
 from analysis.plausible import require_plausible, whole_numbers
-from harness.words.errors import UNREADABLE, RunError, one_line
+from harness.words.errors import UNREADABLE, RunError, reason
 from harness.words.files import read_bounded
 
 MOST_BYTES = 4 * 1024**3
@@ -38,7 +38,7 @@ def read_file(path: Path) -> bytes:
     try:
         return read_bounded(path, MOST_BYTES)
     except UNREADABLE as error:
-        raise RunError(f"{path}: cannot be read: {one_line(error)}") from error
+        raise RunError(f"{path}: cannot be read: {reason(error)}") from error
 
 
 def refuse_foreign(path: Path, data: bytes, names: Collection[str]) -> None:
@@ -62,9 +62,9 @@ def parse_rows(path: Path, data: bytes, **options: Any) -> pd.DataFrame:
     try:
         head = data[: data.find(b"\n") + 1][:_HEADER_BYTES].decode("utf-8", errors="replace")
         header = next(csv.reader([head]), [])
-        frame = pd.read_csv(io.BytesIO(data), **options)
+        frame: pd.DataFrame = pd.read_csv(io.BytesIO(data), **options)
     except (*UNREADABLE, csv.Error) as error:
-        raise RunError(f"{path}: {one_line(error)}") from error
+        raise RunError(f"{path}: {reason(error)}") from error
     # pandas gives columns of one name new ones, and takes the first of too many values for an index
     if twice := [name for name in dict.fromkeys(header) if header.count(name) > 1]:
         raise RunError(f"{path}: column {twice[0][:40]!r} is there twice")
@@ -135,7 +135,7 @@ def _typed(path: Path, found: pd.DataFrame, column: Column) -> pd.Series:
             values = whole_numbers(path, values, column)
         return values.astype(kind)
     except UNREADABLE as error:
-        raise RunError(f"{path}: column {column.name}: {one_line(error)}") from error
+        raise RunError(f"{path}: column {column.name}: {reason(error)}") from error
 
 
 def _in_file(absent: Sequence[str], names: Mapping[str, str]) -> list[str]:

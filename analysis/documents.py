@@ -13,7 +13,7 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
-from harness.words.errors import UNREADABLE, RunError, one_line
+from harness.words.errors import UNREADABLE, RunError, reason
 from harness.words.files import read_bounded
 from harness.words.operation import display_id
 
@@ -184,7 +184,7 @@ def read_document(path: Path, kind: type[Document]) -> Document:
         found = json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=_constant)
         return msgspec.convert(_without_halves(found), kind)
     except (*UNREADABLE, msgspec.ValidationError) as error:
-        raise RunError(f"{path.name}: {one_line(error)}") from error
+        raise RunError(f"{path.name}: {reason(error)}") from error
 
 
 def _whole(digits: str) -> int:

@@ -65,7 +65,10 @@ def _payload(text: str, name: object) -> bytes:
     try:
         raw = binascii.a2b_base64(text)
         cookie, length = _OUTER.unpack_from(raw)
-        body = zlib.decompressobj().decompress(raw[_OUTER.size : _OUTER.size + length], _MOST_UNPACKED)
+        unpacking = zlib.decompressobj()
+        body = unpacking.decompress(raw[_OUTER.size : _OUTER.size + length], _MOST_UNPACKED)
+        if not unpacking.eof:
+            raise ValueError("cut off, or too long")
         inner_cookie, size, _, digits, lowest, highest, _ = _INNER.unpack_from(body)
     except (ValueError, struct.error, zlib.error) as error:  # binascii.Error is a ValueError
         raise _broken(name, f"{type(error).__name__}: {error}") from error

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from analysis.columns import HISTORY, OF_PROCESS, OPERATIONS, Column, Type
 from analysis.plausible import bounds_of
 from harness.measure.history_parts import Part, kept_parts
-from harness.words.errors import UNREADABLE, RunError, one_line
+from harness.words.errors import UNREADABLE, RunError, reason
 from harness.words.operation import Outcome
 
 _ARROW: dict[Type, pa.DataType] = {
@@ -75,7 +75,7 @@ def read_table(
     try:
         frame = _frame(pa.concat_tables(found), wanted) if found else empty(wanted)
     except _UNREADABLE as error:
-        raise RunError(f"{folder}: no table {table}: {one_line(error)}") from error
+        raise RunError(f"{folder}: no table {table}: {reason(error)}") from error
     if table not in OF_PROCESS:
         return frame
     workers = np.array([worker for worker, _ in read], dtype=np.int32)
@@ -104,7 +104,7 @@ def _one_by_one(
         except DamagedError as error:
             if left_out is None:
                 raise
-            left_out[part.path.name] = one_line(error.__cause__ or error)
+            left_out[part.path.name] = reason(error.__cause__ or error)
     return found
 
 
@@ -126,8 +126,8 @@ def _read(paths: Sequence[Path], table: str, wanted: Sequence[Column], condition
             _require_plausible(paths, table, column, rows.column(column.name))
     except _UNREADABLE as error:
         if condition is not None and _is_sound(paths, names):
-            raise RunError(f"table {table}: these rows cannot be chosen: {one_line(error)}") from error
-        raise DamagedError(f"{_named(paths)}: no part of the table {table}: {one_line(error)}") from error
+            raise RunError(f"table {table}: these rows cannot be chosen: {reason(error)}") from error
+        raise DamagedError(f"{_named(paths)}: no part of the table {table}: {reason(error)}") from error
     return rows
 
 
@@ -207,7 +207,7 @@ def _damage(path: Path) -> str | None:
             return "no regular file"
         pq.read_metadata(path)
     except _UNREADABLE as error:
-        return one_line(error)
+        return reason(error)
     return None
 
 
@@ -218,7 +218,7 @@ def _refuse_foreign(path: Path, table: str) -> None:
         schema = pq.read_schema(path)
         of_name = {field.name: field.type for field in schema}
     except _UNREADABLE as error:
-        raise DamagedError(f"{path}: no part of the table {table}: {one_line(error)}") from error
+        raise DamagedError(f"{path}: no part of the table {table}: {reason(error)}") from error
     absent = [column.name for column in HISTORY[table] if column.name not in of_name]
     if absent:
         raise RunError(f"{path}: no part of the table {table}: no column {', '.join(absent)}")

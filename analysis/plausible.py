@@ -17,8 +17,9 @@ LATEST_S = 2**33
 MAX_DAYS = 31
 """Longest run read: gaps between seconds are filled, so one wrong second would fill the memory."""
 
-_SIGNED = ("given", "left", "activation_delay_ms", "recovery_s")
-"""Columns with values below 0: checksums, and times from one worker's moment to another's."""
+_SIGNED = ("given", "left", "activation_delay_ms", "recovery_s", "lag_sum_ms", "confidence")
+"""Columns with values below 0: checksums, times from one worker's moment to another's, what the target gives, and the
+lag of operations that were started before their intended start."""
 _MOST = {"priority": 9, "share": 1, "second": LATEST_S, "start_unix_s": LATEST_S, "end_unix_s": LATEST_S}
 
 

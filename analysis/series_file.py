@@ -13,7 +13,7 @@ from analysis.history import rows_of
 from analysis.plausible import require_outcomes, require_plausible, whole_numbers
 from harness.measure import vitals
 from harness.measure.series_csv import COLUMNS
-from harness.words.errors import UNREADABLE, RunError, one_line
+from harness.words.errors import UNREADABLE, RunError, reason
 
 HISTOGRAMS = tuple(column for column in COLUMNS if column.endswith("hdr"))
 """Histograms of the four clocks, as text; ``hdr`` and ``lag_hdr`` are never empty."""
@@ -93,7 +93,7 @@ def _whole(path: Path, frame: pd.DataFrame, kinds: dict[str, str]) -> pd.DataFra
             frame[name] = whole_numbers(path, frame[name], of_name[name])
         return frame.astype(kinds)
     except UNREADABLE as error:
-        raise RunError(f"{path}: {one_line(error)}") from error
+        raise RunError(f"{path}: {reason(error)}") from error
 
 
 def _empty_series() -> pd.DataFrame:

@@ -167,7 +167,10 @@ class Histogram:
         try:
             raw = base64.b64decode(text, validate=True)
             cookie, length = _OUTER.unpack_from(raw)
-            body = zlib.decompressobj().decompress(raw[_OUTER.size : _OUTER.size + length], _MOST_UNPACKED)
+            unpacking = zlib.decompressobj()
+            body = unpacking.decompress(raw[_OUTER.size : _OUTER.size + length], _MOST_UNPACKED)
+            if not unpacking.eof:
+                raise ValueError("cut off, or too long")
             inner_cookie, size, _offset, digits, lowest, highest, _ratio = _INNER.unpack_from(body)
         except (ValueError, struct.error, zlib.error) as error:
             raise ValueError(f"no HdrHistogram encoding: {error}") from error

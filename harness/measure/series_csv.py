@@ -10,7 +10,7 @@ from typing import NamedTuple, TextIO, TypeVar
 
 from harness.measure.histogram import Histogram, within_ms
 from harness.measure.series import Cell, Clock, Key
-from harness.words.errors import UNREADABLE, RunError, one_line
+from harness.words.errors import UNREADABLE, RunError, reason
 from harness.words.operation import Outcome
 
 Record = TypeVar("Record")
@@ -122,11 +122,11 @@ def read_records(
                 try:
                     found = make(row)
                 except UNREADABLE as error:
-                    broken = f"{path}:{reader.line_num}: no row of {kind}: {one_line(error)}"
+                    broken = f"{path}:{reader.line_num}: no row of {kind}: {reason(error)}"
                     continue
                 yield found
     except (*UNREADABLE, csv.Error) as error:
-        raise RunError(f"{path}: no {kind}: {one_line(error)}") from error
+        raise RunError(f"{path}: no {kind}: {reason(error)}") from error
 
 
 def measured(text: str) -> float:
@@ -134,6 +134,14 @@ def measured(text: str) -> float:
     value = float(text)
     if not 0 <= value < math.inf:
         raise ValueError(f"found {text[:40]}, expected 0 or more")
+    return value
+
+
+def finite(text: str) -> float:
+    """Return a number of a row, also one below 0: an operation may be started before its intended start."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"found {text[:40]}, expected a finite number")
     return value
 
 
@@ -170,4 +178,4 @@ def _clock(row: dict[str, str], name: str) -> Clock:
     sum_ms, hdr = row[f"{name}_sum_ms"], row[f"{name}_hdr"]
     if sum_ms == hdr == "":
         return Clock()
-    return Clock(round(measured(sum_ms) * 1e6), Histogram.decode(hdr).counts)
+    return Clock(round(finite(sum_ms) * 1e6), Histogram.decode(hdr).counts)

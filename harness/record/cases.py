@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from harness.judge.case import Case
 from harness.record.history import ROWS_READ, UNREADABLE_PART, parts_of, read_operations
 from harness.record.tables import ATTEMPTS, CALLS, EDGES, INJECTIONS, SPANS
-from harness.words.errors import RunError, one_line
+from harness.words.errors import RunError, reason
 from harness.words.operation import Attempt, Call, Edge, Injection, Operation, Span
 
 SERVED = "served"
@@ -175,7 +175,7 @@ def _footer(path: Path) -> Any:
     try:
         return pq.read_metadata(path)
     except UNREADABLE_PART as error:
-        raise RunError(f"{path}: no part of a history: {one_line(error)}") from error
+        raise RunError(f"{path}: no part of a history: {reason(error)}") from error
 
 
 def _table(path: Path, columns: Sequence[str], group: int | None = None) -> pa.Table:
@@ -189,7 +189,7 @@ def _table(path: Path, columns: Sequence[str], group: int | None = None) -> pa.T
             )
             return table.select(columns)
     except UNREADABLE_PART as error:
-        raise RunError(f"{path}: no part of a history: {one_line(error)}") from error
+        raise RunError(f"{path}: no part of a history: {reason(error)}") from error
 
 
 def _rows(table: pa.Table) -> Iterator[tuple[Any, ...]]:

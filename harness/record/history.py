@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from harness.measure.history_parts import Part, kept_parts
 from harness.record.buffer import DROPPED, OFFSET
 from harness.record.tables import ATTEMPTS, OPERATIONS, encoding, to_table
-from harness.words.errors import UNREADABLE, RecordError, RunError, one_line
+from harness.words.errors import UNREADABLE, RecordError, RunError, reason
 from harness.words.operation import Attempt, Flag, Operation, Outcome
 
 
@@ -109,7 +109,7 @@ def read_operations(paths: Iterable[Path]) -> Iterator[Operation]:
                 columns["outcome"] = [_OUTCOMES[value] for value in columns["outcome"]]
                 columns["flag"] = [_FLAGS[value] for value in columns["flag"]]
             except KeyError as error:
-                raise RunError(f"{path}: no part of a history: {one_line(error)}") from error
+                raise RunError(f"{path}: no part of a history: {reason(error)}") from error
             yield from map(Operation._make, zip(*columns.values(), strict=True))
 
 
@@ -132,4 +132,4 @@ def _columns(path: Path, schema: pa.Schema) -> Iterator[dict[str, list[Any]]]:
             for batch in file.iter_batches(ROWS_READ, columns=schema.names, use_threads=False):
                 yield {name: batch.column(name).to_pylist() for name in schema.names}
     except UNREADABLE_PART as error:
-        raise RunError(f"{path}: no part of a history: {one_line(error)}") from error
+        raise RunError(f"{path}: no part of a history: {reason(error)}") from error

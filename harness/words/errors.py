@@ -118,6 +118,12 @@ def one_line(error: BaseException, limit: int = 300) -> str:
     return cut(f"{name}: {message}" if message else name, limit)
 
 
+def reason(error: BaseException) -> str:
+    """Return why a file cannot be read, in one line: what a library says, with its type where that says little."""
+    told = isinstance(error, (ValueError, OSError)) and bool(str(error))
+    return one_line(error).partition(": ")[2] if told else one_line(error)
+
+
 def cut(text: str, limit: int) -> str:
     """Return ``text`` of at most ``limit`` characters: where it is longer, its begin, ``…`` and its end."""
     if len(text) <= limit:
