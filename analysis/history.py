@@ -122,6 +122,8 @@ def _read(paths: Sequence[Path], table: str, wanted: Sequence[Column], condition
             partitioning=None,
             page_checksum_verification=True,
         )
+        if condition is None and rows.num_rows != (whole := sum(pq.read_metadata(path).num_rows for path in paths)):
+            raise ValueError(f"{rows.num_rows:,} rows, the footer says {whole:,}")
         for column in wanted:
             _require_plausible(paths, table, column, rows.column(column.name))
     except _UNREADABLE as error:
@@ -146,6 +148,9 @@ def _named(paths: Sequence[Path]) -> str:
 
 def _require_plausible(paths: Sequence[Path], table: str, column: Column, values: pa.ChunkedArray) -> None:
     """Raise ``RunError`` where a number of a table cannot be, or an operation has an outcome that is none."""
+    if column.type.startswith("int") and values.null_count:
+        absent = f"column {column.name} has {values.null_count:,} rows without a value, expected none"
+        raise RunError(f"{_named(paths)}: table {table}, {absent}")
     found: object = None
     if pa.types.is_integer(values.type) and not (table == "calls" and column.name == "priority"):
         least, most = bounds_of(column)
@@ -257,8 +262,6 @@ def _array(values: pa.ChunkedArray, column: Column) -> object:
         return pd.arrays.IntegerArray(
             values.fill_null(0).to_numpy().astype(np.int64), values.is_null().to_numpy().astype(np.bool_)
         )
-    if column.type.startswith("int") and values.null_count:
-        raise RunError(f"column {column.name} has {values.null_count:,} rows without a value, expected none")
     if column.type.startswith("int"):
         values = values.cast(_ARROW[column.type])  # which refuses what does not fit; numpy would wrap it around
     return values.to_numpy().astype(column.type, copy=False)

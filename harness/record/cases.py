@@ -187,6 +187,9 @@ def _table(path: Path, columns: Sequence[str], group: int | None = None) -> pa.T
                 if group is None
                 else file.read_row_group(group, columns, use_threads=False)
             )
+            rows = file.metadata.num_rows if group is None else file.metadata.row_group(group).num_rows
+            if table.num_rows != rows:
+                raise RunError(f"{path}: no part of a history: {table.num_rows:,} rows, its footer says {rows:,}")
             return table.select(columns)
     except UNREADABLE_PART as error:
         raise RunError(f"{path}: no part of a history: {reason(error)}") from error
