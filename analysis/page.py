@@ -15,7 +15,7 @@ from analysis.run import Run
 from analysis.statistics import ended_ok, outcomes, percentiles
 from analysis.steps import StepRow
 from analysis.wording import milliseconds, number, rate, seconds, value
-from harness.words.operation import Outcome
+from harness.words.operation import OTHER, Outcome
 
 MOST_COLUMNS, MOST_ROWS = 12, 40
 """Largest confusion matrix shown: a target may invent a route per operation."""
@@ -194,7 +194,7 @@ def ranked(table: Mapping[str, int] | None, most: int = MOST_COLUMNS) -> list[Fa
     """Return names and counts, most frequent first; beyond ``most`` they are added up as one."""
     if not table:
         return []
-    order = sorted(table.items(), key=lambda item: (-item[1], item[0]))
+    order = sorted(table.items(), key=lambda item: (item[0] == OTHER, -item[1], item[0]))
     facts = [Fact(name, number(count)) for name, count in order[:most]]
     rest = sum(count for _, count in order[most:])
     return [*facts, Fact(f"{OTHERS}: {len(order) - most:,} more", number(rest))] if rest else facts

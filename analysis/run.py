@@ -159,11 +159,14 @@ class Run:
         """
         if table not in HISTORY:
             raise RunError(f"no table {table} in a history; expected one of {', '.join(HISTORY)}")
-        return history.read_table(self._history, table, columns, ids, filters, leave_out_damaged=True)
+        return history.read_table(self._history, table, columns, ids, filters, left_out=self._left_out)
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """What a whole run has and this one lacks, one sentence each; empty for a whole run."""
+        """What a whole run has and this one lacks, one sentence each; empty for a whole run.
+
+        A part of the history whose pages are damaged is found, left out and named when it is read.
+        """
         if self.plain:
             return (locust_files.caution(self.stats_history), *self._locust_faults)
         return (*self._document_faults, *self._series[1], *self._history_faults, *self._locust_faults)
@@ -177,11 +180,16 @@ class Run:
         return self.path / "history"
 
     @cached_property
+    def _left_out(self) -> dict[str, str]:
+        """Damaged parts of the history that were met so far, with the reason."""
+        return {}
+
+    @property
     def _history_faults(self) -> tuple[str, ...]:
         if not any(self._history.glob("*.parquet")):
             return ("history/ has no tables: there are no single operations.",)
         absent = [table for table in _TABLES_OF_ALL if not any(self._history.glob(f"{table}-w*.parquet"))]
-        broken = [fault for table in HISTORY for fault in history.damaged(self._history, table)]
+        broken = [fault for table in HISTORY for fault in history.damaged(self._history, table, self._left_out)]
         return (*(f"history/ has no {table}." for table in absent), *broken)
 
     @cached_property

@@ -27,7 +27,8 @@ from harness.judge.entry import Entry, Status
 from harness.judge.steady import WHOLE_RUN, Steady
 from harness.judge.window import PERCENTILES, Window
 from harness.measure.series_csv import SeriesRow
-from harness.words.errors import CriteriaError
+from harness.words.errors import CriteriaError, cut
+from harness.words.files import read_bounded
 from harness.words.operation import Outcome
 
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
@@ -38,9 +39,13 @@ _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "==": operator.eq,
 }
 _LINE = re.compile(
-    r"(?P<metric>\w+)\s*(?P<compare><=|>=|==|<|>)\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|%|/s)?"
-    r"(?:\s+at\s+users\s*(?P<users_compare><=|>=|==|<|>)\s*(?P<users>\d+))?"
+    r"(?P<metric>\w+)\s*(?P<compare><=|>=|==|<|>)\s*(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>ms|%|/s)?"
+    r"(?:\s+at\s+users\s*(?P<users_compare><=|>=|==|<|>)\s*(?P<users>[0-9]+))?"
 )
+_MOST = 1_000_000_000
+"""Of a threshold, and of users: nothing that is measured comes near, so that what asks for more decides nothing."""
+_MOST_BYTES = 1024**2
+"""Of a file of criteria: the shipped ones have 500."""
 _UNITS = {
     **dict.fromkeys((*PERCENTILES, "mean_ms", "min_ms", "max_ms"), "ms"),
     "availability_pct": "%",
@@ -99,16 +104,24 @@ def parse_criterion(line: str) -> Criterion:
     text = " ".join(line.split())
     match = _LINE.fullmatch(text)
     if match is None:
-        raise CriteriaError(f"{text!r} is no criterion, expected e.g. 'p95_ms < 500 at users >= 100'")
+        raise CriteriaError(f"{cut(text, 100)!r} is no criterion, expected e.g. 'p95_ms < 500 at users >= 100'")
     metric = match["metric"]
     if metric not in _UNITS:
-        raise CriteriaError(f"no metric {metric!r}, expected one of {', '.join(_UNITS)}")
+        raise CriteriaError(f"no metric {cut(metric, 40)!r}, expected one of {', '.join(_UNITS)}")
     if match["unit"] and match["unit"] != _UNITS[metric]:
         raise CriteriaError(f"{metric} is in {_UNITS[metric] or 'no unit'}, found {match['unit']!r}")
     if match["users"] and metric in _OF_CHECKS:
         raise CriteriaError(f"{metric} is over the whole run, found 'at users'")
-    users = int(match["users"]) if match["users"] else None
-    return Criterion(text, metric, match["compare"], float(match["number"]), match["users_compare"], users)
+    users = int(_bounded(match["users"])) if match["users"] else None
+    return Criterion(text, metric, match["compare"], _bounded(match["number"]), match["users_compare"], users)
+
+
+def _bounded(digits: str) -> float:
+    """Return the number of its digits; of 400 of them it would be infinite, and 5,000 Python does not read at all."""
+    number = float(digits)
+    if number > _MOST:
+        raise CriteriaError(f"found the number {cut(digits, 40)}, expected at most {_MOST:,}")
+    return number
 
 
 def parse_criteria(text: str, source: str) -> tuple[Criterion, ...]:
@@ -140,10 +153,10 @@ def read_criteria(path: Path) -> tuple[Criterion, ...]:
 
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise CriteriaError(f"{path}: cannot read criteria: {reason}") from error
+        text = read_bounded(path, _MOST_BYTES).decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        why = "not UTF-8" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", None) or error
+        raise CriteriaError(f"{path}: cannot read criteria: {why}") from error
     return parse_criteria(text, str(path))
 
 

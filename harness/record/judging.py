@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
 from typing import cast
 
 from harness.judge import blocking, validity
@@ -28,13 +27,12 @@ from harness.judge.verdict import Verdict, conclude
 from harness.judge.vocabulary import UnknownRoutes, Vocabulary
 from harness.load.faults import Fault
 from harness.measure.blocks import Block
-from harness.measure.series_csv import SeriesRow, read_series
+from harness.measure.series_csv import read_series
 from harness.measure.vitals import Vitals, read_vitals
 from harness.record.cases import count_rows, read_cases, read_edges
 from harness.record.history import parts_of, read_operations
 from harness.record.plan_row import carried_out, with_failures
 from harness.record.run_directory import RunDirectory
-from harness.words.errors import RunError
 from harness.words.operation import Operation, Outcome
 
 
@@ -77,7 +75,7 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
     baseline = list(read_operations([run.baseline] if run.baseline.exists() else []))
     consistency = Consistency(baseline)
     accuracy = Accuracy(golden=facts.golden)
-    series = _read(run.series)
+    series = list(read_series(run.series)) if run.series.exists() else []
     users = {row.key.second: row.users for row in series if row.users is not None}
     seen = _seen(run, facts)
     cases = CaseChecks(seen, decided_routes(baseline), users)
@@ -105,7 +103,7 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
         ]
         found = check(read_operations(parts_of(run.history, "operations").paths), plain, of_all)
     checks = [*cases.shown(found), *([row] if (row := unknown_routes.row()) is not None else [])]
-    vitals = _read_vitals(run.vitals)
+    vitals = list(read_vitals(run.vitals)) if run.vitals.exists() else []
     steady = warm_up.steady(users) if facts.trim else WHOLE_RUN
     decided_by = {entry.name for entry in checks if entry.status is not Status.UNKNOWN}
     percents = {checker.name: checker.percent for checker in (consistency, accuracy)}
@@ -143,27 +141,20 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
 
 def _seen(run: RunDirectory, facts: Facts) -> Seen:
     rows = {table: count_rows(run.history, table) for table in ("attempts", "injections", "calls")}
-    return Seen(**rows, edges=read_edges(run.history), faults=facts.faults, chain_deadline_ms=facts.chain_deadline_ms)
+    untied = count_rows(run.history, "calls", without="operation")
+    return Seen(
+        **rows,
+        untied_calls=untied,
+        edges=read_edges(run.history),
+        faults=facts.faults,
+        chain_deadline_ms=facts.chain_deadline_ms,
+    )
 
 
 def _conservation(facts: Facts) -> Conservation:
     if facts.errors:
         return Conservation(None, "operations could not be written down (see validity: recording)")
     return Conservation(facts.arrivals, "a worker was lost before it reported how many operations it had started")
-
-
-def _read(path: Path) -> list[SeriesRow]:
-    try:
-        return list(read_series(path)) if path.exists() else []
-    except ValueError as error:
-        raise RunError(str(error)) from error
-
-
-def _read_vitals(path: Path) -> list[Vitals]:
-    try:
-        return list(read_vitals(path)) if path.exists() else []
-    except ValueError as error:
-        raise RunError(str(error)) from error
 
 
 def _validity(
