@@ -169,7 +169,8 @@ class Checks:
         edges = len(self._edges())
         return (
             "0",
-            f"illegal edges and calls: {none_of(edges + under)}; {edges:,} edges, {under:,} attempts under a breaker",
+            "thresholds, open time and number of probes not judged, illegal edges and calls while open: "
+            f"{none_of(edges + under)}; {edges:,} edges, {under:,} attempts under a breaker",
         )
 
     def breaker_transitions(self) -> tuple[str, str]:
