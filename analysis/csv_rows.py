@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -80,14 +80,15 @@ def read_rows(
     optional: Sequence[str] = (),
     *,
     written_whole: bool = False,
-    encoding_errors: str = "strict",
+    undecoded: Literal["refused", "replaced"] = "refused",
 ) -> tuple[pd.DataFrame, str | None]:
     """Return a CSV file's rows as a frame of ``columns``, and what is missing of it, in one sentence.
 
     ``names`` are the columns' names in the file, where they differ; those in ``optional`` may be absent. ``N/A`` and
     nothing at all are no value. An absent file gives an empty frame; a last row that was cut off is left out. One
     without a line end counts as cut off, unless the file is ``written_whole``: then it is one if all its values are
-    there. Raises ``RunError`` where the file holds something else, or values that cannot be.
+    there. Bytes that are not UTF-8 are ``refused``, or ``replaced`` and told. Raises ``RunError`` where the file holds
+    something else, or values that cannot be.
     """
     if not path.is_file():
         return empty(columns), f"{path.name} is missing."
@@ -100,7 +101,10 @@ def read_rows(
         refuse_foreign(path, data, _in_file([each.name for each in columns], names or {}))
         return empty(columns), fault or f"{path.name} is empty."
     options: dict[str, Any] = {"dtype": "str", "keep_default_na": False, "na_values": ["", "N/A"]}
-    found = parse_rows(path, whole, encoding_errors=encoding_errors, **options)
+    found = parse_rows(path, whole, encoding_errors="strict" if undecoded == "refused" else "replace", **options)
+    if undecoded == "replaced" and not _is_utf8(whole):
+        said = f"{path.name} has bytes that are not UTF-8: they are shown as \ufffd."
+        fault = said if fault is None else f"{fault} {said}"
     found = found.rename(columns=dict(names or {}))
     absent = [each.name for each in columns if each.name not in found.columns and each.name not in optional]
     if absent:
@@ -108,6 +112,14 @@ def read_rows(
     frame = pd.DataFrame({column.name: _typed(path, found, column) for column in columns})
     require_plausible(path, frame, columns)
     return frame, fault
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _with_last_end(data: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pandas as pd
 from matplotlib.axes import Axes
 
 from analysis import plots, readings, sentences, wording
@@ -45,7 +46,8 @@ def _fallbacks(run: Measured) -> Axes:
 
 
 def _no_latency(run: Measured) -> str:
-    return "" if run.latency_over_time["p95_ms"].notna().any() else "no operation ended ok"
+    frame = run.latency_over_time
+    return "" if frame["p95_ms"].notna().any() else wording.none_ended(frame)
 
 
 def _no_series(run: Measured) -> str:
@@ -54,7 +56,7 @@ def _no_series(run: Measured) -> str:
 
 
 def _no_levels(run: Measured) -> str:
-    return _too_few(len(run.levels))
+    return _too_few(run.levels)
 
 
 def _no_throughputs(run: Measured) -> str:
@@ -63,24 +65,24 @@ def _no_throughputs(run: Measured) -> str:
     return "" if len(run.by_throughput) > 1 else "no two throughputs were held for two seconds each"
 
 
-def _too_few(levels: int) -> str:
+def _too_few(levels: pd.DataFrame) -> str:
     """Say why there is no growth to draw; a single point is the table's to tell."""
-    if levels > 1:
+    if len(levels) > 1:
         return ""
-    return "only one number of users was measured" if levels else "no number of users had 20 operations that ended ok"
+    return "only one number of users was measured" if len(levels) else wording.too_few_at_any_users(levels)
 
 
 def _no_users(run: Measured) -> str:
-    if run.run.plain and run.latency_by_users.empty:
-        return "Locust wrote no percentiles by number of users; --csv-full-history makes it"
-    return _too_few(len(run.latency_by_users))
+    return sentences.no_percentiles_by_users(run) or _too_few(run.latency_by_users)
 
 
 def _no_percentiles(run: Measured) -> str:
-    return "" if len(run.percentile_curve) else "no operation ended ok"
+    return "" if len(run.percentile_curve) else wording.none_ended(run.percentile_curve)
 
 
 def _no_tail(run: Measured) -> str:
+    if run.run.plain:
+        return "Locust's files have no single operations"
     return "" if len(run.tail) else "too few operations ended ok to have a slowest 1 %, or no history was kept"
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from analysis import history, locust_files, statistics, steps
+from analysis import history, locust_statistics, statistics, steps
 from analysis.clock import load_began
 from analysis.documents import Totals
 from analysis.judged_windows import as_judged, judged_windows
@@ -96,14 +96,14 @@ class Measured:
     def latency_over_time(self) -> pd.DataFrame:
         """Latency by second."""
         if self.run.plain:
-            return locust_files.latency_over_time(self.run.stats_history)
+            return locust_statistics.latency_over_time(self.run.stats_history)
         return self._timed(statistics.latency_over_time(self.series))
 
     @cached_property
     def latency_by_users(self) -> pd.DataFrame:
         """Latency against users, one row per step where the run has steps, else per number of users."""
         if self.run.plain:
-            return locust_files.latency_by_users(self.run.stats_history)
+            return locust_statistics.latency_by_users(self.run.stats_history)
         if len(self.steps):
             return self.steps
         return statistics.latency_by_users(self.series, windows=self.hidden, from_second=self.steady_from_s)
@@ -112,7 +112,7 @@ class Measured:
     def levels(self) -> pd.DataFrame:
         """Throughput and mean latency at each number of users, outside of faults and warm-up, without intervals."""
         if self.run.plain:
-            return locust_files.load_levels(self.run.stats_history)
+            return locust_statistics.load_levels(self.run.stats_history)
         return statistics.load_levels(self.series, intervals=False) if self.hidden is None else self._undisturbed
 
     @cached_property
@@ -163,7 +163,7 @@ class Measured:
     def throughputs(self) -> pd.DataFrame:
         """Throughput at each number of users, with intervals; of plain Locust files without."""
         if self.run.plain:
-            columns = ["users", "users_min", "users_max", "seconds", "throughput_rps"]
+            columns = ["users", "users_min", "users_max", "seconds", "throughput_rps", "latency_of"]
             return self.levels[columns].assign(low_rps=math.nan, high_rps=math.nan)
         return statistics.throughput_intervals(self.series, windows=self.hidden, from_second=self.steady_from_s)
 
@@ -208,7 +208,7 @@ class Measured:
     def percentile_curve(self) -> pd.DataFrame:
         """Percentiles of latency with intervals; of plain Locust files without."""
         if self.run.plain:
-            return locust_files.percentile_curve(self.run.stats)
+            return locust_statistics.percentile_curve(self.run.stats)
         return statistics.percentile_curve(self.series)
 
     @cached_property

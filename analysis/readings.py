@@ -13,7 +13,21 @@ import numpy as np
 import pandas as pd
 
 from analysis.statistics.served import NOT_OK
-from analysis.wording import counted, delay, interval, located, milliseconds, number, rate, users, visible
+from analysis.wording import (
+    ABOUT,
+    counted,
+    delay,
+    interval,
+    located,
+    milliseconds,
+    none_ended,
+    number,
+    of_all,
+    rate,
+    too_few_at_any_users,
+    users,
+    visible,
+)
 
 if TYPE_CHECKING:
     from analysis.statistics.fits import Estimate, Fit
@@ -56,7 +70,7 @@ def models(levels: pd.DataFrame, fits: Sequence[Fit]) -> str:
 
     best = _best(fits)
     if levels.empty:
-        return "No data: no number of users had 20 operations that ended ok."
+        return f"No data: {too_few_at_any_users(levels)}."
     if best is None and (alike := close_fits(fits)):
         first = alike[0]
         names = _listed([fit.model.label for fit in alike])
@@ -99,7 +113,14 @@ def throughputs(frame: pd.DataFrame, fits: Sequence[Fit]) -> str:
         return "No data: no number of users ran for a second."
     first, most = frame.iloc[0], frame.iloc[int(frame["throughput_rps"].to_numpy().argmax())]
     if len(frame) == 1:
-        said = f"At {users(first['users'])} users {_rate(first)} ended ok; how that grows this run cannot say."
+        ended = "ended" if "latency_of" in frame else "ended ok"
+        said = f"At {users(first['users'])} users {_rate(first)} {ended}; how that grows this run cannot say."
+    elif frame["throughput_rps"].min() > (1 - ABOUT) * most["throughput_rps"]:
+        last = frame.iloc[-1]
+        said = (
+            f"Throughput is about the same at each number of users: {_rate(first)} at {users(first['users'])} users, "
+            f"{_rate(last)} at {users(last['users'])}."
+        )
     elif most.name == 0:
         said = f"Throughput is highest at the fewest users: {_rate(first)} at {users(first['users'])} users."
     else:
@@ -107,6 +128,7 @@ def throughputs(frame: pd.DataFrame, fits: Sequence[Fit]) -> str:
             f"Throughput rises from {_rate(first)} at {users(first['users'])} users to {_rate(most)} at "
             f"{users(most['users'])} users."
         )
+    said += of_all(frame)
     best = _best(fits)
     return said if best is None else f"{said} {_located('saturation point', best.saturation, best)}"
 
@@ -162,7 +184,7 @@ def _best(fits: Sequence[Fit]) -> Fit | None:
 def percentiles(frame: pd.DataFrame) -> str:
     """Say what the highest percentiles are, how sure, and of how many independent operations."""
     if frame.empty:
-        return "No data: no operation ended ok."
+        return f"No data: {none_ended(frame)}."
     shown = frame[frame["percent"].isin((50.0, 99.0, 99.9))]
     shown = shown if len(shown) else frame.tail(1)
     values = ", ".join(
@@ -170,7 +192,8 @@ def percentiles(frame: pd.DataFrame) -> str:
         for _, row in shown.iterrows()
     )
     effect = shown[shown["percent"] <= 99].iloc[-1] if (shown["percent"] <= 99).any() else shown.iloc[-1]
-    count = f"of {counted(int(effect['count']), 'operation')}"
+    noun = "request" if "latency_of" in frame else "operation"
+    count = f"of {counted(int(effect['count']), noun)}{', failed ones too' if 'latency_of' in frame else ''}"
     if not math.isfinite(effect["effective_count"]):
         return f"{values}, {count}."
     return (

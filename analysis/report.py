@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis import evidence, fault_rows, markdown, page, plots, steps, wording
+from analysis import evidence, fault_rows, markdown, page, plots, sentences, steps, wording
 from analysis.figures import FIGURES, Figure
 from analysis.findings import findings, recommendations
 from analysis.measured import Measured
@@ -140,7 +140,7 @@ def content(measured: Measured, drawn: list[Drawn], absent: list[Absent], folder
         "totals": totals,
         "steady_state": page.steady_state(totals),
         "clocks": page.where_the_time_went(measured.clocks),
-        "clocks_reading": wording.reading_clocks(measured.clocks),
+        "clocks_reading": sentences.clocks(measured),
         "counts": page.counts(totals),
         "outside": page.outside(totals),
         "routes": page.ranked(totals.routes),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import history, html, locust_files
+from analysis import history, html, locust_files, locust_statistics
 from analysis.columns import ARRIVALS, EVERY_TABLE, HISTORY
 from analysis.csv_rows import read_rows
 from analysis.documents import Manifest, Verdict, read_document
@@ -168,7 +168,7 @@ class Run:
         A part of the history whose pages are damaged is found, left out and named when it is read.
         """
         if self.plain:
-            return (locust_files.caution(self.stats_history), *self._locust_faults)
+            return (locust_statistics.caution(self.stats_history), *self._locust_faults)
         return (*self._document_faults, *self._series[1], *self._history_faults, *self._locust_faults)
 
     @cached_property
@@ -248,6 +248,8 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     folder = Path(path)
     if not any((folder / name).exists() for name in _FILES) and (prefix := locust_files.prefix_of(folder)) is not None:
         return Run(prefix, plain=True)
+    if not any((folder / name).exists() for name in _FILES):
+        locust_files.refuse_unclear(folder)
     if not folder.is_dir():
         found = "is a file" if folder.exists() else "does not exist"
         raise RunError(f"{folder}: {found}; expected a run directory such as results/latest")

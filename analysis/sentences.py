@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis import readings, wording
+from analysis import locust_statistics, readings, wording
 from analysis.measured import Measured
 
 
@@ -14,8 +14,30 @@ def over_time(run: Measured) -> str:
 
 def by_users(run: Measured) -> str:
     """Say how latency grows with users, and where it crosses the thresholds of the criteria."""
+    if lacks := no_percentiles_by_users(run):
+        return f"No data: {lacks}."
     said = f"{wording.reading_by_users(run.latency_by_users)} {readings.crossings(run.crossings)}".strip()
     return said + left_out(run)
+
+
+def no_percentiles_by_users(run: Measured) -> str:
+    """Say why plain Locust files give no percentiles by number of users; empty where they do, and for other runs."""
+    if not run.run.plain or len(run.latency_by_users):
+        return ""
+    if run.run.stats_history.empty:
+        return "Locust's files have no history"
+    covers = locust_statistics.covers(run.run.stats_history)
+    if covers != "window":
+        return {
+            "so far": "percentiles over time are of everything so far, but for --csv-full-history",
+            "not told": "nothing tells whether percentiles over time are of the last seconds or of everything so far",
+        }[covers]
+    return f"no number of users was held for {locust_statistics.WINDOW_S} seconds, which is what a percentile covers"
+
+
+def clocks(run: Measured) -> str:
+    """Say whose time the response time was."""
+    return "No data: Locust's files tell one clock." if run.run.plain else wording.reading_clocks(run.clocks)
 
 
 def models(run: Measured) -> str:

@@ -26,6 +26,9 @@ PLAIN_MEANING = "These are Locust's own files: there is no verdict.json to read.
 SHORT = 24
 """Characters of a cell that is not broken into lines; longer ones would push the table out of the page."""
 
+WITH_FAILED = "all requests, failed ones too"
+"""What Locust's own latencies are of, in the column ``latency_of`` of frames made from its files."""
+
 ABOUT = 0.05
 """Share by which two latencies may differ that are called about the same."""
 
@@ -131,6 +134,29 @@ def is_short(text: str) -> bool:
     return len(text) <= SHORT
 
 
+def latency_of(frame: pd.DataFrame) -> str:
+    """Return what a frame's latencies are of: 'ok operations', of Locust's own files all requests."""
+    if "latency_of" not in frame:
+        return "ok operations"
+    return str(frame["latency_of"].iloc[0]) if len(frame) else WITH_FAILED
+
+
+def none_ended(frame: pd.DataFrame) -> str:
+    """Return why a frame has no latency."""
+    return "Locust's files tell of no request" if "latency_of" in frame else "no operation ended ok"
+
+
+def too_few_at_any_users(frame: pd.DataFrame) -> str:
+    """Return why a frame has no level of load."""
+    what = "requests" if "latency_of" in frame else "operations that ended ok"
+    return f"no number of users had 20 {what}"
+
+
+def of_all(frame: pd.DataFrame) -> str:
+    """Return a sentence on what the latencies of a frame are of, with a blank before it; empty for ok operations."""
+    return f" Of {latency_of(frame)}." if "latency_of" in frame else ""
+
+
 def reading_over_time(frame: pd.DataFrame) -> str:
     """Say where the p95 of most seconds lay and which second was the slowest.
 
@@ -143,17 +169,16 @@ def reading_over_time(frame: pd.DataFrame) -> str:
         ends, working = len(working) - len(inner), inner
     known = working[working["p95_ms"].notna()]
     if known.empty:
-        return (
-            "No data: no operation ended ok." if frame["p95_ms"].isna().all() else "Users only left: nothing to read."
-        )
+        return f"No data: {none_ended(frame)}." if frame["p95_ms"].isna().all() else "Users only left: nothing to read."
     empty = len(working) - len(known)
-    stall = f" In {counted(empty, 'second')} none ended ok." if empty else ""
+    none = "no percentile was written" if "latency_of" in frame else "none ended ok"
+    stall = f" In {counted(empty, 'second')} {none}." if empty else ""
     leaving = int(frame["winding_down"].sum())
     apart = [
         f"{counted(leaving, 'second')} in which users left" if leaving else "",
         f"{counted(ends, 'second')} cut off by the run's begin or end" if ends else "",
     ]
-    rest = stall + (f" Not counted: {' and '.join(filter(None, apart))}." if any(apart) else "")
+    rest = stall + (f" Not counted: {' and '.join(filter(None, apart))}." if any(apart) else "") + of_all(frame)
     if len(known) == 1:
         row = known.iloc[0]
         return (
@@ -172,14 +197,15 @@ def reading_over_time(frame: pd.DataFrame) -> str:
 def reading_by_users(frame: pd.DataFrame) -> str:
     """Compare the p95 at the fewest and the most users, and say where between it is higher."""
     if frame.empty:
-        return "No data: no number of users had 20 operations that ended ok."
-    first, last = frame.iloc[0], frame.iloc[-1]
+        return f"No data: {too_few_at_any_users(frame)}."
+    first, last, of = frame.iloc[0], frame.iloc[-1], of_all(frame)
     if len(frame) == 1:
-        return f"Only one load was measured: p95 is {_p95_at(last)}. How latency grows with users, this run cannot say."
+        said = f"Only one load was measured: p95 is {_p95_at(last)}."
+        return f"{said} How latency grows with users, this run cannot say.{of}"
     times = _times_as_much(last["p95_ms"] / first["p95_ms"]) if first["p95_ms"] > 0 else ""
     worst = frame.iloc[int(frame["p95_ms"].to_numpy().argmax())]
     between = "" if worst.name in (first.name, last.name) else f" It is highest between: {_p95_at(worst)}."
-    return f"p95 is {_p95_at(first)} and {_p95_at(last)}{times}.{between}"
+    return f"p95 is {_p95_at(first)} and {_p95_at(last)}{times}.{between}{of}"
 
 
 def _times_as_much(ratio: float) -> str:

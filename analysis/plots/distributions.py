@@ -27,6 +27,7 @@ from analysis.plots.style import (
 )
 from analysis.plots.windows import shade_windows
 from analysis.statistics import nines
+from analysis.wording import latency_of, none_ended
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,9 +49,9 @@ def percentile_curve(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     There is a curve for each value of what the statistic was taken by (``label``, ``route``, ...), those of the most
     operations where there are more than eight.
     """
-    ax = styled(ax, "Latency by percentile", "percentile of ok operations (%)", "latency (ms)")
+    ax = styled(ax, "Latency by percentile", f"percentile of {latency_of(frame)} (%)", "latency (ms)")
     if frame.empty:
-        return no_data(ax, "no operation ended ok")
+        return no_data(ax, none_ended(frame))
     curves = _curves(frame)
     shown = curves[: len(CURVES) * len(DASHES)]
     columns = ["value_ms", "low_ms", "high_ms"]
@@ -93,7 +94,8 @@ def _of_curves(frame: pd.DataFrame, left_out: int) -> str:
     more = f" {left_out} further {curves} not shown." if left_out else ""
     known = frame["low_ms"].notna()
     if not known.any():
-        return f"Too few seconds for an interval.{more}"
+        why = "Locust's files give no interval" if "latency_of" in frame else "Too few seconds for an interval"
+        return f"{why}.{more}"
     some = "" if known.all() else " One is too short for it."
     return f"Shaded: 95 % interval, from blocks of {frame.loc[known, 'block_s'].max():.0f} s.{some}{more}"
 

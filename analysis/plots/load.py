@@ -25,7 +25,7 @@ from analysis.plots.style import (
     scale_values,
     styled,
 )
-from analysis.wording import located, number
+from analysis.wording import latency_of, located, number, too_few_at_any_users
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +45,8 @@ def latency_against_users(
     ``levels`` as from ``statistics.load_levels``, ``fits`` as from ``fits.fit_models``. What is not known is said under
     the axis, and how many seconds of faults and warm-up are left out: ``left_out_s``, by default those of ``levels``.
     """
-    ax = styled(ax, "Latency against users, and what models say", "concurrent users", "mean latency (ms)")
+    of = f" of {latency_of(levels)}" if "latency_of" in levels else ""
+    ax = styled(ax, "Latency against users, and what models say", "concurrent users", f"mean latency{of} (ms)")
     return _against_users(
         ax, levels, fits, "mean_ms", lambda fit, users: fit.response_ms(users), "knee", lambda fit: fit.knee,
         left_out_s,
@@ -59,7 +60,8 @@ def throughput_against_users(
 
     As ``latency_against_users``; the models were fitted to the response time.
     """
-    ax = styled(ax, "Throughput against users", "concurrent users", "ended ok per second")
+    ended = f"{latency_of(levels)}, per second" if "latency_of" in levels else "ended ok per second"
+    ax = styled(ax, "Throughput against users", "concurrent users", ended)
     return _against_users(
         ax, levels, fits, "throughput_rps", lambda fit, users: fit.throughput_rps(users), "saturation point",
         lambda fit: fit.saturation, left_out_s,
@@ -77,9 +79,7 @@ def _against_users(
     left_out_s: int | None,
 ) -> Axes:
     if levels.empty or not levels[column].notna().any():
-        return no_data(
-            ax, "no number of users had 20 operations that ended ok, outside the run's first and last second"
-        )
+        return no_data(ax, f"{too_few_at_any_users(levels)}, outside the run's first and last second")
     users, values = levels["users"].to_numpy(dtype=np.float64), levels[column].to_numpy(dtype=np.float64)
     from analysis.statistics.fits import best_fit, ranked_fits  # whoever has fits has waited for SciPy already
 

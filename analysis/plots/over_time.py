@@ -27,6 +27,7 @@ from analysis.plots.style import (
     scale_values,
     styled,
 )
+from analysis.wording import latency_of, none_ended, too_few_at_any_users
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +57,7 @@ def latency_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Shaded are the seconds before the highest number of users was reached and those in which users left.
     Says 'no data' for an empty frame.
     """
-    ax = styled(ax, "Latency over time", "time since the load began (s)", "latency of ok operations (ms)")
+    ax = styled(ax, "Latency over time", "time since the load began (s)", f"latency of {latency_of(frame)} (ms)")
     return _over_time(ax, frame, LINES)
 
 
@@ -72,7 +73,7 @@ def clocks_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
 def _over_time(ax: Axes, frame: pd.DataFrame, lines: Sequence[Line]) -> Axes:
     """Draw columns of a frame with a row per second."""
     if not has_values(frame, [line.column for line in lines]):
-        return no_data(ax, "no operation ended ok")
+        return no_data(ax, none_ended(frame))
     elapsed = frame["elapsed_s"].to_numpy(dtype=np.float64)
     _scale(ax, frame, elapsed, lines)
     _shade_edges(ax, frame)
@@ -85,9 +86,9 @@ def latency_by_users(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
     Says 'no data' for an empty frame.
     """
-    ax = styled(ax, "Latency against users", "concurrent users", "latency of ok operations (ms)")
+    ax = styled(ax, "Latency against users", "concurrent users", f"latency of {latency_of(frame)} (ms)")
     if not has_values(frame, [line.column for line in LINES]):
-        return no_data(ax, "no number of users had 20 operations that ended ok")
+        return no_data(ax, too_few_at_any_users(frame))
     users = frame["users"].to_numpy(dtype=np.float64)
     _scale(ax, frame, users, LINES)
     _draw_lines(ax, frame, users, LINES)

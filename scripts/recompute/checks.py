@@ -167,11 +167,9 @@ class Checks:
         """Edges of breakers, and attempts under one."""
         under = sum(a.breaker is not None and a.ran for each in self.faults.attempts.values() for a in each)
         edges = len(self._edges())
-        return (
-            "0",
-            "thresholds, open time and number of probes not judged, illegal edges and calls while open: "
-            f"{none_of(edges + under)}; {edges:,} edges, {under:,} attempts under a breaker",
-        )
+        said = f"illegal edges and calls while open: {none_of(edges + under)}"
+        seen = f"{edges:,} edges, {under:,} attempts under a breaker"
+        return "0", f"thresholds, open time and number of probes not judged, {said}; {seen}"
 
     def breaker_transitions(self) -> tuple[str, str]:
         """Edges of breakers by kind."""

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis import columns, locust_files
+from analysis import columns, locust_files, locust_statistics
 from analysis.csv_rows import read_rows
 from analysis.documents import Manifest, Verdict, read_document
 from analysis.faults_file import read_faults
@@ -145,11 +145,11 @@ def _locust(table: locust_files.Table) -> Callable[[Path, bytes], None]:
         frame, _ = locust_files.read(path.with_name("locust"), table)
         _numbers(frame)
         if table == "stats":
-            locust_files.percentile_curve(frame)
+            locust_statistics.percentile_curve(frame)
         if table == "stats_history":
-            assert len(locust_files.latency_over_time(frame)) <= 32 * 86_400
-            locust_files.latency_by_users(frame)
-            locust_files.load_levels(frame)
+            assert len(locust_statistics.latency_over_time(frame)) <= 32 * 86_400
+            locust_statistics.latency_by_users(frame)
+            locust_statistics.load_levels(frame)
 
     return read
 
