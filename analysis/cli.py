@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.words.errors import ExitCode, RunError, UsageError
+from harness.words.arguments import OneLineParser
+from harness.words.errors import LINE, ExitCode, RunError, UsageError, cut, printable
 
 DESCRIPTION = """\
 Read run directories of RouteSwarm, or the CSV files of any `locust --csv PREFIX`, and show them to people.
@@ -156,14 +157,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run[options.command](options)
     except (RunError, UsageError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(cut(printable(f"error: {error}"), LINE), file=sys.stderr)
         return ExitCode.USAGE
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=_RAW
-    )
+    parser = OneLineParser(prog="python -m analysis", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=_RAW)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     report = _command(commands, "report", "write report.html, report.md and plots/", REPORT, REPORT_EXAMPLES)
     _run_dir(report)
@@ -187,7 +186,7 @@ _RAW = argparse.RawDescriptionHelpFormatter
 
 
 def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str, text: str, examples: str
+    commands: argparse._SubParsersAction[OneLineParser], name: str, summary: str, text: str, examples: str
 ) -> argparse.ArgumentParser:
     return commands.add_parser(name, help=summary, description=text, epilog=examples, formatter_class=_RAW)
 

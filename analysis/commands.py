@@ -22,7 +22,7 @@ from analysis.comparison.sides import LEVEL
 from analysis.measured import Measured
 from analysis.progress import Step, progress
 from analysis.run import Run, load_run
-from harness.words.errors import ExitCode, UsageError
+from harness.words.errors import ExitCode, UsageError, printable
 
 if TYPE_CHECKING:
     from analysis.statistics.fits import Fit
@@ -41,7 +41,7 @@ def report(options: argparse.Namespace) -> int:
 
     with progress(STEPS) as step:
         path = write_report(run, step)
-    print(path)
+    print(printable(str(path)))
     return ExitCode.PASS
 
 
@@ -61,12 +61,12 @@ def curve(options: argparse.Namespace) -> int:
     console = _console()
     if len(frame):
         console.print(_curve_table(frame))
-    console.print(said, markup=False)
+    console.print(Text(printable(said)))
     if len(levels):
         console.print("\nLevels of load", _levels_table(levels, throughputs), sep="\n")
-        console.print(sentences.throughputs(measured), markup=False)
+        console.print(Text(printable(sentences.throughputs(measured))))
         console.print("\nModels of the mean latency", _models_table(fits), sep="\n")
-        console.print(sentences.models(measured), markup=False)
+        console.print(Text(printable(sentences.models(measured))))
     _print_missing(run)
     return ExitCode.PASS
 
@@ -84,19 +84,24 @@ def fallback(options: argparse.Namespace) -> int:
     console = _console()
     if rows.rows:
         console.print(_table_of(rows))
-    console.print(Text(said))
+    console.print(Text(printable(said)))
     if breakers is not None:
         console.print("\nCircuit breakers, over all loading processes", _table_of(breakers), sep="\n")
     for name, missing in zip(measured.activation["fault"], measured.activation["missing"], strict=True):
         if missing:
-            console.print(Text(wording.visible(f"{name}: {missing}")))
+            console.print(Text(_seen(f"{name}: {missing}")))
     _print_missing(run)
     return ExitCode.PASS
 
 
+def _seen(text: str) -> str:
+    """Return a text of a run as a terminal may have it, cut where it is long."""
+    return printable(wording.visible(text))
+
+
 def _print_missing(run: Run) -> None:
     for sentence in run.missing:
-        print(wording.visible(sentence))
+        print(_seen(sentence))
 
 
 def _table_of(found: fault_rows.Rows) -> Table:
@@ -104,7 +109,7 @@ def _table_of(found: fault_rows.Rows) -> Table:
     for name in found.header:
         table.add_column(name)
     for row in found.rows:
-        table.add_row(*(Text(wording.visible(cell)) for cell in row))
+        table.add_row(*(Text(_seen(cell)) for cell in row))
     return table
 
 
@@ -240,11 +245,11 @@ def _models_table(fits: Sequence[Fit]) -> Table:
 def _print_comparison(comparison: Comparison, max_regression_pct: float | None) -> None:
     console = _console()
     sides = f"{names(comparison.candidate)} against {names(comparison.baseline)}"
-    console.print(Text.assemble((f"{comparison.answer}", _STYLES.get(comparison.answer, "")), f": {sides}"))
+    console.print(Text.assemble((f"{comparison.answer}", _STYLES.get(comparison.answer, "")), f": {printable(sides)}"))
     if comparison.rows:
         console.print(_table(comparison))
     for sentence in (*comparison.reasons, *comparison.notes, *_limit(comparison, max_regression_pct)):
-        console.print(Text(f"- {wording.visible(sentence)}"))
+        console.print(Text(f"- {_seen(sentence)}"))
 
 
 def _table(comparison: Comparison) -> Table:
@@ -257,7 +262,7 @@ def _table(comparison: Comparison) -> Table:
         interval = "—" if row.low_pct is None else f"[{signed(row.low_pct)}, {signed(row.high_pct)}]"
         chance = "—" if row.superiority is None else f"{100 * row.superiority:.0f} %"
         table.add_row(
-            Text(wording.visible(row.route)),
+            Text(_seen(row.route)),
             f"p{row.percent:g}",
             wording.milliseconds(row.baseline_ms),
             wording.milliseconds(row.candidate_ms),

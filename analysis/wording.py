@@ -32,8 +32,10 @@ WITH_FAILED = "all requests, failed ones too"
 ABOUT = 0.05
 """Share by which two latencies may differ that are called about the same."""
 
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters, those that turn the direction of text, and halves of surrogate pairs."""
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+"""Control characters and line ends, marks that turn the direction of text or do not show, halves of surrogate pairs.
+
+Joiners stay: a page needs them for the scripts that are written with them. A terminal gets none, see ``printable``."""
 
 
 def meaning(verdict: Verdict | None) -> str:

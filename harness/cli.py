@@ -20,8 +20,8 @@ from harness.target.find import REFERENCE_TARGETS, find_target
 from harness.target.golden import GoldenDiff, compare, with_golden
 from harness.target.runner import GRAPH_SCOPES, TargetRunner
 from harness.target.sequential import run_sequential
-from harness.words.arguments import whole
-from harness.words.errors import ExitCode, UsageError
+from harness.words.arguments import OneLineParser, whole
+from harness.words.errors import ExitCode, UsageError, printable
 
 INTERRUPTED = 128 + signal.SIGINT
 SHOWN = 20  # rows of each part of a diff
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     called = "routeswarm" if Path(sys.argv[0]).name == "routeswarm" else "python -m harness"
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog=called,
         description="Load-tests the ROUTE stages of a Stageflow pipeline, in process.",
         epilog=f"Options of a run: {called} run --help",
@@ -94,7 +94,7 @@ def _golden(asked: argparse.Namespace) -> int:
     lookout = Lookout(loop)
     loop.start()
     deliver_interrupts_to_main(lookout.watch.ask)
-    lookout.start(lambda line: print(f"routeswarm: {line}", file=sys.stderr))
+    lookout.start(lambda line: print(f"routeswarm: {printable(line)}", file=sys.stderr))
     lookout.open_run("golden", asked.deadline_ms / 1000)
     progress = Console(stderr=True)
     tracked = track(scenarios, "golden decisions", console=progress, transient=True, disable=not progress.is_terminal)
@@ -106,7 +106,7 @@ def _golden(asked: argparse.Namespace) -> int:
         lookout.stop()
     _show(diff)
     for block in endless:
-        print(f"never returned: {block.where}, ended after {block.seconds:.1f} s")
+        print(printable(f"never returned: {block.where}, ended after {block.seconds:.1f} s"))
     if endless:
         return int(ExitCode.CHECKER)
     if asked.write is None:
@@ -115,7 +115,7 @@ def _golden(asked: argparse.Namespace) -> int:
         write_corpus(with_golden(scenarios, diff), to)
     except OSError as error:
         raise UsageError(f"--write {to}: cannot write: {error.strerror or error}") from error
-    print(f"written: {to}")
+    print(printable(f"written: {to}"))
     return int(diff.exit_code(written=True))
 
 
@@ -124,7 +124,7 @@ def _show(diff: GoldenDiff) -> None:
         for change in changes[:SHOWN]:
             text = change.scenario.text if len(change.scenario.text) <= 60 else f"{change.scenario.text[:59]}…"
             after = change.after if change.after is not None else f"({change.error})"
-            print(f"{title}: {change.scenario.id}  {change.before or '-'} -> {after}  {text!a}")
+            print(printable(f"{title}: {change.scenario.id}  {change.before or '-'} -> {after}  {text!a}"))
         if len(changes) > SHOWN:
             print(f"{title}: and {len(changes) - SHOWN:,} more")
     print(

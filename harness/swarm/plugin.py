@@ -17,7 +17,7 @@ from harness.swarm.cooperation import children, cooperate
 from harness.swarm.keeping_role import KeepingRole
 from harness.swarm.local import Local
 from harness.swarm.master import Master
-from harness.swarm.options import add_options
+from harness.swarm.options import add_options, one_line_errors
 from harness.swarm.other_users import needs_patching
 from harness.swarm.role import Role, logger
 from harness.swarm.shaping import settle_options
@@ -35,6 +35,7 @@ _roles: WeakKeyDictionary[Environment, Role] = WeakKeyDictionary()
 def on_command_line(parser: LocustArgumentParser) -> None:
     """Add RouteSwarm's options to Locust's, and make ready what runs after they are parsed."""
     add_options(parser)
+    one_line_errors(parser)
     cooperate()
 
 

@@ -22,7 +22,7 @@ from werkzeug.security import safe_join
 from harness.swarm.keeping_role import KeepingRole
 from harness.swarm.options import Options
 from harness.swarm.role import logger
-from harness.swarm.statistics import PreciseCsv
+from harness.swarm.statistics import DownloadedCsv
 from harness.words.errors import RouteSwarmError, one_line
 
 View = Callable[..., ResponseReturnValue]
@@ -63,7 +63,7 @@ def extend(environment: Environment, role: KeepingRole) -> None:
     web_ui.app.add_url_rule(f"{base}/report", "routeswarm.report", protected(results.report))
     web_ui.app.add_url_rule(f"{base}/<path:name>", "routeswarm.file", protected(results.file))
     if not isinstance(web_ui.stats_csv_writer, StatsCSVFileWriter):  # with --csv, it writes Locust's files as well
-        web_ui.stats_csv_writer = PreciseCsv(environment, PERCENTILES_TO_REPORT)
+        web_ui.stats_csv_writer = DownloadedCsv(environment, PERCENTILES_TO_REPORT)
     links = web_ui.template_args.setdefault("extended_csv_files", [])
     links.append({"href": "./routeswarm/report", "title": "RouteSwarm report"})
 
