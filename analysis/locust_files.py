@@ -111,6 +111,8 @@ def read(prefix: Path, table: Table) -> tuple[pd.DataFrame, str | None]:
 
 def _refuse_old(path: Path) -> None:
     """Raise ``RunError`` for a table of Locust 0.x, whose columns had other names."""
+    if not path.is_file():  # absent, or a pipe, which is not waited for
+        return
     try:
         with path.open("rb") as file:
             head = file.readline(_HEADER_BYTES)

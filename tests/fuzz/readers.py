@@ -7,7 +7,7 @@ import math
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,7 +30,9 @@ from harness.load.fault_plan import PLANS, read_fault_plan
 from harness.load.trace import Trace
 from harness.measure import series_csv
 from harness.measure import vitals as vitals_csv
+from harness.record.cases import read_cases, read_edges
 from harness.record.history import read_operations
+from harness.record.tables import ATTEMPTS, CALLS, EDGES, INJECTIONS, OPERATIONS, SPANS, encoding
 from harness.words.operation import Outcome
 
 EXAMPLE = Path(__file__).parents[2] / "results" / "example-storm"
@@ -172,8 +174,6 @@ def _judged_vitals(path: Path, content: bytes) -> None:
 @cache
 def history(rows: int = 300) -> bytes:
     """Return a part of a history as the harness writes it today."""
-    from harness.record.tables import OPERATIONS, encoding
-
     part = next((EXAMPLE / "history").glob("operations-*.parquet"))
     table = pq.read_table(part).slice(0, rows).cast(OPERATIONS)
     buffer = io.BytesIO()
@@ -226,6 +226,63 @@ def _judged_history(path: Path, content: bytes) -> None:
         assert repr(found) == _judged()
 
 
+@cache
+def part(table: str, rows: int = 300) -> bytes:
+    """Return a part of another table of a history as the harness writes it today."""
+    schema = SCHEMAS[table]
+    found = pq.read_table(next((EXAMPLE / "history").glob(f"{table}-*.parquet"))).slice(0, rows).cast(schema)
+    buffer = io.BytesIO()
+    pq.write_table(found, buffer, **encoding(schema))
+    return buffer.getvalue()
+
+
+SCHEMAS = {
+    "attempts": ATTEMPTS,
+    "spans": SPANS,
+    "injections": INJECTIONS,
+    "calls": CALLS,
+    "edges": EDGES,
+    "baseline": OPERATIONS,
+}
+SIGNED = ("given", "left", "confidence")
+"""Digests of what an attempt was given and left, and what a target says of itself."""
+
+
+def _table(table: str) -> Callable[[Path, bytes], None]:
+    def read(path: Path, content: bytes) -> None:
+        frame = read_table(path.parent, table)
+        _numbers(frame, SIGNED)
+        if "priority" in frame:
+            assert frame["priority"].dropna().between(0, 9).all()
+
+    return read
+
+
+def _judged_table(table: str) -> Callable[[Path, bytes], None]:
+    """Read the history of a run as the judge does, with one of its tables changed."""
+
+    def read(path: Path, content: bytes) -> None:
+        (path.parent / "operations-w000-000000.parquet").write_bytes(history())
+        if table == "spans":  # which are read where operations were hit by a fault
+            (path.parent / "injections-w000-000000.parquet").write_bytes(part("injections"))
+        for _ in read_cases(path.parent):
+            pass
+        for _ in read_edges(path.parent):
+            pass
+
+    return read
+
+
+def _of_tables() -> list[Reader]:
+    found = []
+    for table in SCHEMAS:
+        file, good = f"{table}-w000-000000.parquet", partial(part, table)
+        found.append(Reader(f"history of {table}", file, good, _table(table)))
+        if table != "baseline":  # which the judge has in memory
+            found.append(Reader(f"history of {table}, judged", file, good, _judged_table(table)))
+    return found
+
+
 _STATS = "locust_stats.csv"
 _TRACE = b"0\n0.25\n# a comment\n1\n1.5\n10\n\n20.75 # the last one\n"
 _ARRIVALS = b"second,due,not_delivered\n1795630681,10,0\n1795630682,12,1\n1795630683,9,0\n"
@@ -262,6 +319,7 @@ READERS = (
     Reader("verdict.json", "verdict.json", (EXAMPLE / "verdict.json").read_bytes, _verdict),
     Reader("history", "operations-w000-000000.parquet", history, _history),
     Reader("history, judged", "operations-w000-000000.parquet", history, _judged_history),
+    *_of_tables(),
     Reader("Locust's stats", _STATS, lambda: _head(_STATS), _locust("stats")),
     Reader(
         "Locust's history", "locust_stats_history.csv", lambda: _head("locust_stats_history.csv"),
