@@ -151,6 +151,7 @@ def _locust(table: locust_files.Table) -> Callable[[Path, bytes], None]:
         if table == "stats_history":
             assert len(locust_statistics.latency_over_time(frame)) <= 32 * 86_400
             locust_statistics.latency_by_users(frame)
+            locust_statistics.caution(frame)
             locust_statistics.load_levels(frame)
 
     return read
