@@ -18,7 +18,7 @@ from outcomes import ACCEPTED, REFUSED, outcome
 from readers import READERS, Reader
 
 INPUTS = int(os.environ.get("ROUTESWARM_FUZZ", "100"))
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(max(180, INPUTS // 10))]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(max(180, INPUTS // 3))]
 
 # The folder is written anew for each input; how long one takes, and how large it is, is bounded here.
 UNCHECKED = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture]
