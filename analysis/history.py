@@ -124,6 +124,7 @@ def _read(paths: Sequence[Path], table: str, wanted: Sequence[Column], condition
         )
         if condition is None and rows.num_rows != (whole := sum(pq.read_metadata(path).num_rows for path in paths)):
             raise ValueError(f"{rows.num_rows:,} rows, the footer says {whole:,}")
+        rows.validate(full=True)  # a flipped bit may name a text that the page has not; headers have no checksum
         for column in wanted:
             _require_plausible(paths, table, column, rows.column(column.name))
     except _UNREADABLE as error:

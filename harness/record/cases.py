@@ -156,10 +156,17 @@ class _Group(NamedTuple):
 def _groups(path: Path) -> Iterator[_Group]:
     """Yield the row groups of a file that have rows of operations."""
     footer = _footer(path)
-    column = footer.schema.to_arrow_schema().get_field_index("operation")
+    try:
+        column = footer.schema.to_arrow_schema().get_field_index("operation")
+    except UNREADABLE_PART as error:
+        raise RunError(f"{path}: no part of a history: {reason(error)}") from error
+    if column < 0:
+        raise RunError(f"{path}: no part of a history: no column operation")
     for number in range(footer.num_row_groups):
         statistics = footer.row_group(number).column(column).statistics
         if statistics is not None and statistics.has_min_max:
+            if not isinstance(statistics.min, int):
+                raise RunError(f"{path}: no part of a history: column operation is of {statistics.physical_type}")
             yield _Group(statistics.min, path, number)
 
 
@@ -190,6 +197,7 @@ def _table(path: Path, columns: Sequence[str], group: int | None = None) -> pa.T
             rows = file.metadata.num_rows if group is None else file.metadata.row_group(group).num_rows
             if table.num_rows != rows:
                 raise RunError(f"{path}: no part of a history: {table.num_rows:,} rows, its footer says {rows:,}")
+            table.validate(full=True)  # a flipped bit may name a text that the page has not; headers have no checksum
             return table.select(columns)
     except UNREADABLE_PART as error:
         raise RunError(f"{path}: no part of a history: {reason(error)}") from error

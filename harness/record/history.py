@@ -132,6 +132,7 @@ def _columns(path: Path, schema: pa.Schema) -> Iterator[dict[str, list[Any]]]:
             missing = file.metadata.num_rows
             for batch in file.iter_batches(ROWS_READ, columns=schema.names, use_threads=False):
                 missing -= batch.num_rows
+                batch.validate(full=True)  # as in cases._table
                 yield {name: batch.column(name).to_pylist() for name in schema.names}
             if missing:  # the header of a page has no checksum; where it is broken, reading just ends (pyarrow 26)
                 raise RunError(f"{path}: no part of a history: {missing:,} rows fewer than its footer says")

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from outcomes import ACCEPTED, REFUSED, outcome
-from readers import READERS, Reader, history, pages_end
+from readers import READERS, Reader, history, pages_end, part
 
 from analysis.csv_rows import whole_rows
 from analysis.history import read_table
@@ -229,3 +229,26 @@ class TestFlippedBit:
 
 def test_good_inputs_are_read(tmp_path: Path) -> None:
     assert {outcome(reader, tmp_path, reader.good()) for reader in READERS} == {ACCEPTED}
+
+
+def renamed(table: str, column: str) -> bytes:
+    """Return a part whose column has another name, as after a flipped bit in its footer."""
+    return part(table).replace(column.encode(), column.upper().encode())
+
+
+@pytest.mark.parametrize("table", ["attempts", "injections", "calls", "spans"])
+def test_a_judge_refuses_a_part_without_the_operation_of_its_rows(tmp_path: Path, table: str) -> None:
+    assert outcome(OF_NAME[f"history of {table}, judged"], tmp_path, renamed(table, "operation")) == REFUSED
+
+
+@pytest.mark.parametrize("name", ["history of baseline", "history", "history, judged"])
+def test_texts_that_a_page_has_not_are_refused_by_the_name_of_the_file(tmp_path: Path, name: str, monkeypatch) -> None:
+    """Pages say by number which text a row has; the numbers' width stands where no checksum covers it."""
+    found, good = rows(), OF_NAME[name].good()
+    place = found.schema.get_field_index("route")
+    wrong = pa.DictionaryArray.from_arrays(pa.array([7] * len(found), pa.int32()), ["one"], safe=False)
+    broken = found.set_column(place, "route", pa.chunked_array([wrong]))
+    batches = broken.combine_chunks().to_batches()
+    monkeypatch.setattr(pq, "read_table", lambda *_, **__: broken)
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", lambda *_, **__: iter(batches))
+    assert outcome(OF_NAME[name], tmp_path, good) == REFUSED
