@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -252,3 +254,26 @@ def test_texts_that_a_page_has_not_are_refused_by_the_name_of_the_file(tmp_path:
     monkeypatch.setattr(pq, "read_table", lambda *_, **__: broken)
     monkeypatch.setattr(pq.ParquetFile, "iter_batches", lambda *_, **__: iter(batches))
     assert outcome(OF_NAME[name], tmp_path, good) == REFUSED
+
+
+@pytest.mark.slow
+def test_a_flipped_bit_anywhere_in_a_footer_ends_no_process(tmp_path: Path) -> None:
+    """Asked for statistics of such a footer, pyarrow aborts; in a process of its own, since that ends it."""
+    code = """
+import sys
+from pathlib import Path
+from outcomes import ACCEPTED, REFUSED, outcome
+from readers import READERS
+reader = next(each for each in READERS if each.name == "history of attempts, judged")
+good = reader.good()
+footer = int.from_bytes(good[-8:-4], "little")
+for place in range(len(good) - 8 - footer, len(good), 5):
+    changed = bytearray(good)
+    changed[place] ^= 1 << place % 8
+    assert outcome(reader, Path(sys.argv[1]), bytes(changed)) in (ACCEPTED, REFUSED), place
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
