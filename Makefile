@@ -40,7 +40,7 @@ lint: venv ## ruff, mypy --strict, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-fuzz: venv ## 10,000 inputs for every reader of files (ROUTESWARM_FUZZ=N for others): about ten minutes
+fuzz: venv ## 10,000 inputs for every reader of files (ROUTESWARM_FUZZ=N for another number)
 	@ROUTESWARM_FUZZ=$(or $(ROUTESWARM_FUZZ),10000) $(BIN)/python -m pytest tests/fuzz -n 2 --dist worksteal --durations=0
 
 bench: venv ## speed and memory, as ratios measured side by side
