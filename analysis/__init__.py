@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from analysis import plots, statistics
     from analysis.comparison import Comparison, compare
     from analysis.history import read_table
+    from analysis.measured import Measured
     from analysis.run import Run, columns_of, load_run, load_runs
 
 __all__ = [
     "Comparison",
+    "Measured",
     "Run",
     "columns_of",
     "compare",
@@ -29,6 +31,7 @@ __all__ = [
 
 _HOME = {
     "Comparison": "analysis.comparison",
+    "Measured": "analysis.measured",
     "Run": "analysis.run",
     "columns_of": "analysis.run",
     "compare": "analysis.comparison",

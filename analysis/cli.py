@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.words.errors import ExitCode, RunError, UsageError
+from harness.words.arguments import OneLineParser
+from harness.words.errors import LINE, ExitCode, RunError, UsageError, cut, printable
 from harness.words.output import put, tolerant
 
 DESCRIPTION = """\
@@ -162,14 +163,12 @@ def _main(arguments: Sequence[str] | None) -> int:
     try:
         return run[options.command](options)
     except (RunError, UsageError, OSError) as error:
-        put(f"error: {error}\n", sys.stderr)
+        put(cut(printable(f"error: {error}"), LINE) + "\n", sys.stderr)
         return ExitCode.USAGE
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m analysis", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=_RAW
-    )
+    parser = OneLineParser(prog="python -m analysis", description=DESCRIPTION, epilog=EXAMPLES, formatter_class=_RAW)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     report = _command(commands, "report", "write report.html, report.md and plots/", REPORT, REPORT_EXAMPLES)
     _run_dir(report)
@@ -193,7 +192,7 @@ _RAW = argparse.RawDescriptionHelpFormatter
 
 
 def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, summary: str, text: str, examples: str
+    commands: argparse._SubParsersAction[OneLineParser], name: str, summary: str, text: str, examples: str
 ) -> argparse.ArgumentParser:
     return commands.add_parser(name, help=summary, description=text, epilog=examples, formatter_class=_RAW)
 

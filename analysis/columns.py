@@ -234,7 +234,7 @@ FAULTS = (
     Column("end_unix_s", "float64", "s", "when the last worker closed it; NaN where none did"),
     _ns("start_ns", "the same as start_unix_s", "Int64"),
     _ns("end_ns", "the same as end_unix_s", "Int64"),
-    Column("start_s", "float64", "s", "when it opened, from the first second of the series, as on the axes of plots"),
+    Column("start_s", "float64", "s", "when it opened, from the first second of the series"),
     Column("end_s", "float64", "s", "when it closed, likewise"),
     *(_count(name, meaning, "Int64") for name, meaning in (
         ("operations_hit", "operations that it hit"),

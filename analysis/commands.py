@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis import export as exporting
-from analysis import fault_rows, readings, wording
+from analysis import fault_rows, readings, sentences, wording
 from analysis.comparison import Comparison
 from analysis.comparison import compare as compare_sides
 from analysis.comparison.result import Answer, names, signed
@@ -23,7 +22,7 @@ from analysis.comparison.sides import LEVEL
 from analysis.measured import Measured
 from analysis.progress import Step, progress
 from analysis.run import Run, load_run
-from harness.words.errors import ExitCode, UsageError
+from harness.words.errors import ExitCode, UsageError, printable
 
 if TYPE_CHECKING:
     from analysis.statistics.fits import Fit
@@ -42,7 +41,7 @@ def report(options: argparse.Namespace) -> int:
 
     with progress(STEPS) as step:
         path = write_report(run, step)
-    print(path)
+    print(printable(str(path)))
     return ExitCode.PASS
 
 
@@ -58,17 +57,16 @@ def curve(options: argparse.Namespace) -> int:
         step("models")
         levels, throughputs = measured.levels, measured.throughputs
         fits = measured.fits
-        said = readings.crossings(measured.crossings)
+        said = sentences.by_users(measured)
     console = _console()
     if len(frame):
         console.print(_curve_table(frame))
-    left_out = "" if run.plain else readings.left_out(measured.left_out_s, faults=len(measured.faults) > 0)
-    console.print(wording.reading_by_users(frame) + left_out, said, markup=False)
+    console.print(Text(printable(said)))
     if len(levels):
         console.print("\nLevels of load", _levels_table(levels, throughputs), sep="\n")
-        console.print(readings.throughputs(throughputs, fits), markup=False)
+        console.print(Text(printable(sentences.throughputs(measured))))
         console.print("\nModels of the mean latency", _models_table(fits), sep="\n")
-        console.print(readings.models(levels, fits), markup=False)
+        console.print(Text(printable(sentences.models(measured))))
     _print_missing(run)
     return ExitCode.PASS
 
@@ -82,27 +80,28 @@ def fallback(options: argparse.Namespace) -> int:
     with progress(1) as step:
         step("fallback activation")
         rows, breakers = fault_rows.activation(measured), fault_rows.breakers(measured)
-        said = (
-            "No data: no operation was recorded."
-            if measured.served.empty
-            else readings.activation(measured.activation, measured.served)
-        )
+        said = sentences.activation(measured)
     console = _console()
     if rows.rows:
         console.print(_table_of(rows))
-    console.print(Text(said))
+    console.print(Text(printable(said)))
     if breakers is not None:
         console.print("\nCircuit breakers, over all loading processes", _table_of(breakers), sep="\n")
     for name, missing in zip(measured.activation["fault"], measured.activation["missing"], strict=True):
         if missing:
-            console.print(Text(wording.visible(f"{name}: {missing}")))
+            console.print(Text(_seen(f"{name}: {missing}")))
     _print_missing(run)
     return ExitCode.PASS
 
 
+def _seen(text: str) -> str:
+    """Return a text of a run as a terminal may have it, cut where it is long."""
+    return printable(wording.visible(text))
+
+
 def _print_missing(run: Run) -> None:
     for sentence in run.missing:
-        print(wording.visible(sentence))
+        print(_seen(sentence))
 
 
 def _table_of(found: fault_rows.Rows) -> Table:
@@ -110,7 +109,7 @@ def _table_of(found: fault_rows.Rows) -> Table:
     for name in found.header:
         table.add_column(name)
     for row in found.rows:
-        table.add_row(*(Text(wording.visible(cell)) for cell in row))
+        table.add_row(*(Text(_seen(cell)) for cell in row))
     return table
 
 
@@ -199,12 +198,12 @@ def _console() -> Console:
 
 def _curve_table(frame: pd.DataFrame) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for name in ("users", "seconds", "operations", "p50", "p95", "p99"):
+    for name in ("users", "measured", "operations", "p50", "p95", "p99"):
         table.add_column(name, justify="right")
     for _, row in frame.iterrows():
-        counts = (wording.number(float(row[name])) for name in ("seconds", "count"))
+        measured = wording.seconds(float(row["seconds"])), wording.number(float(row["count"]))
         latencies = (wording.milliseconds(row[name]) for name in ("p50_ms", "p95_ms", "p99_ms"))
-        table.add_row(_range_of_users(row), *counts, *latencies)
+        table.add_row(_range_of_users(row), *measured, *latencies)
     return table
 
 
@@ -215,17 +214,17 @@ def _range_of_users(row: pd.Series) -> str:
 
 def _levels_table(levels: pd.DataFrame, throughputs: pd.DataFrame) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for name in ("users", "seconds", "throughput", "interval", "mean latency", "under way"):
+    for name in ("users", "measured", "throughput", "interval", "mean latency", "under way"):
         table.add_column(name, justify="right")
     means = levels.set_index("users_min")
     for _, row in throughputs.iterrows():
         low, high = row["low_rps"], row["high_rps"]
-        interval = "—" if pd.isna(low) else f"[{wording.number(float(low))}, {wording.number(float(high))}]"
+        interval = wording.interval(low, high).strip() or "—"
         level = means.loc[row["users_min"]] if row["users_min"] in means.index else None
         table.add_row(
             _range_of_users(row),
-            wording.number(float(row["seconds"])),
-            f"{wording.number(float(row['throughput_rps']))} /s",
+            wording.seconds(float(row["seconds"])),
+            wording.rate(row["throughput_rps"]),
             Text(interval),
             "—" if level is None else wording.milliseconds(float(level["mean_ms"])),
             "—" if level is None else wording.number(float(level["in_flight"])),
@@ -234,40 +233,23 @@ def _levels_table(levels: pd.DataFrame, throughputs: pd.DataFrame) -> Table:
 
 
 def _models_table(fits: Sequence[Fit]) -> Table:
-    from analysis.statistics.fits import fit_table
-
+    rows = readings.models_table(fits)
     table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("model")
-    for name in ("typical error", "ΔAICc", "knee", "saturation"):
-        table.add_column(name, justify="right")
-    table.add_column("not known")
-    for _, row in fit_table(fits).iterrows():
-        table.add_row(
-            row["label"],
-            "—" if pd.isna(row["rmse_pct"]) else f"{wording.number(float(row['rmse_pct']), 2)} %",
-            "—" if pd.isna(row["delta_aicc"]) else f"{row['delta_aicc']:.1f}",
-            *(Text(_estimate(row, name)) for name in ("knee", "saturation")),
-            Text(wording.visible(str(row["missing"] or ""))),
-        )
+    for name in rows:
+        table.add_column(str(name), justify="left" if name in ("model", "not known") else "right")
+    for cells in rows.itertuples(index=False):
+        table.add_row(*(Text(cell) for cell in cells))
     return table
-
-
-def _estimate(row: pd.Series, name: str) -> str:
-    if pd.isna(row[f"{name}_users"]):
-        return "—"
-    low, high = row[f"{name}_low"], row[f"{name}_high"]
-    upper = f"{high:,.0f}" if math.isfinite(high) else "…"
-    return f"{row[f'{name}_users']:,.0f} [{low:,.0f}, {upper}] users"
 
 
 def _print_comparison(comparison: Comparison, max_regression_pct: float | None) -> None:
     console = _console()
     sides = f"{names(comparison.candidate)} against {names(comparison.baseline)}"
-    console.print(Text.assemble((f"{comparison.answer}", _STYLES.get(comparison.answer, "")), f": {sides}"))
+    console.print(Text.assemble((f"{comparison.answer}", _STYLES.get(comparison.answer, "")), f": {printable(sides)}"))
     if comparison.rows:
         console.print(_table(comparison))
     for sentence in (*comparison.reasons, *comparison.notes, *_limit(comparison, max_regression_pct)):
-        console.print(Text(f"- {wording.visible(sentence)}"))
+        console.print(Text(f"- {_seen(sentence)}"))
 
 
 def _table(comparison: Comparison) -> Table:
@@ -280,7 +262,7 @@ def _table(comparison: Comparison) -> Table:
         interval = "—" if row.low_pct is None else f"[{signed(row.low_pct)}, {signed(row.high_pct)}]"
         chance = "—" if row.superiority is None else f"{100 * row.superiority:.0f} %"
         table.add_row(
-            Text(wording.visible(row.route)),
+            Text(_seen(row.route)),
             f"p{row.percent:g}",
             wording.milliseconds(row.baseline_ms),
             wording.milliseconds(row.candidate_ms),

@@ -7,15 +7,20 @@ add fields; unknown ones are ignored.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
-from harness.words.errors import RunError
+from harness.words.errors import UNREADABLE, RunError, reason
+from harness.words.files import read_bounded
 from harness.words.operation import display_id
 
 Scalar = str | int | float | bool | None
+Count = Annotated[int, msgspec.Meta(ge=0)]
+Measured = Annotated[float, msgspec.Meta(ge=0)]
+"""Milliseconds, seconds, and rates: nothing that was measured is below 0."""
 
 
 class Git(msgspec.Struct, frozen=True):
@@ -49,8 +54,8 @@ class Manifest(msgspec.Struct, frozen=True):
     world: str | None = None
     versions: dict[str, str | None] = {}
     hosts: list[object] = []
-    cpus: int | None = None
-    scenarios: int | None = None
+    cpus: Count | None = None
+    scenarios: Count | None = None
     route_stages: list[str] = []
     workers: list[Worker] = []
     t0: str | None = None
@@ -82,23 +87,23 @@ class Step(msgspec.Struct, frozen=True):
     outcome of a trial of a ramp to failure.
     """
 
-    users: int = 0
-    from_ns: int | None = None
-    to_ns: int | None = None
+    users: Count = 0
+    from_ns: Count | None = None
+    to_ns: Count | None = None
     held: bool | None = None
-    warm_up_s: float | None = None
+    warm_up_s: Measured | None = None
     warm_up_unknown: str | None = None
-    seconds: float | None = None
-    operations: int | None = None
-    ok: int | None = None
-    failed: int | None = None
-    cancelled: int | None = None
-    timeout: int | None = None
-    shed: int | None = None
-    throughput_rps: float | None = None
-    p50_ms: float | None = None
-    p95_ms: float | None = None
-    p99_ms: float | None = None
+    seconds: Measured | None = None
+    operations: Count | None = None
+    ok: Count | None = None
+    failed: Count | None = None
+    cancelled: Count | None = None
+    timeout: Count | None = None
+    shed: Count | None = None
+    throughput_rps: Measured | None = None
+    p50_ms: Measured | None = None
+    p95_ms: Measured | None = None
+    p99_ms: Measured | None = None
 
 
 class Totals(msgspec.Struct, frozen=True):
@@ -107,39 +112,39 @@ class Totals(msgspec.Struct, frozen=True):
     ``steady_...`` are without the first ``warm_up_s`` seconds; None where no steady state was found.
     """
 
-    arrivals: int | None = None
-    arrivals_due: int | None = None
-    not_delivered: int | None = None
-    operations: int | None = None
-    ok: int | None = None
-    failed: int | None = None
-    cancelled: int | None = None
-    timeout: int | None = None
-    shed: int | None = None
-    flagged: int | None = None
-    stopped: int | None = None
-    duration_s: float | None = None
-    throughput_rps: float | None = None
-    p50_ms: float | None = None
-    p95_ms: float | None = None
-    p99_ms: float | None = None
-    max_ms: float | None = None
-    clocks: dict[str, dict[str, float | None]] | None = None
-    steady_from_s: int | None = None
-    warm_up_s: int | None = None
-    steady_throughput_rps: float | None = None
-    steady_p50_ms: float | None = None
-    steady_p95_ms: float | None = None
-    steady_p99_ms: float | None = None
-    users_max: int | None = None
-    noise_floor: dict[str, float] | None = None
-    label_confusion: dict[str, dict[str, int]] | None = None
-    routes: dict[str, int] | None = None
-    errors: dict[str, int] | None = None
-    log_records: dict[str, int] | None = None
-    unknown_route: int | None = None  # operations decided for a route that the corpus names nowhere
+    arrivals: Count | None = None
+    arrivals_due: Count | None = None
+    not_delivered: Count | None = None
+    operations: Count | None = None
+    ok: Count | None = None
+    failed: Count | None = None
+    cancelled: Count | None = None
+    timeout: Count | None = None
+    shed: Count | None = None
+    flagged: Count | None = None
+    stopped: Count | None = None
+    duration_s: Measured | None = None
+    throughput_rps: Measured | None = None
+    p50_ms: Measured | None = None
+    p95_ms: Measured | None = None
+    p99_ms: Measured | None = None
+    max_ms: Measured | None = None
+    clocks: dict[str, dict[str, Measured | None]] | None = None
+    steady_from_s: Count | None = None
+    warm_up_s: Count | None = None
+    steady_throughput_rps: Measured | None = None
+    steady_p50_ms: Measured | None = None
+    steady_p95_ms: Measured | None = None
+    steady_p99_ms: Measured | None = None
+    users_max: Count | None = None
+    noise_floor: dict[str, Measured] | None = None
+    label_confusion: dict[str, dict[str, Count]] | None = None
+    routes: dict[str, Count] | None = None
+    errors: dict[str, Count] | None = None
+    log_records: dict[str, Count] | None = None
+    unknown_route: Count | None = None  # operations decided for a route that the corpus names nowhere
     blocks: list[dict[str, object]] | None = None  # steps of the target that held the thread, by stage and place
-    user_errors: dict[str, int] | None = None  # what tasks of the locustfile raised -> how often
+    user_errors: dict[str, Count] | None = None  # what tasks of the locustfile raised -> how often
     steps: list[Step] = []
 
 
@@ -147,7 +152,7 @@ class Verdict(msgspec.Struct, frozen=True):
     """Criteria, checks and validity of a run, and the word they add up to."""
 
     verdict: str
-    exit_code: int | None = None
+    exit_code: Annotated[int, msgspec.Meta(ge=0, le=255)] | None = None
     reason: str | None = None
     criteria: list[Entry] = []
     checks: list[Entry] = []
@@ -164,12 +169,59 @@ class Verdict(msgspec.Struct, frozen=True):
 Document = TypeVar("Document", Manifest, Verdict)
 
 
+MOST_BYTES = 64 * 1024**2
+"""Of a document: one with 200 routes by 200 labels has 2 MB."""
+MOST_DEPTH = 100
+MOST_DIGITS = 19
+"""Of a whole number: all that a run counts has 64 bits."""
+
+
 def read_document(path: Path, kind: type[Document]) -> Document:
     """Return the document in ``path``; raise ``RunError`` with file and reason where it is none."""
     try:
-        return msgspec.convert(json.loads(path.read_text(encoding="utf-8")), kind)
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, msgspec.ValidationError) as error:
-        raise RunError(f"{path.name}: {error}") from error
+        if path.exists() and not path.is_file():
+            raise RunError(f"{path.name}: no regular file")
+        text = read_bounded(path, MOST_BYTES).decode("utf-8")
+        found = json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=_constant)
+        return msgspec.convert(_without_halves(found), kind)
+    except (*UNREADABLE, msgspec.ValidationError) as error:
+        raise RunError(f"{path.name}: {reason(error)}") from error
+
+
+def _whole(digits: str) -> int:
+    number = int(digits) if len(digits) <= MOST_DIGITS + 1 else 2**63
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(f"found a number of {len(digits):,} digits, expected one of 64 bits")
+    return number
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"found {digits[:40]}, expected a finite number")
+    return number
+
+
+def _constant(name: str) -> None:
+    """Return nothing for NaN, which is what was not measured."""
+    if name != "NaN":
+        raise ValueError(f"found {name}, expected a finite number")
+
+
+def _without_halves(found: object, depth: int = 0) -> object:
+    """Return a JSON value as it is, whose texts can all be written as UTF-8; JSON may escape half a character."""
+    if depth > MOST_DEPTH:
+        raise ValueError(f"nested more than {MOST_DEPTH} deep")
+    if isinstance(found, str):
+        found.encode("utf-8")
+    elif isinstance(found, dict):
+        for key, value in found.items():
+            key.encode("utf-8")
+            _without_halves(value, depth + 1)
+    elif isinstance(found, list):
+        for value in found:
+            _without_halves(value, depth + 1)
+    return found
 
 
 def _example(example: object) -> str:

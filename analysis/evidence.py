@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from analysis.clock import load_began
 from analysis.documents import Entry
 from analysis.run import Run
 from analysis.wording import milliseconds, number, value
@@ -42,7 +43,7 @@ def quotes(run: Run, entries: Iterable[Entry]) -> dict[str, Quote]:
         return {}
     frame = run.read("operations", _COLUMNS, ids=wanted)
     found = {int(row["id"]): row for _, row in frame.iterrows()}
-    zero_ns = int(run.series["second"].min()) * 1_000_000_000 if len(run.series) else None
+    zero_ns = round(load_began(run) * 1e3) * 1_000_000 if len(run.series) else None
     quoted = {}
     for name, ids in named.items():
         rows = [_row(identifier, found[identifier], zero_ns) for identifier in ids[:MOST_ROWS] if identifier in found]

@@ -16,6 +16,7 @@ from analysis.measured import Measured
 from analysis.run import Run
 from analysis.views import VIEWS
 from harness.words.errors import UsageError
+from harness.words.formulas import defused
 
 Format = Literal["csv", "json", "parquet", "png", "svg"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -47,15 +48,27 @@ def plotted() -> tuple[str, ...]:
 
 
 def encode(frame: pd.DataFrame, form: Format) -> bytes:
-    """Return a frame as the bytes of a file: times and ids as whole numbers, no value as nothing (JSON: null)."""
+    """Return a frame as the bytes of a file: times and ids as whole numbers, no value as nothing (JSON: null).
+
+    In CSV a text that a spreadsheet would take for a formula has an apostrophe before it, see ``words.formulas``.
+    """
     if form == "csv":
-        return frame.to_csv(index=False, lineterminator="\n").encode("utf-8")
+        return _defused(frame).to_csv(index=False, lineterminator="\n").encode("utf-8")
     if form == "json":
         text = frame.to_json(orient="records", lines=False, force_ascii=False, double_precision=15)
         return (text or "[]").encode("utf-8") + b"\n"
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False, compression="zstd")
     return buffer.getvalue()
+
+
+def _defused(frame: pd.DataFrame) -> pd.DataFrame:
+    def of_column(values: pd.Series) -> pd.Series:
+        if pd.api.types.is_numeric_dtype(values.dtype):
+            return values
+        return values.astype("object").map(lambda found: defused(found) if isinstance(found, str) else found)
+
+    return frame.apply(of_column).rename(columns=lambda name: defused(str(name)))
 
 
 def picture(run: Run, name: str, form: Literal["png", "svg"]) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.measured import Measured
-from analysis.wording import milliseconds, number, value
+from analysis.wording import delay, moment, number, recovery, value
 
 WINDOW_HEADER = (
     "fault", "kind and place", "from – to", "hit", "fallback after", "recovered after", "false, missed",  # noqa: RUF001
@@ -45,8 +45,7 @@ def fault_windows(run: Measured) -> Rows | None:
     faults = run.run.faults
     if faults.empty:
         return None
-    zero = run.run.series["second"].min()
-    shown = [_window(row, 0.0 if pd.isna(zero) else float(zero)) for _, row in faults.head(MOST_ROWS).iterrows()]
+    shown = [_window(row, run.clock_s) for _, row in faults.head(MOST_ROWS).iterrows()]
     return Rows(WINDOW_HEADER, shown, max(len(faults) - MOST_ROWS, 0))
 
 
@@ -56,14 +55,14 @@ def _window(row: pd.Series, zero: float) -> list[str]:
     if _given(row, "failed"):  # the fault itself, and why
         ledger.append(f"failed: {row['failed']}")
     kind, place = (value(row[name]) if _given(row, name) else None for name in ("kind", "where"))
-    times = (f"{row[name] - zero:,.1f}" if _given(row, name) else "…" for name in ("start_unix_s", "end_unix_s"))
+    times = (moment(row[name] - zero) if _given(row, name) else "…" for name in ("start_unix_s", "end_unix_s"))
     return [
         str(row.get("name", "—")),
         " at ".join(each for each in (kind, place) if each) or "—",
-        f"{' – '.join(times)} s",  # noqa: RUF001
+        " – ".join(times),  # noqa: RUF001
         _number(row, "operations_hit"),
-        milliseconds(float(row["activation_delay_ms"])) if _given(row, "activation_delay_ms") else "—",
-        f"{number(float(row['recovery_s']))} s" if _given(row, "recovery_s") else "—",
+        delay(float(row["activation_delay_ms"]) / 1000) if _given(row, "activation_delay_ms") else "—",
+        recovery(float(row["recovery_s"])) if _given(row, "recovery_s") else "—",
         f"{_number(row, 'false_fallbacks')}, {_number(row, 'missed_fallbacks')}",
         ", ".join(ledger) or "—",
     ]
@@ -105,22 +104,21 @@ def activation(run: Measured) -> Rows:
     """Return what each fault window did to the tiers: delay, shares, recovery, false and missed fallbacks."""
     rows = []
     shares = run.served_in_windows
-    for _, window in run.activation.iterrows():
-        of_window = shares[(shares["fault"] == window["fault"]) & (shares["start_s"] == window["start_s"])]
+    for place, window in run.activation.reset_index(drop=True).iterrows():
+        of_window = shares[shares["window"] == place]
         served = ", ".join(
             f"{name} {number(float(share), 2)} %"
             for name, share in zip(of_window["served"], of_window["share_pct"], strict=True)
-            if share > 0
         )
-        delay, recovery = window["activation_delay_s"], window["recovery_s"]
+        took_s = window["activation_delay_s"]
         rows.append(
             [
                 str(window["fault"]),
-                *("—" if pd.isna(window[name]) else f"{window[name]:,.1f} s" for name in ("start_s", "end_s")),
+                *(moment(window[name]) for name in ("start_s", "end_s")),
                 number(int(window["operations"])),
-                "none" if pd.isna(delay) else milliseconds(1000 * float(delay)),
+                "none" if pd.isna(took_s) else delay(float(took_s), window["resolution_s"]),
                 served or "—",
-                "—" if pd.isna(recovery) else f"{number(float(recovery))} s",
+                recovery(window["recovery_s"]),
                 *("—" if pd.isna(window[name]) else number(int(window[name])) for name in ("false", "missed")),
             ]
         )

@@ -8,6 +8,7 @@ import pandas as pd
 
 from analysis.columns import FAULTS
 from analysis.csv_rows import read_rows
+from harness.words.errors import RunError
 
 _NEEDED = ("name", "start_unix_s", "end_unix_s")
 """Columns without which it is no such file; a run of another version may lack others."""
@@ -22,6 +23,9 @@ def read_faults(path: Path, first_second: int | None) -> pd.DataFrame:
     inside = [column for column in FAULTS if column.name not in _ADDED]
     optional = [column.name for column in inside if column.name not in _NEEDED]
     found, _ = read_rows(path, inside, optional=optional)
+    backwards = (found["end_unix_s"] < found["start_unix_s"]).to_numpy()
+    if backwards.any():
+        raise RunError(f"{path}: row {int(backwards.argmax())} (0 is the first): its window ends before it begins")
     for edge in ("start", "end"):
         microseconds = (found[f"{edge}_unix_s"] * 1e6).round().astype("Int64")  # what the file has
         found[f"{edge}_ns"] = microseconds * 1000

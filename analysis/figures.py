@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis import plots, readings, wording
+from analysis import plots, readings, sentences, wording
 from analysis.measured import Measured
 
 
@@ -44,23 +45,9 @@ def _fallbacks(run: Measured) -> Axes:
     return plots.fallback_activation(run.served, run.activation, run.breakers)
 
 
-def _reading_over_time(run: Measured) -> str:
-    said = wording.reading_over_time(run.latency_over_time)
-    return said + readings.faults_in_latency(run.latency_over_time, run.activation)
-
-
-def _reading_by_users(run: Measured) -> str:
-    said = f"{wording.reading_by_users(run.latency_by_users)} {readings.crossings(run.crossings)}".strip()
-    return said + _left_out(run)
-
-
-def _left_out(run: Measured) -> str:
-    """Say what the levels of load leave out; of plain Locust files nobody knows faults or warm-up."""
-    return "" if run.run.plain else readings.left_out(run.left_out_s, faults=len(run.faults) > 0)
-
-
 def _no_latency(run: Measured) -> str:
-    return "" if run.latency_over_time["p95_ms"].notna().any() else "no operation ended ok"
+    frame = run.latency_over_time
+    return "" if frame["p95_ms"].notna().any() else wording.none_ended(frame)
 
 
 def _no_series(run: Measured) -> str:
@@ -69,7 +56,7 @@ def _no_series(run: Measured) -> str:
 
 
 def _no_levels(run: Measured) -> str:
-    return _too_few(len(run.levels))
+    return _too_few(run.levels)
 
 
 def _no_throughputs(run: Measured) -> str:
@@ -78,24 +65,24 @@ def _no_throughputs(run: Measured) -> str:
     return "" if len(run.by_throughput) > 1 else "no two throughputs were held for two seconds each"
 
 
-def _too_few(levels: int) -> str:
+def _too_few(levels: pd.DataFrame) -> str:
     """Say why there is no growth to draw; a single point is the table's to tell."""
-    if levels > 1:
+    if len(levels) > 1:
         return ""
-    return "only one number of users was measured" if levels else "no number of users had 20 operations that ended ok"
+    return "only one number of users was measured" if len(levels) else wording.too_few_at_any_users(levels)
 
 
 def _no_users(run: Measured) -> str:
-    if run.run.plain and run.latency_by_users.empty:
-        return "Locust wrote no percentiles by number of users; --csv-full-history makes it"
-    return _too_few(len(run.latency_by_users))
+    return sentences.no_percentiles_by_users(run) or _too_few(run.latency_by_users)
 
 
 def _no_percentiles(run: Measured) -> str:
-    return "" if len(run.percentile_curve) else "no operation ended ok"
+    return "" if len(run.percentile_curve) else wording.none_ended(run.percentile_curve)
 
 
 def _no_tail(run: Measured) -> str:
+    if run.run.plain:
+        return "Locust's files have no single operations"
     return "" if len(run.tail) else "too few operations ended ok to have a slowest 1 %, or no history was kept"
 
 
@@ -123,7 +110,7 @@ def _no_priorities(run: Measured) -> str:
 
 
 FIGURES = (
-    Figure("latency-over-time", "Latency over time", "latency", _over_time, _reading_over_time, _no_latency),
+    Figure("latency-over-time", "Latency over time", "latency", _over_time, sentences.over_time, _no_latency),
     Figure(
         "percentile-curve", "Latency by percentile", "latency",
         lambda run: plots.percentile_curve(run.percentile_curve),
@@ -139,31 +126,31 @@ FIGURES = (
     ),
     Figure(
         "latency-against-users", "Latency against users", "load",
-        lambda run: plots.latency_by_users(run.latency_by_users), _reading_by_users, _no_users,
+        lambda run: plots.latency_by_users(run.latency_by_users), sentences.by_users, _no_users,
     ),
     Figure(
         "latency-and-models", "Latency against users, and what models say", "load",
         lambda run: plots.latency_against_users(run.levels, run.fits, left_out_s=run.left_out_s),
-        lambda run: readings.models(run.levels, run.fits) + _left_out(run), _no_levels,
+        sentences.models, _no_levels,
     ),
     Figure(
         "throughput-against-users", "Throughput against users", "load",
         lambda run: plots.throughput_against_users(run.levels, run.fits, left_out_s=run.left_out_s),
-        lambda run: readings.throughputs(run.throughputs, run.fits) + _left_out(run), _no_levels,
+        sentences.throughputs, _no_levels,
     ),
     Figure(
         "latency-by-throughput", "Latency against throughput", "load",
         lambda run: plots.latency_by_throughput(run.by_throughput),
-        lambda run: readings.by_throughput(run.by_throughput) + _left_out(run), _no_throughputs,
+        sentences.by_throughput, _no_throughputs,
     ),
     Figure(
         "fallback-activation", "Who served, and faults", "fallbacks", _fallbacks,
-        lambda run: readings.activation(run.activation, run.served), _no_fallbacks,
+        sentences.activation, _no_fallbacks,
     ),
     Figure(
         "confusion-matrix", "Expected against decided route", "routing",
-        lambda run: plots.confusion_matrix(run.confusion), lambda run: readings.confusion(run.confusion),
-        _no_confusion,
+        lambda run: plots.confusion_matrix(run.confusion, left_out=run.undecided),
+        lambda run: readings.confusion(run.confusion, run.undecided), _no_confusion,
     ),
     Figure(
         "priorities", "Latency by priority", "routing",

@@ -1,17 +1,17 @@
-"""Findings: what a run proved to be wrong, and what follows from it. From rows of the verdict alone."""
+"""Findings: what a run proved to be wrong, and what follows from it: from rows of the verdict, and how it was run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analysis.documents import Entry, Verdict
+from analysis.documents import Entry, Manifest, Verdict
 from analysis.evidence import BROKEN
 from analysis.wording import value
+from harness.judge.criteria import parse_criterion
+from harness.words.errors import CriteriaError
 
 GUIDE = "docs/testing-your-pipeline.md"
 RECOMMENDATIONS = {
-    "accuracy": "If consistency is INVALID as well, load changes decisions; else compare with a golden run.",
-    "consistency": "Run with --graph-scope per-request: requests may share state through the graph.",
     "conservation": "Report it as a defect of RouteSwarm, with the run directory.",
     "hang": "Give stages a timeout below --deadline-ms; the spans of the operations name the stages that ended.",
     "silent failure": "Read the operations' flag: no_route is often a breaker that answers.",
@@ -36,9 +36,23 @@ RECOMMENDATIONS = {
     "highest load that holds": "Begin the search at fewer users, or with criteria that one user can meet.",
 }
 """What to do about a broken row, by its name; the guide says more."""
-ABOUT_CRITERIA = (
+OF_LATENCY = (
     "See where the time went (target, loop or harness) and what the slowest 1 % waited for, then the stages' spans."
 )
+OF_ERRORS = "See the errors of operations and what the target logged; then at which load, or in which fault, they came."
+BY_METRIC = {
+    "availability_pct": OF_ERRORS,
+    "failed_pct": OF_ERRORS,
+    "throughput_rps": "See how throughput grows with users: where it still does, start more; where it does not, see "
+    "where the time went.",
+    "operations": "Let it run longer, or with more users.",
+    "fallback_latency_x": "See how long the chain takes to give its primary up: timeouts, retries, the breaker's "
+    "settings; then how long the fallback's own route takes.",
+}
+"""What to do about a broken criterion, by its metric; those of latency are not named here."""
+_OF_CHECK = {"accuracy_pct": "accuracy", "consistency_pct": "consistency"}
+"""Metrics that a check measures: its advice is theirs."""
+_PER_REQUEST = "per-request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +64,53 @@ class Finding:
     recommendation: str | None
 
 
-def findings(verdict: Verdict | None) -> list[Finding]:
-    """Return what is broken, checks first, in their order; empty where nothing is or was judged."""
+def findings(verdict: Verdict | None, manifest: Manifest | None = None) -> list[Finding]:
+    """Return what is broken, checks first, in their order; empty where nothing is or was judged.
+
+    The advice depends on what else is broken, and on how the run was started, as the manifest has it.
+    """
     if verdict is None:
         return []
     groups = {"check": verdict.checks, "criterion": verdict.criteria, "validity": verdict.validity}
     groups["hypothesis"] = verdict.hypotheses
     return [
-        Finding(kind, entry, RECOMMENDATIONS.get(entry.name, ABOUT_CRITERIA if kind == "criterion" else None))
+        Finding(kind, entry, _advice(kind, entry, verdict, manifest or Manifest()))
         for kind, entries in groups.items()
         for entry in entries
         if entry.status in BROKEN
     ]
+
+
+def _advice(kind: str, entry: Entry, verdict: Verdict, manifest: Manifest) -> str | None:
+    """Return what to do about a broken row."""
+    name = entry.name
+    if kind == "criterion" and name not in RECOMMENDATIONS:
+        try:
+            metric = parse_criterion(name).metric
+        except CriteriaError:  # of a later version
+            return None
+        if metric not in _OF_CHECK:
+            return OF_LATENCY if metric.endswith("_ms") else BY_METRIC.get(metric)
+        name = _OF_CHECK[metric]
+    if name == "accuracy":
+        loaded = any(each.name == "consistency" and each.status == "INVALID" for each in verdict.checks)
+        return _LOADED if loaded else _WRONG
+    return _of_consistency(manifest.options.get("graph_scope")) if name == "consistency" else RECOMMENDATIONS.get(name)
+
+
+_LOADED = "Consistency is INVALID as well: begin there, for load or chance changes decisions."
+_WRONG = "Load does not change decisions, as far as consistency could tell: read the router's rules for the examples."
+
+
+def _of_consistency(scope: object) -> str:
+    """Return what to do about decisions that differ; another graph scope is advised where it would be another."""
+    elsewhere = "module globals, caches, clients, the clock, chance"
+    if scope == _PER_REQUEST:
+        return f"Each request had a graph of its own: look for what else they share or depend on ({elsewhere})."
+    return (
+        f"Run with --graph-scope {_PER_REQUEST}: if it goes away, requests share state through the graph. Else "
+        f"look for what else they share or depend on ({elsewhere})."
+    )
 
 
 def recommendations(verdict: Verdict | None, found: list[Finding]) -> list[str]:

@@ -22,6 +22,8 @@ Integers = NDArray[np.int64]
 _OUTER = struct.Struct(">II")  # cookie, length
 _INNER = struct.Struct(">IIIIQQd")  # cookie, length, normalizing offset, digits, lowest, highest, ratio
 _OUTER_COOKIE, _INNER_COOKIE = 0x1C849314, 0x1C849313
+_MOST_UNPACKED = _INNER.size + 23_552 * 9
+"""Bytes of a histogram with a count in every bucket; a kilobyte can unpack to a megabyte."""
 _MOST_BYTES = 8
 """Bytes of the longest number read; a count of 2 ** 55 is none that a run has."""
 
@@ -49,6 +51,8 @@ def read_counts(texts: Iterable[tuple[object, str]], buckets: int) -> tuple[Inte
     numbers, ends = _numbers(stream)
     of_row = np.diff(np.searchsorted(ends, ends_of_rows), prepend=0)
     place = np.repeat(np.arange(len(of_row)), of_row)
+    for wrong in np.flatnonzero(numbers < -buckets):  # before they are added up: sums of such would leave 64 bits
+        raise _broken(names[place[wrong]], f"it leaves out {-numbers[wrong]} buckets, of {buckets}")
     bucket = _buckets(numbers, of_row)
     for wrong in np.flatnonzero((bucket >= buckets) | (bucket < 0)):
         raise _broken(names[place[wrong]], f"it has a bucket {bucket[wrong]}, expected less than {buckets}")
@@ -61,7 +65,10 @@ def _payload(text: str, name: object) -> bytes:
     try:
         raw = binascii.a2b_base64(text)
         cookie, length = _OUTER.unpack_from(raw)
-        body = zlib.decompress(raw[_OUTER.size : _OUTER.size + length])
+        unpacking = zlib.decompressobj()
+        body = unpacking.decompress(raw[_OUTER.size : _OUTER.size + length], _MOST_UNPACKED)
+        if not unpacking.eof:
+            raise ValueError("cut off, or too long")
         inner_cookie, size, _, digits, lowest, highest, _ = _INNER.unpack_from(body)
     except (ValueError, struct.error, zlib.error) as error:  # binascii.Error is a ValueError
         raise _broken(name, f"{type(error).__name__}: {error}") from error

@@ -24,7 +24,7 @@ def run(shown: Run) -> str:
         "operations": wording.number(totals.operations) if totals is not None else None,
         "p95": wording.milliseconds(totals.p95_ms) if totals is not None else None,
         "most users": wording.number(totals.users_max) if totals is not None and totals.users_max else None,
-        "duration": f"{wording.number(totals.duration_s)} s" if totals is not None else None,
+        "duration": wording.seconds(totals.duration_s) if totals is not None else None,
         "target": _text(shown.manifest.options.get("target")),
         "started": shown.manifest.t0,
     }

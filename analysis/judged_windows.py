@@ -1,47 +1,56 @@
-"""Windows of faults as the run's own judge measured them: a report has one number for one thing.
+"""Windows of faults of a run that was judged: ``faults.csv`` has them, and what they came to.
 
-``statistics.fallback_activation`` finds recovery by the second, and the begin of windows in the edges; the judge had
-half seconds, and of a window of operations the first one hit.
+A judge has the plan, half seconds and, of a window of operations, the first one hit. What it measured is not measured
+again: one number for one thing.
 """
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
-SAME_WITHIN_S = 0.5
-"""How far the begins of a window may lie apart in both: each process writes its own edges."""
-NEEDED = ("name", "start_unix_s", "activation_delay_ms", "recovery_s")
+_UNKNOWN = {
+    "activation_delay_s": ("no fallback was taken", "no fallback was taken"),
+    "recovery_s": ("recover", "recovery was not seen"),
+    "false": ("false and missed", "false and missed fallbacks are unknown"),
+}
+"""Column -> a word of the phrases that say why it is unknown, and what is said where no phrase does."""
 
 
-def as_judged(activation: pd.DataFrame, faults: pd.DataFrame, zero_s: int) -> pd.DataFrame:
-    """Return ``activation`` (as from ``statistics.fallback_activation``) with delay and recovery from ``faults.csv``.
+def judged_windows(faults: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame of ``Run.faults`` in the columns of ``statistics.fault_windows``."""
+    names = {"fault": "name", "kind": "kind", "place": "where"}
+    frame = pd.DataFrame({ours: faults[theirs].astype("object") for ours, theirs in names.items()})
+    frame["fault"] = frame["fault"].astype("str")
+    frame["start_ns"], frame["end_ns"] = faults["start_ns"].astype("int64"), faults["end_ns"].astype("Int64")
+    return frame.assign(operations_hit=faults["operations_hit"])
 
-    ``faults`` is that file's frame, ``zero_s`` the first Unix second of the series. A window that it does not name, or
-    of which it does not know a number, keeps what the statistic found.
+
+def as_judged(activation: pd.DataFrame, faults: pd.DataFrame) -> pd.DataFrame:
+    """Return ``activation`` (of the windows of ``faults``, in their order) with what ``faults.csv`` says of each.
+
+    These are the delay, the recovery, and false and missed fallbacks; what the file leaves empty is unknown.
     """
-    if activation.empty or not set(NEEDED) <= set(faults.columns):
-        return activation
-    frame = activation.copy()
-    names = faults["name"].astype(str)
-    for place, window in activation.iterrows():
-        begins = faults["start_unix_s"].astype("float64") - zero_s
-        same = faults[(names == window["fault"]) & ((begins - window["start_s"]).abs() < SAME_WITHIN_S)]
-        if same.empty:
-            continue
-        row = same.iloc[0]
-        said = str(window["missing"])
-        if pd.notna(row["activation_delay_ms"]):
-            delay = float(row["activation_delay_ms"]) / 1000
-            frame.loc[place, ["first_fallback_s", "activation_delay_s"]] = (window["start_s"] + delay, delay)
-            frame.loc[place, "resolution_s"] = 0
-            said = _without(said, "no fallback was taken")
-        if pd.notna(row["recovery_s"]) and pd.notna(window["end_s"]):
-            recovery = float(row["recovery_s"])
-            frame.loc[place, ["recovered_s", "recovery_s"]] = (window["end_s"] + recovery, recovery)
-            said = _without(said, "recover")
-        frame.loc[place, "missing"] = said
-    return frame
+    frame = activation.assign(
+        activation_delay_s=faults["activation_delay_ms"].to_numpy(dtype=np.float64) / 1000,
+        recovery_s=faults["recovery_s"].to_numpy(dtype=np.float64),
+        false=faults["false_fallbacks"].astype("Int64").array,
+        missed=faults["missed_fallbacks"].astype("Int64").array,
+        resolution_s=0,
+    )
+    frame["first_fallback_s"] = frame["start_s"] + frame["activation_delay_s"]
+    frame["recovered_s"] = frame["end_s"] + frame["recovery_s"]
+    said = [_missing(row) for _, row in frame.iterrows()]
+    return frame.assign(missing=pd.Series(said, index=frame.index, dtype="str"))
 
 
-def _without(said: str, word: str) -> str:
-    return "; ".join(phrase for phrase in said.split("; ") if word not in phrase)
+def _missing(window: pd.Series) -> str:
+    """Return what is not known of a window: a phrase for what is, no more; of what is not, why."""
+    phrases = [phrase for phrase in str(window["missing"]).split("; ") if phrase]
+    for column, (word, otherwise) in _UNKNOWN.items():
+        about = [phrase for phrase in phrases if word in phrase]
+        if pd.notna(window[column]):
+            phrases = [phrase for phrase in phrases if phrase not in about]
+        elif not about and not (column == "recovery_s" and pd.isna(window["end_s"])):
+            phrases.append(otherwise)
+    return "; ".join(phrases)

@@ -1,5 +1,8 @@
 """What a run measured, each statistic computed once and when first asked for.
 
+The report, the commands, ``export`` and the notebooks all take their numbers from here: one computation of each. Times
+count from ``clock_s``, the begin of the load, as in the terminal and in a fault plan.
+
 Statistics over time start from the series without the labels they do not use (``statistics.condensing``), those over
 operations from the columns and rows they need: ten million operations fit into the memory of a laptop.
 """
@@ -10,16 +13,15 @@ import math
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from analysis import history, locust_files, statistics, steps
+from analysis import history, locust_statistics, statistics, steps
+from analysis.clock import load_began
 from analysis.documents import Totals
-from analysis.judged_windows import as_judged
+from analysis.judged_windows import as_judged, judged_windows
 from analysis.run import Run
 from harness.judge.criteria import parse_criterion
 from harness.judge.window import PERCENTILES
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from analysis.statistics.fits import Fit
 
 OVER_TIME = ("second", "users", "route", "outcome", "tier")
+TIMES = ("elapsed_s", "elapsed_to_s", "start_s", "end_s", "first_fallback_s", "recovered_s")
+"""Columns of statistics with seconds of the run."""
 MOST_OPERATIONS = 50_000
 """Median operations whose spans are read: enough for a mean."""
 
@@ -49,8 +53,21 @@ class Measured:
         """
         with ThreadPoolExecutor(max_workers=1) as pool:
             if not self.run.plain:
-                self._ahead = {"tail": pool.submit(self._read_tail), "fallen": pool.submit(self._read_fallen)}
+                self._ahead = {"tail": pool.submit(self._read_tail)}
+            if not self.run.plain and not self.judged:
+                self._ahead["fallen"] = pool.submit(self._read_fallen)
             yield
+
+    @cached_property
+    def clock_s(self) -> float:
+        """The Unix second that times count from: when the load began (see ``clock.load_began``)."""
+        return load_began(self.run)
+
+    def _timed(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return a frame whose times count from the first second of the series with them counted from ``clock_s``."""
+        first = self.run.series["second"].min()
+        shift = 0.0 if pd.isna(first) else int(first) - self.clock_s
+        return frame.assign(**{name: frame[name] + shift for name in TIMES if name in frame}) if shift else frame
 
     @cached_property
     def series(self) -> pd.DataFrame:
@@ -68,7 +85,7 @@ class Measured:
     def steps(self) -> pd.DataFrame:
         """Latency by step of a load shape, empty without one."""
         ran = self.totals.steps if self.totals is not None else ()
-        return steps.latency_by_step(ran, self.series, self.faults if self.hidden is not None else None)
+        return steps.latency_by_step(ran, self.series, self.windows if self.hidden is not None else None)
 
     @cached_property
     def totals(self) -> Totals | None:
@@ -79,14 +96,14 @@ class Measured:
     def latency_over_time(self) -> pd.DataFrame:
         """Latency by second."""
         if self.run.plain:
-            return locust_files.latency_over_time(self.run.stats_history)
-        return statistics.latency_over_time(self.series)
+            return locust_statistics.latency_over_time(self.run.stats_history)
+        return self._timed(statistics.latency_over_time(self.series))
 
     @cached_property
     def latency_by_users(self) -> pd.DataFrame:
         """Latency against users, one row per step where the run has steps, else per number of users."""
         if self.run.plain:
-            return locust_files.latency_by_users(self.run.stats_history)
+            return locust_statistics.latency_by_users(self.run.stats_history)
         if len(self.steps):
             return self.steps
         return statistics.latency_by_users(self.series, windows=self.hidden, from_second=self.steady_from_s)
@@ -95,7 +112,7 @@ class Measured:
     def levels(self) -> pd.DataFrame:
         """Throughput and mean latency at each number of users, outside of faults and warm-up, without intervals."""
         if self.run.plain:
-            return locust_files.load_levels(self.run.stats_history)
+            return locust_statistics.load_levels(self.run.stats_history)
         return statistics.load_levels(self.series, intervals=False) if self.hidden is None else self._undisturbed
 
     @cached_property
@@ -106,13 +123,8 @@ class Measured:
         return statistics.load_levels(self.series, windows=self.hidden, from_second=self.steady_from_s)
 
     @cached_property
-    def faults(self) -> pd.DataFrame:
-        """The windows of faults as they were judged; of a run that was not, those that its processes wrote down."""
-        return self.run.faults if len(self.run.faults) else self.windows
-
-    @cached_property
     def hidden(self) -> pd.DataFrame | None:
-        """What levels of load leave out: ``start_ns, end_ns`` of fault windows and of the warm-up of each step.
+        """What levels of load leave out: ``start_ns, end_ns`` of fault windows and of what is in no step, warmed up.
 
         None where that leaves no level: of such a run all is shown, and said to be.
         """
@@ -123,16 +135,16 @@ class Measured:
         """The Unix second in which the warm-up was over; None where none was found, or ``hidden`` is."""
         return None if self.hidden is None or self.totals is None else self.totals.steady_from_s
 
+    @property
+    def has_steps(self) -> bool:
+        """Whether a load shape had steps."""
+        return self.totals is not None and any(step.from_ns is not None for step in self.totals.steps)
+
     @cached_property
     def _disturbances(self) -> pd.DataFrame:
         ran = self.totals.steps if self.totals is not None else ()
-        warm_ups = [
-            (step.from_ns, step.from_ns + round(1e9 * step.warm_up_s) - 1)
-            for step in ran
-            if step.from_ns is not None and step.warm_up_s
-        ]
-        frame = pd.DataFrame(warm_ups, columns=["start_ns", "end_ns"], dtype="Int64")
-        return pd.concat([self.faults[["start_ns", "end_ns"]].astype("Int64"), frame], ignore_index=True)
+        frame = pd.DataFrame(steps.outside(ran), columns=["start_ns", "end_ns"], dtype="Int64")
+        return pd.concat([self.windows[["start_ns", "end_ns"]].astype("Int64"), frame], ignore_index=True)
 
     @cached_property
     def _undisturbed(self) -> pd.DataFrame:
@@ -151,7 +163,7 @@ class Measured:
     def throughputs(self) -> pd.DataFrame:
         """Throughput at each number of users, with intervals; of plain Locust files without."""
         if self.run.plain:
-            columns = ["users", "users_min", "users_max", "seconds", "throughput_rps"]
+            columns = ["users", "users_min", "users_max", "seconds", "throughput_rps", "latency_of"]
             return self.levels[columns].assign(low_rps=math.nan, high_rps=math.nan)
         return statistics.throughput_intervals(self.series, windows=self.hidden, from_second=self.steady_from_s)
 
@@ -196,13 +208,13 @@ class Measured:
     def percentile_curve(self) -> pd.DataFrame:
         """Percentiles of latency with intervals; of plain Locust files without."""
         if self.run.plain:
-            return locust_files.percentile_curve(self.run.stats)
+            return locust_statistics.percentile_curve(self.run.stats)
         return statistics.percentile_curve(self.series)
 
     @cached_property
     def heat(self) -> pd.DataFrame:
         """Operations by time and latency."""
-        return statistics.latency_heat(self.series)
+        return self._timed(statistics.latency_heat(self.series))
 
     @cached_property
     def clocks(self) -> pd.DataFrame:
@@ -212,25 +224,40 @@ class Measured:
     @cached_property
     def clocks_over_time(self) -> pd.DataFrame:
         """The four clocks by second."""
-        return statistics.clocks_over_time(self.series)
+        return self._timed(statistics.clocks_over_time(self.series))
 
     @cached_property
     def served(self) -> pd.DataFrame:
         """Who served, by second and tier."""
-        return statistics.served_over_time(self.series)
+        return self._timed(statistics.served_over_time(self.series))
+
+    @property
+    def judged(self) -> bool:
+        """Whether ``faults.csv`` says what the run's windows of faults came to."""
+        return len(self.run.faults) > 0 and bool(self.run.faults["start_ns"].notna().all())
 
     @cached_property
     def windows(self) -> pd.DataFrame:
-        """The windows of faults."""
+        """The windows of faults as they were judged; of a run that was not, those that its processes wrote down."""
+        if self.judged:
+            return judged_windows(self.run.faults)
         return statistics.fault_windows(self.run.edges, self.run.injections)
 
     @cached_property
     def activation(self) -> pd.DataFrame:
-        """What each window of a fault did to the tiers, delay and recovery as the run's judge measured them."""
+        """What each window of a fault did to the tiers; delay, recovery and wrong fallbacks as they were judged."""
         if self.windows.empty:  # a frame without rows, for nothing
             return statistics.fallback_activation(self.series.iloc[:0], self.windows)
-        found = statistics.fallback_activation(self.series, self.windows, *self.fallen, self.run.injections)
-        return as_judged(found, self.run.faults, int(self.series["second"].min()) if len(self.series) else 0)
+        if self.judged:
+            found = statistics.fallback_activation(self.series, self.windows, counted=self.ended)
+            return self._timed(as_judged(found, self.run.faults))
+        of_fallen = (*self.fallen, self.run.injections)
+        return self._timed(statistics.fallback_activation(self.series, self.windows, *of_fallen, counted=self.ended))
+
+    @cached_property
+    def ended(self) -> pd.DataFrame:
+        """When the outcome of each operation was known, which it was and on what tier."""
+        return self.run.read("operations", ["end_ns", "tier", "outcome"])
 
     @cached_property
     def fallen(self) -> tuple[pd.DataFrame, pd.DataFrame | None]:
@@ -262,22 +289,8 @@ class Measured:
 
     @cached_property
     def served_in_windows(self) -> pd.DataFrame:
-        """Who served in each window of a fault: ``fault, start_s, end_s, served, count, share_pct``.
-
-        By the whole seconds that a window touches, as ``activation`` counts operations.
-        """
-        parts = []
-        for _, window in self.activation.iterrows():
-            until = math.inf if pd.isna(window["end_s"]) else window["end_s"]
-            at = self.served["elapsed_s"]
-            inside = self.served[(at > window["start_s"] - 1) & (at < until)]
-            counts = inside.groupby("served", observed=False)["count"].sum()
-            part = counts.reset_index().assign(share_pct=100 * counts.to_numpy() / max(counts.sum(), 1))
-            for place, name in enumerate(("fault", "start_s", "end_s")):
-                part.insert(place, name, window[name])
-            parts.append(part)
-        names = ["fault", "start_s", "end_s", "served", "count", "share_pct"]
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=names)
+        """Who served in each window of a fault: ``window, fault, served, count, share_pct``."""
+        return statistics.served_in_windows(self.series, self.windows, self.ended)
 
     @cached_property
     def breaker_states(self) -> pd.DataFrame:
@@ -296,21 +309,31 @@ class Measured:
         return self._read_tail() if found is None else found.result()
 
     def _read_tail(self) -> pd.DataFrame:
-        times = self.run.read("operations", ["id", "intended_ns", "end_ns"], filters=[("outcome", "=", "ok")])
-        split = statistics.split_tail(times.assign(outcome="ok"))
+        columns = ["id", "intended_ns", "end_ns", "route", "tier"]
+        times = self.run.read("operations", columns, filters=[("outcome", "=", "ok")])
+        some = statistics.split_tail(times.assign(outcome="ok")).thinned(MOST_OPERATIONS)
         del times
-        some = replace(split, median=split.median[:: max(len(split.median) // MOST_OPERATIONS, 1)])
-        ids = np.concatenate((some.tail, some.median)).tolist()
+        ids = some.ids().tolist()
         return statistics.tail_attribution(
-            self.run.read("operations", ["id", "intended_ns", "start_ns", "entered_ns", "end_ns"], ids=ids),
+            self.run.read("operations", [*columns, "start_ns", "entered_ns"], ids=ids),
             self.run.read("spans", ["operation", "stage", "kind", "start_ns", "end_ns"], ids=ids),
             split=some,
         )
 
     @cached_property
     def confusion(self) -> pd.DataFrame:
-        """Expected against decided routes."""
-        return statistics.confusion_matrix(self.run.series)
+        """Expected against decided routes, from the history; without one those of tier 0, from the series."""
+        return statistics.confusion_matrix(self._routed)
+
+    @cached_property
+    def undecided(self) -> int:
+        """Operations with an expected route of which nobody told which route was asked first."""
+        return statistics.undecided(self._routed)
+
+    @property
+    def _routed(self) -> pd.DataFrame:
+        rows = self.run.read("operations", ["expected_route", "route", "asked_route", "tier", "outcome"])
+        return rows if len(rows) else self.run.series
 
     @cached_property
     def density(self) -> pd.DataFrame:

@@ -14,8 +14,8 @@ from analysis.measured import Measured
 from analysis.run import Run
 from analysis.statistics import ended_ok, outcomes, percentiles
 from analysis.steps import StepRow
-from analysis.wording import milliseconds, number, value
-from harness.words.operation import Outcome
+from analysis.wording import milliseconds, number, rate, seconds, value
+from harness.words.operation import OTHER, Outcome
 
 MOST_COLUMNS, MOST_ROWS = 12, 40
 """Largest confusion matrix shown: a target may invent a route per operation."""
@@ -114,15 +114,13 @@ def most_users(run: Run, totals: Totals) -> int | None:
 def headline(run: Run, totals: Totals) -> list[Fact]:
     """Return the six numbers a reader asks for first."""
     operations = totals.operations if totals.operations is not None else totals.arrivals
-    duration = None if totals.duration_s is None else f"{number(totals.duration_s)} s"
-    rate = None if totals.throughput_rps is None else f"{number(totals.throughput_rps)} /s"
     return [
         Fact("operations", number(operations)),
-        Fact("throughput", rate or "—"),
+        Fact("throughput", "—" if totals.throughput_rps is None else rate(totals.throughput_rps)),
         Fact("p50", milliseconds(totals.p50_ms)),
         Fact("p95", milliseconds(totals.p95_ms)),
         Fact("most users", number(most_users(run, totals))),
-        Fact("duration", duration or "—"),
+        Fact("duration", seconds(totals.duration_s)),
     ]
 
 
@@ -130,11 +128,11 @@ def steady_state(totals: Totals) -> str | None:
     """Return the headline's numbers without the warm-up, None where there was none to leave out."""
     if not totals.warm_up_s:
         return None
-    rate = f"{number(totals.steady_throughput_rps)} /s"
+    shown = "—" if totals.steady_throughput_rps is None else rate(totals.steady_throughput_rps)
     found = {"p50": totals.steady_p50_ms, "p95": totals.steady_p95_ms, "p99": totals.steady_p99_ms}
     latencies = ", ".join(f"{name} {milliseconds(value)}" for name, value in found.items())
     return (
-        f"Steady state, without the warm-up of {totals.warm_up_s:,} s: {rate}, {latencies}. "
+        f"Steady state, without the warm-up of {seconds(totals.warm_up_s)}: {shown}, {latencies}. "
         "Criteria on latency, throughput and availability are judged over it."
     )
 
@@ -196,7 +194,7 @@ def ranked(table: Mapping[str, int] | None, most: int = MOST_COLUMNS) -> list[Fa
     """Return names and counts, most frequent first; beyond ``most`` they are added up as one."""
     if not table:
         return []
-    order = sorted(table.items(), key=lambda item: (-item[1], item[0]))
+    order = sorted(table.items(), key=lambda item: (item[0] == OTHER, -item[1], item[0]))
     facts = [Fact(name, number(count)) for name, count in order[:most]]
     rest = sum(count for _, count in order[most:])
     return [*facts, Fact(f"{OTHERS}: {len(order) - most:,} more", number(rest))] if rest else facts

@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from harness.words.errors import printable
 
 AFTER_S = 2.0
 """Seconds without a sign of life before there is one."""
@@ -40,7 +43,7 @@ def progress(total: int, after_s: float = AFTER_S, console: Console | None = Non
 
     def step(name: str) -> None:
         nonlocal begun
-        bar.update(task, description=name, completed=begun)
+        bar.update(task, description=escape(printable(name)), completed=begun)
         begun += 1
 
     timer = threading.Timer(after_s, bar.start)

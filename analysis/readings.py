@@ -12,8 +12,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from analysis.statistics.routing import NOT_OK
-from analysis.wording import counted, milliseconds, number, visible
+from analysis.statistics.served import NOT_OK
+from analysis.wording import (
+    ABOUT,
+    counted,
+    delay,
+    interval,
+    located,
+    milliseconds,
+    none_ended,
+    number,
+    of_all,
+    rate,
+    too_few_at_any_users,
+    users,
+    visible,
+)
 
 if TYPE_CHECKING:
     from analysis.statistics.fits import Estimate, Fit
@@ -39,19 +53,15 @@ def _crossing(row: pd.Series) -> str:
         rest = f" ({number(doubt, 2)} % of the resamples do)" if doubt > 0 else ""
         return f"{what} does not cross {limit} up to {most}{rest}."
     if row["missing"]:
-        return f"{what} is above {limit} from {number(row['users'])} users on, the fewest that were measured."
-    return f"{what} crosses {limit} at {_users(row['users'])} users{_interval(row['users_low'], row['users_high'])}."
-
-
-def _users(value: float) -> str:
-    return f"{value:,.1f}" if value < 20 and not float(value).is_integer() else f"{value:,.0f}"
+        return f"{what} is above {limit} from {users(row['users'])} users on, the fewest that were measured."
+    return f"{what} crosses {limit} at {users(row['users'])} users{_interval(row['users_low'], row['users_high'])}."
 
 
 def _interval(low: float, high: float) -> str:
     if math.isnan(low):
         return ", in too few seconds for an interval"
-    upper = _users(high) if math.isfinite(high) else "beyond the users measured"
-    return f" [{_users(low)}, {upper}]"
+    upper = users(high) if math.isfinite(high) else "beyond the users measured"
+    return f" [{users(low)}, {upper}]"
 
 
 def models(levels: pd.DataFrame, fits: Sequence[Fit]) -> str:
@@ -60,7 +70,7 @@ def models(levels: pd.DataFrame, fits: Sequence[Fit]) -> str:
 
     best = _best(fits)
     if levels.empty:
-        return "No data: no number of users had 20 operations that ended ok."
+        return f"No data: {too_few_at_any_users(levels)}."
     if best is None and (alike := close_fits(fits)):
         first = alike[0]
         names = _listed([fit.model.label for fit in alike])
@@ -73,20 +83,52 @@ def models(levels: pd.DataFrame, fits: Sequence[Fit]) -> str:
     return f"{_located('knee', best.knee, best)} {said}"
 
 
+def models_table(fits: Sequence[Fit]) -> pd.DataFrame:
+    """Return the models as rows of text, as the terminal and the notebook show them.
+
+    Columns: ``model, typical error, ΔAICc, knee, saturation, not known``; numbers as in the sentences.
+    """
+    from analysis.statistics.fits import fit_table
+
+    rows = [
+        {
+            "model": row["label"],
+            "typical error": "—" if pd.isna(row["rmse_pct"]) else f"{number(float(row['rmse_pct']), 2)} %",
+            "ΔAICc": "—" if pd.isna(row["delta_aicc"]) else f"{row['delta_aicc']:.1f}",
+            **{name: located(*(row[f"{name}_{end}"] for end in ENDS)) for name in ("knee", "saturation")},
+            "not known": visible(str(row["missing"] or "")),
+        }
+        for _, row in fit_table(fits).iterrows()
+    ]
+    return pd.DataFrame(rows, dtype="str")
+
+
+ENDS = ("users", "low", "high")
+"""Columns of a number of users and of its interval, behind its name."""
+
+
 def throughputs(frame: pd.DataFrame, fits: Sequence[Fit]) -> str:
     """Say how throughput grows with users, and where it is saturated."""
     if frame.empty:
         return "No data: no number of users ran for a second."
     first, most = frame.iloc[0], frame.iloc[int(frame["throughput_rps"].to_numpy().argmax())]
     if len(frame) == 1:
-        said = f"At {_users(first['users'])} users {_rate(first)} ended ok; how that grows this run cannot say."
+        ended = "ended" if "latency_of" in frame else "ended ok"
+        said = f"At {users(first['users'])} users {_rate(first)} {ended}; how that grows this run cannot say."
+    elif frame["throughput_rps"].min() > (1 - ABOUT) * most["throughput_rps"]:
+        last = frame.iloc[-1]
+        said = (
+            f"Throughput is about the same at each number of users: {_rate(first)} at {users(first['users'])} users, "
+            f"{_rate(last)} at {users(last['users'])}."
+        )
     elif most.name == 0:
-        said = f"Throughput is highest at the fewest users: {_rate(first)} at {_users(first['users'])} users."
+        said = f"Throughput is highest at the fewest users: {_rate(first)} at {users(first['users'])} users."
     else:
         said = (
-            f"Throughput rises from {_rate(first)} at {_users(first['users'])} users to {_rate(most)} at "
-            f"{_users(most['users'])} users."
+            f"Throughput rises from {_rate(first)} at {users(first['users'])} users to {_rate(most)} at "
+            f"{users(most['users'])} users."
         )
+    said += of_all(frame)
     best = _best(fits)
     return said if best is None else f"{said} {_located('saturation point', best.saturation, best)}"
 
@@ -107,24 +149,23 @@ def _p95_at_rate(row: pd.Series) -> str:
     return f"{milliseconds(row['p95_ms'])} at {number(float(row['throughput_rps']))} /s"
 
 
-def left_out(seconds: int | None, *, faults: bool) -> str:
-    """Say how many seconds of ``faults`` and warm-up levels of load leave out; None: these are in them."""
-    what = "faults or warm-up" if faults else "warm-up"
+def left_out(seconds: int | None, *, faults: bool, steps: bool = False) -> str:
+    """Say how many seconds of ``faults``, warm-up and between ``steps`` levels leave out; None: these are in them."""
+    what = ["faults"] * faults + ["warm-up"] + ["between steps"] * steps
     if seconds is None:
-        what = what.replace(" or", " and")
-        return f" Not left out: {what}; outside no number of users had 20 operations that ended ok."
-    return f" Left out: {counted(seconds, 'second')} of {what}." if seconds else ""
+        said = _listed(what)
+        return f" Not left out: {said}; outside no number of users had 20 operations that ended ok."
+    said = _listed(what).replace(" and ", " or ")
+    return f" Left out: {counted(seconds, 'second')} of {said}." if seconds else ""
 
 
 def _rate(row: pd.Series) -> str:
-    low, high = row.get("low_rps", math.nan), row.get("high_rps", math.nan)
-    interval = f" [{number(low)}, {number(high)}]" if math.isfinite(low) else ""
-    return f"{number(row['throughput_rps'])} /s{interval}"
+    return rate(row["throughput_rps"], row.get("low_rps", math.nan), row.get("high_rps", math.nan))
 
 
 def _located(name: str, at: Estimate, fit: Fit) -> str:
     if math.isfinite(at.value):
-        return f"The {name} is at {_users(at.value)} users{_interval(at.low, at.high)}."
+        return f"The {name} is at {users(at.value)} users{_interval(at.low, at.high)}."
     missing = [reason for reason in fit.missing.split("; ") if name in reason]
     why = missing[0] if missing else f"where the {name} is the levels do not tell"
     return f"{why[0].upper()}{why[1:]}."
@@ -143,25 +184,22 @@ def _best(fits: Sequence[Fit]) -> Fit | None:
 def percentiles(frame: pd.DataFrame) -> str:
     """Say what the highest percentiles are, how sure, and of how many independent operations."""
     if frame.empty:
-        return "No data: no operation ended ok."
+        return f"No data: {none_ended(frame)}."
     shown = frame[frame["percent"].isin((50.0, 99.0, 99.9))]
     shown = shown if len(shown) else frame.tail(1)
     values = ", ".join(
-        f"p{row['percent']:g} {milliseconds(row['value_ms'])}{_range(row['low_ms'], row['high_ms'])}"
+        f"p{row['percent']:g} {milliseconds(row['value_ms'])}{interval(row['low_ms'], row['high_ms'])}"
         for _, row in shown.iterrows()
     )
     effect = shown[shown["percent"] <= 99].iloc[-1] if (shown["percent"] <= 99).any() else shown.iloc[-1]
-    count = f"of {counted(int(effect['count']), 'operation')}"
+    noun = "request" if "latency_of" in frame else "operation"
+    count = f"of {counted(int(effect['count']), noun)}{', failed ones too' if 'latency_of' in frame else ''}"
     if not math.isfinite(effect["effective_count"]):
         return f"{values}, {count}."
     return (
         f"{values}, {count}. At p{effect['percent']:g} they tell as much as {number(round(effect['effective_count']))} "
         "independent ones."
     )
-
-
-def _range(low: float, high: float) -> str:
-    return f" [{number(low)}, {number(high)}]" if math.isfinite(low) else ""
 
 
 def heat(frame: pd.DataFrame) -> str:
@@ -184,18 +222,24 @@ def heat(frame: pd.DataFrame) -> str:
 
 
 def tail(frame: pd.DataFrame) -> str:
-    """Say which component makes the slowest 1 % slow."""
+    """Say which component makes the slowest 1 % slow, and whether it is their routes or that these were slower."""
     if frame.empty:
         return "No data: too few operations ended ok, or no history was kept."
-    first, whole = frame.iloc[0], frame["extra_ms"].sum()
+    first = frame.iloc[0]
+    sums = {name: float(frame[name].sum()) for name in ("tail_ms", "extra_ms", "other_routes_ms", "slower_ms")}
     said = (
-        f"Of the slowest 1 %, which took {milliseconds(float(frame['tail_ms'].sum()))} in the mean, "
-        f"{milliseconds(float(whole))} more than the median ones, {number(float(first['extra_pct']), 2)} % of that "
-        f"went into '{visible(str(first['component']))}'"
+        f"The slowest 1 % took {milliseconds(sums['tail_ms'])} in the mean, {milliseconds(sums['extra_ms'])} more than "
+        f"the median ones: {_signed(sums['other_routes_ms'])} since other routes answered them, "
+        f"{_signed(sums['slower_ms'])} since they were slower than the median of their route. "
+        f"{number(float(first['extra_pct']), 2)} % of the difference went into '{visible(str(first['component']))}'"
     )
     if len(frame) == 1:
         return f"{said}."
     return f"{said}; it adds the most in {number(float(first['dominates_pct']), 2)} % of them."
+
+
+def _signed(value_ms: float) -> str:
+    return f"{'+' if value_ms > 0 else ''}{milliseconds(value_ms)}"
 
 
 def activation(frame: pd.DataFrame, served: pd.DataFrame) -> str:
@@ -206,7 +250,7 @@ def activation(frame: pd.DataFrame, served: pd.DataFrame) -> str:
         return f"No fault was injected; fallbacks served {number(float(share), 2)} % of the operations."
     known = frame[frame["activation_delay_s"].notna()]
     delays = [
-        f"{_delay(row['activation_delay_s'], row['resolution_s'])} after '{visible(str(row['fault']), 40)}'"
+        f"{delay(row['activation_delay_s'], row['resolution_s'])} after '{visible(str(row['fault']), 40)}'"
         for _, row in known.head(MOST_NAMED).iterrows()
     ]
     more = f" and in {len(known) - MOST_NAMED:,} more windows" if len(known) > MOST_NAMED else ""
@@ -223,28 +267,29 @@ def activation(frame: pd.DataFrame, served: pd.DataFrame) -> str:
     return " ".join(said)
 
 
-def _delay(seconds: float, resolution_s: float) -> str:
-    return f"{seconds:,.0f} s (±1 s)" if resolution_s else milliseconds(1000 * seconds)
-
-
 def _listed(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
-def confusion(matrix: pd.DataFrame) -> str:
-    """Say how many operations took the expected route, and which mistake was the most frequent."""
+def confusion(matrix: pd.DataFrame, left_out: int = 0) -> str:
+    """Say how many operations were decided for the expected route, and which mistake was the most frequent.
+
+    ``left_out`` are those of which nobody told what was decided, as from ``statistics.undecided``.
+    """
     counts = matrix.to_numpy(dtype=np.int64)
     same = matrix.index.to_numpy()[:, np.newaxis] == matrix.columns.to_numpy()[np.newaxis, :]
     wrong = np.where(same, 0, counts)
     total, missed = int(counts.sum()), int(wrong.sum())
     share = number(100 * (total - missed) / total, 4)
+    rest = f" Not counted: {counted(left_out, 'fallback')} that did not tell which route was asked first."
+    rest = rest if left_out else ""
     if not missed:
-        return f"All {total:,} operations with an expected route took it."
+        return f"All {total:,} operations with an expected route were decided for it, whoever served them.{rest}"
     row, column = np.unravel_index(int(wrong.argmax()), wrong.shape)
     expected, decided = (visible(str(name), 40) for name in (matrix.index[int(row)], matrix.columns[int(column)]))
     return (
-        f"{share} % of {total:,} operations took the expected route, fallbacks counted by where they ended. Most "
-        f"often '{expected}' was expected and '{decided}' taken: {int(wrong.max()):,} times."
+        f"{share} % of {total:,} operations were decided for the expected route, whoever served them. Most often "
+        f"'{expected}' was expected and '{decided}' decided for: {int(wrong.max()):,} times.{rest}"
     )
 
 
@@ -268,7 +313,8 @@ def priorities(frame: pd.DataFrame) -> str:
 
 
 def faults_in_latency(over_time: pd.DataFrame, windows: pd.DataFrame) -> str:
-    """Name the fault window with the highest p95 of a second; empty without windows."""
+    """Name the fault window with the highest p95 of a whole second that it touches; empty without windows."""
+    over_time = over_time[~over_time["cut_off"].astype(bool)]
     found = []
     for _, window in windows.iterrows():
         until = math.inf if pd.isna(window["end_s"]) else window["end_s"]

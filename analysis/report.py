@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis import evidence, fault_rows, markdown, page, plots, steps, wording
+from analysis import evidence, fault_rows, markdown, page, plots, sentences, steps, wording
 from analysis.figures import FIGURES, Figure
 from analysis.findings import findings, recommendations
 from analysis.measured import Measured
@@ -129,7 +129,7 @@ def content(measured: Measured, drawn: list[Drawn], absent: list[Absent], folder
     """Return what both templates are filled with, by name."""
     run = measured.run
     verdict, totals = run.verdict, page.totals_of(measured)
-    found = findings(verdict)
+    found = findings(verdict, run.manifest)
     entries = () if verdict is None else (*verdict.criteria, *verdict.checks, *verdict.hypotheses)
     return {
         "run": run,
@@ -140,12 +140,12 @@ def content(measured: Measured, drawn: list[Drawn], absent: list[Absent], folder
         "totals": totals,
         "steady_state": page.steady_state(totals),
         "clocks": page.where_the_time_went(measured.clocks),
-        "clocks_reading": wording.reading_clocks(measured.clocks),
+        "clocks_reading": sentences.clocks(measured),
         "counts": page.counts(totals),
         "outside": page.outside(totals),
         "routes": page.ranked(totals.routes),
         "errors": page.ranked(totals.errors),
-        "steps": steps.rows_of(totals.steps),
+        "steps": steps.rows_of(totals.steps, measured.clock_s),
         "searched": any(step.held is not None for step in totals.steps),
         "confusion": page.confusion(totals.label_confusion),
         "figures": drawn,
@@ -156,7 +156,7 @@ def content(measured: Measured, drawn: list[Drawn], absent: list[Absent], folder
         "summary": page.summary(verdict),
         "silent": page.named(verdict, "silent"),
         "log_cells": [(level, wording.number(count)) for level, count in (totals.log_records or {}).items()],
-        "step_cells": page.cells(steps.rows_of(totals.steps)),
+        "step_cells": page.cells(steps.rows_of(totals.steps, measured.clock_s)),
         "quotes": evidence.quotes(run, entries),
         "quote_header": evidence.HEADER,
         "findings": found,

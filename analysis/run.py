@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import history, html, locust_files
+from analysis import history, html, locust_files, locust_statistics
 from analysis.columns import ARRIVALS, EVERY_TABLE, HISTORY
 from analysis.csv_rows import read_rows
 from analysis.documents import Manifest, Verdict, read_document
@@ -160,13 +160,16 @@ class Run:
         """
         if table not in HISTORY:
             raise RunError(f"no table {table} in a history; expected one of {', '.join(HISTORY)}")
-        return history.read_table(self._history, table, columns, ids, filters, leave_out_damaged=True)
+        return history.read_table(self._history, table, columns, ids, filters, left_out=self._left_out)
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """What a whole run has and this one lacks, one sentence each; empty for a whole run."""
+        """What a whole run has and this one lacks, one sentence each; empty for a whole run.
+
+        A part of the history whose pages are damaged is found, left out and named when it is read.
+        """
         if self.plain:
-            return (locust_files.caution(self.stats_history), *self._locust_faults)
+            return (locust_statistics.caution(self.stats_history), *self._locust_faults)
         return (*self._document_faults, *self._series[1], *self._history_faults, *self._locust_faults)
 
     @cached_property
@@ -178,11 +181,16 @@ class Run:
         return self.path / "history"
 
     @cached_property
+    def _left_out(self) -> dict[str, str]:
+        """Damaged parts of the history that were met so far, with the reason."""
+        return {}
+
+    @property
     def _history_faults(self) -> tuple[str, ...]:
         if not any(self._history.glob("*.parquet")):
             return ("history/ has no tables: there are no single operations.",)
         absent = [table for table in _TABLES_OF_ALL if not any(self._history.glob(f"{table}-w*.parquet"))]
-        broken = [fault for table in HISTORY for fault in history.damaged(self._history, table)]
+        broken = [fault for table in HISTORY for fault in history.damaged(self._history, table, self._left_out)]
         return (*(f"history/ has no {table}." for table in absent), *broken)
 
     @cached_property
@@ -258,6 +266,8 @@ def _require_closed(run: Path, links: Iterable[Path]) -> None:
 def _load(folder: Path) -> Run:
     if not any((folder / name).exists() for name in _FILES) and (prefix := locust_files.prefix_of(folder)) is not None:
         return Run(prefix, plain=True)
+    if not any((folder / name).exists() for name in _FILES):
+        locust_files.refuse_unclear(folder)
     if not folder.is_dir():
         found = "is a file" if folder.exists() else "does not exist"
         raise RunError(f"{folder}: {found}; expected a run directory such as results/latest")

@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.documents import Step
 from analysis.statistics import MIN_COUNT, disturbed, ended_ok, percentiles
-from analysis.wording import milliseconds, number
+from analysis.wording import milliseconds, moment, number, rate, seconds
 from harness.words.operation import Outcome
 
 COLUMNS = ("users", "users_min", "users_max", "seconds", "count", "p50_ms", "p95_ms", "p99_ms")
@@ -72,7 +72,7 @@ def _merged(
 ) -> tuple[float, ...] | None:
     """Return ``seconds, count`` and percentiles of the whole seconds within ``steps``, after their warm-ups."""
     inside = pd.Series(data=False, index=series.index)
-    seconds = 0.0
+    length_s = 0.0
     for step in steps:
         if step.from_ns is None or step.to_ns is None:
             continue
@@ -80,33 +80,46 @@ def _merged(
         whole = series["second"].between(begin, math.floor(step.to_ns / 1e9) - 1)
         if _struck(step, windows):
             whole &= ~disturbed(series["second"], windows)
-            seconds += series.loc[whole, "second"].nunique()
+            length_s += series.loc[whole, "second"].nunique()
         else:
-            seconds += step.seconds or 0.0
+            length_s += step.seconds or 0.0
         inside |= whole
     found = percentiles(ended_ok(series[inside]), (), (50, 95, 99))
     if found.empty or found["count"].iloc[0] < MIN_COUNT:
         return None
-    return (seconds, *(float(found[name].iloc[0]) for name in ("count", "p50_ms", "p95_ms", "p99_ms")))
+    return (length_s, *(float(found[name].iloc[0]) for name in ("count", "p50_ms", "p95_ms", "p99_ms")))
 
 
-def rows_of(steps: Sequence[Step]) -> list[StepRow]:
-    """Return the rows of the page, in the order in which the steps ran."""
-    start_ns = min((step.from_ns for step in steps if step.from_ns is not None), default=0)
-    return [_row(step, start_ns) for step in steps]
+def outside(steps: Sequence[Step]) -> list[tuple[int, int | None]]:
+    """Return the stretches (Unix ns, both ends in them) that are in no step after its warm-up; none without steps.
+
+    None as an end: to the end of the run. While users come or go between two steps, a second has the load of neither.
+    """
+    ran = sorted((step.from_ns, step.to_ns, step.warm_up_s or 0.0) for step in steps if step.from_ns and step.to_ns)
+    found: list[tuple[int, int | None]] = []
+    before_ns = 0
+    for from_ns, to_ns, warm_up_s in ran:
+        found.append((before_ns, from_ns + round(1e9 * warm_up_s) - 1))
+        before_ns = to_ns
+    return [*found, (before_ns, None)] if found else []
 
 
-def _row(step: Step, start_ns: int) -> StepRow:
+def rows_of(steps: Sequence[Step], clock_s: float) -> list[StepRow]:
+    """Return the rows of the page, in the order in which the steps ran; times count from ``clock_s`` (Unix)."""
+    return [_row(step, clock_s) for step in steps]
+
+
+def _row(step: Step, clock_s: float) -> StepRow:
     if step.from_ns is None or step.operations is None:
         return StepRow(f"{step.users:,}", "not reached", *["—"] * 9)
     others = {outcome.value: getattr(step, outcome.value) for outcome in Outcome if outcome is not Outcome.OK}
     return StepRow(
         users=f"{step.users:,}",
-        begin=f"{(step.from_ns - start_ns) / 1e9:,.1f} s",
+        begin=moment(step.from_ns / 1e9 - clock_s),
         warm_up=_warm_up(step),
-        measured="—" if step.seconds is None else f"{step.seconds:,.1f} s",
+        measured=seconds(step.seconds),
         operations=number(step.operations),
-        throughput="—" if step.throughput_rps is None else f"{number(step.throughput_rps)} /s",
+        throughput="—" if step.throughput_rps is None else rate(step.throughput_rps),
         p50=milliseconds(step.p50_ms),
         p95=milliseconds(step.p95_ms),
         p99=milliseconds(step.p99_ms),
@@ -117,5 +130,5 @@ def _row(step: Step, start_ns: int) -> StepRow:
 
 def _warm_up(step: Step) -> str:
     if step.warm_up_s is not None:
-        return f"{step.warm_up_s:,.1f} s"
+        return seconds(step.warm_up_s)
     return "unknown" if step.warm_up_unknown is None else f"unknown: {step.warm_up_unknown}"

@@ -20,8 +20,8 @@ from harness.target.find import REFERENCE_TARGETS, find_target
 from harness.target.golden import GoldenDiff, compare, with_golden
 from harness.target.runner import GRAPH_SCOPES, TargetRunner
 from harness.target.sequential import run_sequential
-from harness.words.arguments import whole
-from harness.words.errors import ExitCode, UsageError
+from harness.words.arguments import OneLineParser, whole
+from harness.words.errors import ExitCode, UsageError, printable
 from harness.words.output import put, tolerant
 
 INTERRUPTED = 128 + signal.SIGINT
@@ -43,12 +43,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _say(line: str) -> None:
-    put(f"routeswarm: {line}\n", sys.stderr)
+    put(f"routeswarm: {printable(line)}\n", sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
     called = "routeswarm" if Path(sys.argv[0]).name == "routeswarm" else "python -m harness"
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog=called,
         description="Load-tests the ROUTE stages of a Stageflow pipeline, in process.",
         epilog=f"Options of a run: {called} run --help",
@@ -113,7 +113,7 @@ def _golden(asked: argparse.Namespace) -> int:
     with tolerant():  # not before: until here the target may look at standard output
         _show(diff)
         for block in endless:
-            print(f"never returned: {block.where}, ended after {block.seconds:.1f} s")
+            print(printable(f"never returned: {block.where}, ended after {block.seconds:.1f} s"))
     if endless:
         return int(ExitCode.CHECKER)
     if asked.write is None:
@@ -122,7 +122,7 @@ def _golden(asked: argparse.Namespace) -> int:
         write_corpus(with_golden(scenarios, diff), to)
     except OSError as error:
         raise UsageError(f"--write {to}: cannot write: {error.strerror or error}") from error
-    put(f"written: {to}\n", sys.stdout)
+    put(f"written: {printable(str(to))}\n", sys.stdout)
     return int(diff.exit_code(written=True))
 
 
@@ -131,7 +131,7 @@ def _show(diff: GoldenDiff) -> None:
         for change in changes[:SHOWN]:
             text = change.scenario.text if len(change.scenario.text) <= 60 else f"{change.scenario.text[:59]}…"
             after = change.after if change.after is not None else f"({change.error})"
-            print(f"{title}: {change.scenario.id}  {change.before or '-'} -> {after}  {text!a}")
+            print(printable(f"{title}: {change.scenario.id}  {change.before or '-'} -> {after}  {text!a}"))
         if len(changes) > SHOWN:
             print(f"{title}: and {len(changes) - SHOWN:,} more")
     print(

@@ -27,12 +27,16 @@ from analysis.plots.style import (
 )
 from analysis.plots.windows import shade_windows
 from analysis.statistics import nines
+from analysis.wording import latency_of, none_ended
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CURVES = (BLUE, VERMILLION, PURPLE, MUTED)
+DASHES = ("-", (0, (4, 1.5)))
+"""Lines of the first and of the second curve of each colour."""
 NINES_TICKS = (0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999)
+NO_NAME = "(none)"
 MOST_RIDGES = 10
 HEAT = ListedColormap(colormaps["plasma"](np.linspace(0.2, 0.92, 128)))
 """Both ends can be seen on white and on dark paper."""
@@ -42,13 +46,14 @@ def percentile_curve(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw latency by percentile on an axis of nines, with its interval; ``frame`` as from
     ``statistics.percentile_curve``.
 
-    With a column ``label`` there is a curve for each.
+    There is a curve for each value of what the statistic was taken by (``label``, ``route``, ...), those of the most
+    operations where there are more than eight.
     """
-    ax = styled(ax, "Latency by percentile", "percentile of ok operations (%)", "latency (ms)")
+    ax = styled(ax, "Latency by percentile", f"percentile of {latency_of(frame)} (%)", "latency (ms)")
     if frame.empty:
-        return no_data(ax, "no operation ended ok")
-    curves = list(frame.groupby("label", sort=False)) if "label" in frame else [("", frame)]
-    shown = curves[: len(CURVES)]
+        return no_data(ax, none_ended(frame))
+    curves = _curves(frame)
+    shown = curves[: len(CURVES) * len(DASHES)]
     columns = ["value_ms", "low_ms", "high_ms"]
     scale_values(ax, pd.concat([part for _, part in shown])[columns].to_numpy(dtype=np.float64))
     last = max(nines(float(part["percent"].max())) for _, part in shown)
@@ -56,17 +61,31 @@ def percentile_curve(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ticks = [percent for percent in NINES_TICKS if nines(percent) <= last + 1e-9]
     ax.set_xticks([nines(percent) for percent in ticks], [f"{percent:g}" for percent in ticks])
     ends = []
-    for colour, (name, part) in zip(CURVES, shown, strict=False):
+    for place, (name, part) in enumerate(shown):
+        colour, dashes = CURVES[place % len(CURVES)], DASHES[place // len(CURVES)]
         x = part["percent"].map(nines).to_numpy(dtype=np.float64)
         y = part["value_ms"].to_numpy(dtype=np.float64)
         low, high = (part[column].to_numpy(dtype=np.float64) for column in ("low_ms", "high_ms"))
-        ax.fill_between(x, low, high, color=colour, alpha=0.18, linewidth=0)
-        ax.plot(x, y, color=colour, linewidth=1.8, marker="o", markersize=3.5, label=str(name))
+        ax.fill_between(x, low, high, color=colour, alpha=0.18 if place < len(CURVES) else 0.1, linewidth=0)
+        ax.plot(x, y, color=colour, linestyle=dashes, linewidth=1.8, marker="o", markersize=3.5, label=name)
         if name:
-            ends.append(End(shorten(str(name), 18), ax.get_xlim()[1], float(y[-1]), colour))
+            dashed = " ╌" if place >= len(CURVES) else ""
+            ends.append(End(f"{shorten(name, 16)}{dashed}", ax.get_xlim()[1], float(y[-1]), colour))
     note(ax, _of_curves(pd.concat([part for _, part in shown]), len(curves) - len(shown)))
     label_ends(ax, ends)
     return ax
+
+
+def _curves(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Return name and rows of each curve, that of the most operations first; in their order where they are labelled."""
+    by = [str(name) for name in frame.columns[: list(frame.columns).index("percent")]]
+    by = ["label"] if "label" in frame else by
+    if not by:
+        return [("", frame)]
+    found = [(", ".join(str(each) or NO_NAME for each in key), part) for key, part in frame.groupby(by, sort=False)]
+    if by == ["label"] and len(found) <= len(CURVES):  # none is dropped: as the caller has them
+        return found
+    return sorted(found, key=lambda each: -int(each[1]["count"].max()))
 
 
 def _of_curves(frame: pd.DataFrame, left_out: int) -> str:
@@ -75,7 +94,8 @@ def _of_curves(frame: pd.DataFrame, left_out: int) -> str:
     more = f" {left_out} further {curves} not shown." if left_out else ""
     known = frame["low_ms"].notna()
     if not known.any():
-        return f"Too few seconds for an interval.{more}"
+        why = "Locust's files give no interval" if "latency_of" in frame else "Too few seconds for an interval"
+        return f"{why}.{more}"
     some = "" if known.all() else " One is too short for it."
     return f"Shaded: 95 % interval, from blocks of {frame.loc[known, 'block_s'].max():.0f} s.{some}{more}"
 
@@ -96,9 +116,7 @@ def latency_heat(frame: pd.DataFrame, windows: pd.DataFrame | None = None, ax: A
 
     ``windows`` (with ``fault, start_s, end_s``) are shaded and named. Cells without operations are left blank.
     """
-    ax = styled(
-        ax, "Latency of ok operations over time", "time since the first operation (s)", "latency (ms), log scale"
-    )
+    ax = styled(ax, "Latency of ok operations over time", "time since the load began (s)", "latency (ms), log scale")
     if frame.empty:
         return no_data(ax, "no operation ended ok")
     times = np.unique(np.concatenate([frame["elapsed_s"], frame["elapsed_to_s"]]))
@@ -120,7 +138,7 @@ def latency_heat(frame: pd.DataFrame, windows: pd.DataFrame | None = None, ax: A
         norm=LogNorm(low, max(high, low * 1.001)),
         rasterized=True,
     )
-    ax.set_xlim(0, float(times[-1]))
+    ax.set_xlim(min(0.0, float(times[0])), float(times[-1]))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, steps=[1, 2, 5, 10]))
     many = levels[-1] / levels[0] >= 1000
     ax.yaxis.set_major_locator(LogLocator(base=10, subs=(1.0,) if many else (1.0, 2.0, 5.0)))

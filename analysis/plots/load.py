@@ -25,6 +25,7 @@ from analysis.plots.style import (
     scale_values,
     styled,
 )
+from analysis.wording import latency_of, located, number, too_few_at_any_users
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +45,8 @@ def latency_against_users(
     ``levels`` as from ``statistics.load_levels``, ``fits`` as from ``fits.fit_models``. What is not known is said under
     the axis, and how many seconds of faults and warm-up are left out: ``left_out_s``, by default those of ``levels``.
     """
-    ax = styled(ax, "Latency against users, and what models say", "concurrent users", "mean latency (ms)")
+    of = f" of {latency_of(levels)}" if "latency_of" in levels else ""
+    ax = styled(ax, "Latency against users, and what models say", "concurrent users", f"mean latency{of} (ms)")
     return _against_users(
         ax, levels, fits, "mean_ms", lambda fit, users: fit.response_ms(users), "knee", lambda fit: fit.knee,
         left_out_s,
@@ -58,7 +60,8 @@ def throughput_against_users(
 
     As ``latency_against_users``; the models were fitted to the response time.
     """
-    ax = styled(ax, "Throughput against users", "concurrent users", "ended ok per second")
+    ended = f"{latency_of(levels)}, per second" if "latency_of" in levels else "ended ok per second"
+    ax = styled(ax, "Throughput against users", "concurrent users", ended)
     return _against_users(
         ax, levels, fits, "throughput_rps", lambda fit, users: fit.throughput_rps(users), "saturation point",
         lambda fit: fit.saturation, left_out_s,
@@ -76,9 +79,7 @@ def _against_users(
     left_out_s: int | None,
 ) -> Axes:
     if levels.empty or not levels[column].notna().any():
-        return no_data(
-            ax, "no number of users had 20 operations that ended ok, outside the run's first and last second"
-        )
+        return no_data(ax, f"{too_few_at_any_users(levels)}, outside the run's first and last second")
     users, values = levels["users"].to_numpy(dtype=np.float64), levels[column].to_numpy(dtype=np.float64)
     from analysis.statistics.fits import best_fit, ranked_fits  # whoever has fits has waited for SciPy already
 
@@ -114,10 +115,8 @@ def _locate(ax: Axes, name: str, at: Estimate) -> None:
     ax.axvspan(max(at.low, low), min(at.high, high), color=SHADE, linewidth=0, zorder=0.4)
     ax.axvline(at.value, color=MUTED, linewidth=1.2, zorder=1)
     middle = (at.value - low) / (high - low)
-    digits = 1 if at.value < 20 else 0
-    ends = f"{at.low:,.{digits}f}, {at.high:,.{digits}f}" if math.isfinite(at.high) else f"{at.low:,.{digits}f}, …"
     ax.annotate(
-        f"{name} at {at.value:,.{digits}f} users [{ends}]",
+        f"{name} at {located(at.value, at.low, at.high)}",
         xy=(at.value, 1),
         xycoords=ax.get_xaxis_transform(),
         xytext=(0, 3),
@@ -140,7 +139,7 @@ def _said(levels: pd.DataFrame, fits: Sequence[Fit], name: str, left_out_s: int 
         reasons = [fit.missing for fit in fits if fit.missing]
         return f"{points} No model: {reasons[0]}." if reasons else f"{points} No model was fitted."
     first = ranked[0]
-    error = f"typically {100 * math.sqrt(first.rss / len(first.users)):.2g} % off"
+    error = f"typically {number(100 * math.sqrt(first.rss / len(first.users)), 2)} % off"
     close = [SHORT[fit.model.name] for fit in close_fits(fits)]
     alike = f"Fit alike: {', '.join(close)}; {error}." if close else ""
     said = f"{points} {alike or f'Lowest AICc: {first.model.label}, {error}.'}"
@@ -149,12 +148,12 @@ def _said(levels: pd.DataFrame, fits: Sequence[Fit], name: str, left_out_s: int 
 
 
 def _left_out(levels: pd.DataFrame, seconds: int | None) -> str:
-    """Return what the levels leave out of fault windows and warm-up."""
+    """Return how much the levels leave out, and why they may."""
     if seconds is None:
         if "left_out_s" not in levels or levels["left_out_s"].isna().all():
             return ", faults and warm-up not left out"
         seconds = int(levels["left_out_s"].sum())
-    return f", without {_counted(seconds, 'second')} of faults or warm-up" if seconds else ""
+    return f", {_counted(seconds, 'second')} left out (faults, warm-up, between steps)" if seconds else ""
 
 
 def _counted(count: int, noun: str) -> str:

@@ -27,10 +27,13 @@ from analysis.plots.style import (
     scale_values,
     styled,
 )
+from analysis.wording import latency_of, none_ended, too_few_at_any_users
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+CUT_OFF = "cut off"
+"""Label of the points of the seconds in which the run began and ended."""
 MARKERS_UP_TO = 40
 """Points up to which each is marked: beyond, markers cover the line."""
 
@@ -54,7 +57,7 @@ def latency_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Shaded are the seconds before the highest number of users was reached and those in which users left.
     Says 'no data' for an empty frame.
     """
-    ax = styled(ax, "Latency over time", "time since the first operation (s)", "latency of ok operations (ms)")
+    ax = styled(ax, "Latency over time", "time since the load began (s)", f"latency of {latency_of(frame)} (ms)")
     return _over_time(ax, frame, LINES)
 
 
@@ -63,18 +66,18 @@ def clocks_over_time(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
     Shaded as in ``latency_over_time``. Says 'no data' for an empty frame.
     """
-    ax = styled(ax, "The four clocks over time", "time since the first operation (s)", "p95 of ok operations (ms)")
+    ax = styled(ax, "The four clocks over time", "time since the load began (s)", "p95 of ok operations (ms)")
     return _over_time(ax, frame, CLOCK_LINES)
 
 
 def _over_time(ax: Axes, frame: pd.DataFrame, lines: Sequence[Line]) -> Axes:
     """Draw columns of a frame with a row per second."""
     if not has_values(frame, [line.column for line in lines]):
-        return no_data(ax, "no operation ended ok")
+        return no_data(ax, none_ended(frame))
     elapsed = frame["elapsed_s"].to_numpy(dtype=np.float64)
     _scale(ax, frame, elapsed, lines)
     _shade_edges(ax, frame)
-    _draw_lines(ax, frame, elapsed, lines)
+    _draw_lines(ax, frame, elapsed, lines, cut_off=frame["cut_off"].to_numpy(dtype=np.bool_))
     return ax
 
 
@@ -83,9 +86,9 @@ def latency_by_users(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
     Says 'no data' for an empty frame.
     """
-    ax = styled(ax, "Latency against users", "concurrent users", "latency of ok operations (ms)")
+    ax = styled(ax, "Latency against users", "concurrent users", f"latency of {latency_of(frame)} (ms)")
     if not has_values(frame, [line.column for line in LINES]):
-        return no_data(ax, "no number of users had 20 operations that ended ok")
+        return no_data(ax, too_few_at_any_users(frame))
     users = frame["users"].to_numpy(dtype=np.float64)
     _scale(ax, frame, users, LINES)
     _draw_lines(ax, frame, users, LINES)
@@ -143,17 +146,36 @@ def _name_shade(ax: Axes, x: float, name: str, *, inside_left: bool) -> None:
     )  # fmt: skip
 
 
-def _draw_lines(ax: Axes, frame: pd.DataFrame, x: NDArray[np.float64], lines: Sequence[Line]) -> None:
-    """Draw each column and write its name at its last point."""
+def _draw_lines(
+    ax: Axes,
+    frame: pd.DataFrame,
+    x: NDArray[np.float64],
+    lines: Sequence[Line],
+    cut_off: NDArray[np.bool_] | None = None,
+) -> None:
+    """Draw each column and write its name at its last point; points ``cut_off`` are rings beside the line."""
     ends: list[End] = []
+    values = frame[[line.column for line in lines]].to_numpy(dtype=np.float64)
+    apart = np.zeros(len(x), dtype=np.bool_) if cut_off is None else cut_off
+    if not np.isfinite(values[~apart]).any():  # nothing else to draw
+        apart = np.zeros(len(x), dtype=np.bool_)
     for line in lines:
-        y = frame[line.column].to_numpy(dtype=np.float64)
+        whole = frame[line.column].to_numpy(dtype=np.float64)
+        y = np.where(apart, np.nan, whole)
         drawn = np.isfinite(y)
         marker = "o" if len(x) <= MARKERS_UP_TO or _has_islands(drawn) else ""
         ax.plot(x, y, color=line.colour, linewidth=line.width, marker=marker, markersize=3.5, label=line.label)
+        rings = apart & np.isfinite(whole)
+        if rings.any():
+            ax.plot(
+                x[rings], whole[rings], linestyle="", marker="o", markersize=5, markerfacecolor="none",
+                markeredgecolor=line.colour, label=CUT_OFF,
+            )  # fmt: skip
         if drawn.any():
             end = int(np.flatnonzero(drawn)[-1])
-            ends.append(End(line.label, float(x[end]), float(y[end]), line.colour))
+            ends.append(End(line.label, float(x[-1]), float(y[end]), line.colour))
+    if (apart & np.isfinite(values).any(axis=1)).any():
+        note(ax, "○ part of a second only: the run began or ended in it.")
     label_ends(ax, ends)
 
 

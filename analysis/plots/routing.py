@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.patches import Rectangle
+from matplotlib.colors import to_rgba
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -29,7 +30,8 @@ from analysis.plots.style import (
     styled,
 )
 from analysis.plots.windows import MOST_LISTED, shade_windows
-from analysis.statistics.routing import NOT_OK
+from analysis.statistics.served import NOT_OK
+from analysis.wording import delay, recovery
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,6 +44,8 @@ BREAKER_IN, WINDOW_IN = 0.25, 0.17
 STATES = {"closed": (0.12, MUTED), "half_open": (0.5, ORANGE), "open": (1.0, VERMILLION)}
 """Height, as a share of the band, and colour of a breaker's state."""
 MOST_ROUTES = 12
+DENSEST = 0.55
+"""How dense a cell is that has all of its row: its count has to be read."""
 OTHERS = "(others)"
 
 
@@ -61,12 +65,13 @@ def fallback_activation(
     rows = list(breakers.groupby("breaker", sort=True)) if breakers is not None else []
     windows = activation if activation is not None else pd.DataFrame(columns=["fault", "start_s", "end_s"])
     more_in = BREAKER_IN * min(len(rows), MOST_BREAKERS) + WINDOW_IN * min(len(windows), MOST_LISTED)
-    ax = styled(ax, "Who served, per second", "time since the first operation (s)", "share of operations (%)", more_in)
+    ax = styled(ax, "Who served, per second", "time since the load began (s)", "share of operations (%)", more_in)
     if served.empty or not served["count"].sum():
         return no_data(ax, "no operation was recorded")
-    first, seconds = int(served["second"].min()), np.sort(served["elapsed_s"].unique())
-    length = int(seconds[-1]) + 1
-    ax.set_xlim(0, length)
+    seconds = np.sort(served["elapsed_s"].unique().astype(np.float64))
+    zero_s = int(served["second"].iloc[0]) - float(served["elapsed_s"].iloc[0])
+    begin, end = min(float(seconds[0]), 0.0), float(seconds[-1]) + 1
+    ax.set_xlim(begin, end)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8, steps=[1, 2, 5, 10]))
     ends = _stack(ax, served, seconds)
     names = [shorten(str(name), 14) for name, _ in rows[:MOST_BREAKERS]]
@@ -78,12 +83,12 @@ def fallback_activation(
     row = 100 * ROW_PT / max(size_pt(ax)[1] - ROW_PT * len(names), 3 * ROW_PT)
     _scale(ax, names, row)
     for place, (_, part) in enumerate(rows[:MOST_BREAKERS]):
-        _band(ax, part, -(place + 1) * row, row * BAND, (first, length))
+        _band(ax, part, -(place + 1) * row, row * BAND, (zero_s, begin, end))
     label_ends(ax, ends)
     return ax
 
 
-def _stack(ax: Axes, served: pd.DataFrame, seconds: NDArray[np.int64]) -> list[End]:
+def _stack(ax: Axes, served: pd.DataFrame, seconds: NDArray[np.float64]) -> list[End]:
     """Draw the shares as steps, one a second; return their names, at the heights of the shares of the whole run."""
     table = served.pivot_table(index="elapsed_s", columns="served", values="count", aggfunc="sum", observed=True)
     table.columns = table.columns.astype("str")
@@ -119,12 +124,12 @@ def _scale(ax: Axes, names: Sequence[str], row: float) -> None:
     ax.set_yticks([*reversed(middles), 0, 25, 50, 75, 100], [*reversed(names), "0", "25", "50", "75", "100"])
 
 
-def _band(ax: Axes, states: pd.DataFrame, low: float, height: float, seconds: tuple[int, int]) -> None:
-    """Draw the states of a breaker as a band of heights over ``seconds``: the first (Unix), and how many."""
-    first, length = seconds
+def _band(ax: Axes, states: pd.DataFrame, low: float, height: float, axis: tuple[float, float, float]) -> None:
+    """Draw the states of a breaker as a band of heights; ``axis``: the Unix second of its 0, its begin and its end."""
+    zero_s, first, last = axis
     for state, begin, end in zip(states["state"], states["start_ns"], states["end_ns"], strict=True):
-        left = 0.0 if pd.isna(begin) else (int(begin) - first * 1_000_000_000) / 1e9
-        right = float(length) if pd.isna(end) else (int(end) - first * 1_000_000_000) / 1e9
+        left = first if pd.isna(begin) else int(begin) / 1e9 - zero_s
+        right = last if pd.isna(end) else int(end) / 1e9 - zero_s
         share, colour = STATES.get(str(state), STATES["closed"])
         band = Rectangle((left, low), right - left, height * share, facecolor=colour, edgecolor="none", linewidth=0)
         ax.add_patch(band)
@@ -144,13 +149,12 @@ def _mark(ax: Axes, windows: pd.DataFrame) -> None:
 
 def _says(window: pd.Series) -> str:
     """Return activation delay and recovery of a window in words."""
-    delay, recovery, step = window["activation_delay_s"], window["recovery_s"], window["resolution_s"]
-    first = "no fallback" if pd.isna(delay) else f"▼ {delay:,.0f} s ±1 s" if step else f"▼ {delay:,.2f} s"
+    took_s, back_s = float(window["activation_delay_s"]), float(window["recovery_s"])
+    first = "no fallback" if np.isnan(took_s) else f"▼ {delay(took_s, window['resolution_s'])}"
     missing = str(window["missing"])
     unknown = "not recovered" if "had not recovered" in missing else "recovery unknown"
     unknown = "recovery with that of another" if "another window was open" in missing else unknown
-    back = unknown if pd.isna(recovery) else f"▲ {recovery:,.0f} s"
-    return f"{first}, {back}"
+    return f"{first}, {unknown if np.isnan(back_s) else f'▲ {recovery(back_s)}'}"
 
 
 def _said(windows: pd.DataFrame, names: Sequence[str], breakers: int, ends: Sequence[End]) -> list[str]:
@@ -170,10 +174,11 @@ def _said(windows: pd.DataFrame, names: Sequence[str], breakers: int, ends: Sequ
     return said
 
 
-def confusion_matrix(matrix: pd.DataFrame, ax: Axes | None = None) -> Axes:
+def confusion_matrix(matrix: pd.DataFrame, ax: Axes | None = None, *, left_out: int = 0) -> Axes:
     """Draw expected routes (rows) against decided ones (columns); ``matrix`` as from ``statistics.confusion_matrix``.
 
-    Each cell has its count, and is the darker the larger its share of its row; right decisions are framed.
+    Each cell has its count, and its shade is its share of its row, as the key beside says; right decisions are framed.
+    ``left_out`` operations whose decision nobody told are counted under the axis.
     """
     ax = styled(ax, "Expected against decided route", "decided route", "expected route")
     if matrix.empty:
@@ -184,7 +189,7 @@ def confusion_matrix(matrix: pd.DataFrame, ax: Axes | None = None) -> Axes:
     for y, expected in enumerate(shown.index):
         for x, decided in enumerate(shown.columns):
             count, right = int(shown.iloc[y, x]), expected == decided != OTHERS  # type: ignore[arg-type]
-            ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=BLUE, alpha=0.55 * part[y, x], linewidth=0))
+            ax.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=BLUE, alpha=DENSEST * part[y, x], linewidth=0))
             if right:
                 frame = Rectangle((x - 0.47, y - 0.47), 0.94, 0.94, fill=False, edgecolor=INK, linewidth=1.2)
                 ax.add_patch(frame)
@@ -204,8 +209,26 @@ def confusion_matrix(matrix: pd.DataFrame, ax: Axes | None = None) -> Axes:
     wrong = int(matrix.to_numpy().sum()) - sum(
         int(matrix.loc[route, route]) for route in matrix.index if route in matrix.columns
     )
-    note(ax, f"{int(matrix.to_numpy().sum()):,} operations that ended ok, {wrong:,} on another route than expected.")
+    total = int(matrix.to_numpy().sum())
+    said = f"{total:,} operations that ended ok, {wrong:,} decided for another route than expected."
+    unknown = f" Not in it: {left_out:,} that fell back and did not tell which route was asked first."
+    note(ax, f"{said} A fallback counts where it was decided for, not where it ended.{unknown if left_out else ''}")
+    _key(ax)
     return ax
+
+
+def _key(ax: Axes) -> None:
+    """Say beside the matrix what the shade of a cell and its frame mean."""
+    shades = [
+        Patch(facecolor=to_rgba(BLUE, DENSEST * share), edgecolor=GRID, linewidth=0.7, label=f"{100 * share:.0f} %")
+        for share in (1.0, 0.75, 0.5, 0.25, 0.0)
+    ]
+    right = Patch(fill=False, edgecolor=INK, linewidth=1.2, label="as expected")
+    key = ax.legend(
+        handles=[*shades, right], title="share of the\nexpected route", loc="upper left", bbox_to_anchor=(1.01, 1.0),
+        fontsize=8, title_fontsize=8, frameon=False, labelcolor=INK, borderaxespad=0.0,
+    )  # fmt: skip
+    key.get_title().set_color(INK)
 
 
 def _few(matrix: pd.DataFrame) -> pd.DataFrame:

@@ -1,9 +1,10 @@
 """Statistics: a frame of a run in, a frame out, with documented columns and units.
 
-The series goes into ``latency``, ``curves``, ``levels``, ``crossings``, ``routing`` and ``classes``, the tables of
-the history into ``windows``, ``fallbacks``, ``tails`` and ``classes``. ``fits`` fits models to levels; it is imported
-by its own name, as it takes SciPy half a second to come. What was not measured is NaN, and a column ``missing`` says
-why. Whatever draws random numbers takes a ``seed``: the same frame always gives the same result.
+The series goes into ``latency``, ``curves``, ``levels``, ``crossings``, ``routing``, ``served`` and ``classes``, the
+tables of the history into ``windows``, ``fallbacks``, ``routing``, ``served``, ``tails`` and ``classes``. ``fits`` fits
+models to levels; it is imported by its own name, as it takes SciPy half a second to come. What was not measured is NaN,
+and a column ``missing`` says why. Whatever draws random numbers takes a ``seed``: the same frame always gives the same
+result. ``analysis.Measured`` puts them together for one run, as its report shows them.
 """
 
 from analysis.statistics.classes import fairness, jain_index, priority_classes, priority_inversions
@@ -27,7 +28,8 @@ from analysis.statistics.latency import (
     wind_down,
 )
 from analysis.statistics.levels import goodput, latency_by_throughput, littles_law, load_levels, load_seconds, with_flow
-from analysis.statistics.routing import confusion_matrix, route_shares, served_over_time, shares_over_time
+from analysis.statistics.routing import confusion_matrix, decided_routes, route_shares, shares_over_time, undecided
+from analysis.statistics.served import served_in_windows, served_over_time
 from analysis.statistics.tails import split_tail, tail_attribution
 from analysis.statistics.windows import breaker_states, fault_windows, worst_states
 from harness.judge.as_before import RecoveryRule
@@ -41,6 +43,7 @@ __all__ = [
     "clocks_over_time",
     "condensed",
     "confusion_matrix",
+    "decided_routes",
     "disturbed",
     "ended_ok",
     "fairness",
@@ -65,6 +68,7 @@ __all__ = [
     "priority_classes",
     "priority_inversions",
     "route_shares",
+    "served_in_windows",
     "served_over_time",
     "shares_over_time",
     "split_tail",
@@ -72,6 +76,7 @@ __all__ = [
     "tail_attribution",
     "throughput",
     "throughput_intervals",
+    "undecided",
     "wind_down",
     "with_flow",
     "worst_states",

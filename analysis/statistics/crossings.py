@@ -19,8 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.statistics.curves import CONFIDENCE, FEWEST_BLOCKS, RESAMPLES, blocks_of, per_second, percentiles_of
-from analysis.statistics.disturbed import disturbed
-from analysis.statistics.latency import MAX_POINTS, MIN_COUNT, ended_ok, throughput, user_bins, wind_down
+from analysis.statistics.latency import MIN_COUNT, at_levels, level_seconds
 
 MOST_LEVELS = 10
 """More would have few seconds each: with 25 in a ramp of 60 s, intervals held the truth in 83 % of the cases."""
@@ -106,7 +105,7 @@ def latency_crossing(
     Columns: ``percent, threshold_ms``; ``users`` at the crossing, ``users_low, users_high`` its 95 % interval
     (infinity: beyond the users measured; NaN with fewer than ``FEWEST_BLOCKS`` blocks, or than two at the levels beside
     it), ``users_min, users_max`` measured, ``share_pct`` of the resamples that cross; ``missing`` says why there is no
-    crossing. The wind-down is left out, and so is what ``windows`` and ``from_second`` say, as in ``load_levels``.
+    crossing. Seconds are those of ``load_levels``: ``windows`` and ``from_second`` leave out what they do there.
     """
     levels = _levels(series, windows, from_second)
     row: dict[str, object] = {**dict.fromkeys(NAMES, math.nan), "percent": percent, "threshold_ms": threshold_ms}
@@ -129,12 +128,10 @@ def latency_crossing(
 
 def _levels(series: pd.DataFrame, windows: pd.DataFrame | None, from_second: float | None) -> _Levels | None:
     """Return the levels of users, None where there is none."""
-    rows = ended_ok(series)
-    rows = rows[(rows["users"] > 0) & (rows["second"] < wind_down(series))]
-    rows = rows[~disturbed(rows["second"], windows, from_second)]
+    shown = level_seconds(series, MOST_LEVELS, windows=windows, from_second=from_second)
+    rows = at_levels(series, shown).rename(columns={"level": "bin"})
     if rows.empty:
         return None
-    rows = rows.assign(bin=user_bins(rows["users"].to_numpy(dtype=np.int64), MOST_LEVELS))
     counted = rows.groupby("bin", sort=True)["count"].sum()
     rows = rows[rows["bin"].isin(counted.index[counted >= MIN_COUNT])]
     if rows.empty:
@@ -203,17 +200,13 @@ def throughput_intervals(
     """Return what ended ok per second at each level of users, with 95 % intervals: one row per level.
 
     Columns: ``users`` (mean), ``users_min, users_max, seconds, throughput_rps, low_rps, high_rps``. The bootstrap draws
-    blocks of a level's seconds; the interval is NaN with fewer than ``FEWEST_BLOCKS`` of them. Levels are those of
-    ``load_levels``: the run's first and last second and the wind-down are left out, and what ``windows`` and
-    ``from_second`` say.
+    blocks of a level's seconds; the interval is NaN with fewer than ``FEWEST_BLOCKS`` of them. Levels and seconds are
+    those of ``load_levels`` (``latency.level_seconds``), and so is the throughput.
     """
-    inner = series[series["second"].between(series["second"].min() + 1, series["second"].max() - 1)]
-    seconds = throughput(inner)
-    seconds = seconds[(seconds["users"] > 0) & (seconds["second"] < wind_down(inner))]
-    bins = user_bins(seconds["users"].fillna(0).to_numpy(dtype=np.int64), MAX_POINTS)
-    hidden = disturbed(seconds["second"], windows, from_second).to_numpy(dtype=bool)
-    seconds, bins = seconds[~hidden], bins[~hidden]
-    rows = [_throughput(part, np.random.default_rng(seed), resamples) for _, part in seconds.groupby(bins, sort=True)]
+    seconds = level_seconds(series, windows=windows, from_second=from_second)
+    seconds = seconds[~seconds["hidden"]]
+    levels = seconds.groupby("level", sort=True)
+    rows = [_throughput(part, np.random.default_rng(seed), resamples) for _, part in levels]
     names = ["users", "users_min", "users_max", "seconds", "throughput_rps", "low_rps", "high_rps"]
     return pd.DataFrame(rows, columns=names)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from analysis.histograms import decode
 from analysis.statistics.first_fallbacks import first_fallbacks
-from analysis.statistics.latency import every_second
+from analysis.statistics.served import NOT_OK, PRIMARY, windows_served
 from harness.judge.as_before import FEWEST, Level, RecoveryRule, Search, Timeline, searches
 from harness.words.operation import STOPPED_ROUTE, Outcome
 
@@ -28,6 +28,7 @@ NOT_EXECUTED = ("rejected", "skipped")
 NOT_ANSWERED = ("failed", "timeout", *NOT_EXECUTED)
 """Outcomes of attempts after which a chain goes on to its next tier."""
 _SECOND_NS = 1_000_000_000
+_BY_SECONDS = "without a history operations are those of whole seconds"
 
 
 def fallback_activation(
@@ -38,15 +39,17 @@ def fallback_activation(
     injections: pd.DataFrame | None = None,
     *,
     rule: RecoveryRule | None = None,
+    counted: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return one row per fault window (as from ``windows.fault_windows``), in their order.
 
     ``operations`` need ``id, intended_ns, start_ns, end_ns, tier, outcome``; ``attempts`` and ``injections`` all their
-    columns. Columns:
+    columns. Where ``operations`` are some of a run only, ``counted`` are all (``end_ns, tier, outcome``). Columns:
 
     - ``fault``; ``start_s`` and ``end_s`` from the run's first second (``end_s`` NaN where it never closed)
-    - ``operations`` with an outcome in the window, ``fallbacks`` of them (tier 1 or higher), ``fallback_pct``; the same
-      of the fault-free seconds before the first window: ``fallback_before_pct``
+    - ``operations`` whose outcome was known in the window, ``fallbacks`` of them (ended ok on tier 1 or higher),
+      ``fallback_pct``; the same before the first window: ``fallback_before_pct``. Without a history by whole seconds
+      that a window touches: see ``served.served_in_windows``
     - ``first_fallback_s``, ``activation_delay_s`` = first fallback - window's start: with attempts and injections the
       first one that the window's own fault led to (``first_fallbacks``), as in ``faults.csv``; without injections the
       begin of the first attempt on a tier above 0, of whatever operation; without attempts the end of the first such
@@ -57,9 +60,7 @@ def fallback_activation(
     - ``missing``: what is not known, and why
     """
     zero = int(series["second"].min()) if len(series) else 0
-    seconds = _seconds(series)
-    first_ns = int(windows["start_ns"].min()) if len(windows) else 0
-    before = seconds[seconds["second"] < first_ns // _SECOND_NS]
+    loads, before_pct, whole = _loads(series, windows, operations if counted is None else counted)
     ends = [None if pd.isna(each) else int(each) for each in windows["end_ns"]]
     starts = [int(each) for each in windows["start_ns"]]
     found_of = _searches(series, starts, ends, rule)
@@ -70,15 +71,11 @@ def fallback_activation(
     for place, (fault, start, end) in enumerate(zip(windows["fault"], starts, ends, strict=True)):
         search = found_of.get(place)
         first = _first_seen(start, end, found) if own is None else own[place]
-        row = (
-            _activation(start, end, zero, first)
-            | {"resolution_s": found.resolution_s}
-            | _load_inside(seconds, start, end)
-        )
+        row = _activation(start, end, zero, first) | {"resolution_s": found.resolution_s} | loads[place]
         row |= _recovery(end, zero, None if search is None else search.recovered_ns)
-        row |= {"fallback_before_pct": _share(before["fallbacks"].sum(), before["count"].sum())}
+        row |= {"fallback_before_pct": before_pct}
         row |= _wrong_inside(wrong, operations, start, end)
-        row["missing"] = "; ".join(_missing(row, end, search))
+        row["missing"] = "; ".join([*_missing(row, end, search), *([_BY_SECONDS] if whole else [])])
         rows.append({"fault": fault, **row})
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     return frame.astype({"false": "Int64", "missed": "Int64"})
@@ -148,14 +145,6 @@ def _elapsed(at_ns: int | None, zero: int) -> float:
     return np.nan if at_ns is None else (at_ns - zero * _SECOND_NS) / 1e9
 
 
-def _seconds(series: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per second without gaps: ``second, count, fallbacks``; warm-up is not left out."""
-    frame = every_second(series)[[]]
-    for name, rows in {"count": series, "fallbacks": series[series["tier"] > 0]}.items():
-        frame[name] = rows.groupby("second")["count"].sum().reindex(frame.index, fill_value=0)
-    return frame.reset_index()
-
-
 def _timeline(series: pd.DataFrame) -> Timeline:
     """Return the levels of the seconds of a series, for the search that the check of recovery makes as well."""
     rows = series[series["route"] != STOPPED_ROUTE]
@@ -180,11 +169,21 @@ def _recovery(end: int | None, zero: int, at_ns: int | None) -> dict[str, object
     return {"recovered_s": _elapsed(at_ns, zero), "recovery_s": (at_ns - end) / 1e9}
 
 
-def _load_inside(seconds: pd.DataFrame, start: int, end: int | None) -> dict[str, object]:
-    inside = seconds["second"] >= start // _SECOND_NS
-    if end is not None:
-        inside &= seconds["second"] <= (end - 1) // _SECOND_NS
-    count, fallbacks = int(seconds.loc[inside, "count"].sum()), int(seconds.loc[inside, "fallbacks"].sum())
+def _loads(
+    series: pd.DataFrame, windows: pd.DataFrame, operations: pd.DataFrame | None
+) -> tuple[list[dict[str, object]], float, bool]:
+    """Return operations and fallbacks of each window, the share before the first, and whether seconds were counted."""
+    first_ns = int(windows["start_ns"].min()) if len(windows) else 0
+    before = windows.iloc[:1].assign(start_ns=0, end_ns=first_ns - 1)
+    shares = [_of_window(part) for part in windows_served(series, windows, operations)]
+    earlier = [_of_window(part) for part in windows_served(series, before, operations)]
+    before_pct = float(earlier[0]["fallback_pct"]) if earlier else float("nan")  # type: ignore[arg-type]
+    return shares, before_pct, operations is None or operations.empty
+
+
+def _of_window(served: pd.Series) -> dict[str, object]:
+    count = int(served.sum())
+    fallbacks = count - int(served.get(PRIMARY, 0)) - int(served.get(NOT_OK, 0))
     return {"operations": count, "fallbacks": fallbacks, "fallback_pct": _share(fallbacks, count)}
 
 

@@ -52,8 +52,11 @@ def fit_models(
 
 
 def ranked_fits(fits: Sequence[Fit]) -> list[Fit]:
-    """Return the fits that have an AICc, the lowest first."""
-    return sorted((fit for fit in fits if math.isfinite(fit.aicc)), key=lambda fit: fit.aicc)
+    """Return the fits that have an AICc, the lowest first; of those that are the same fit, the simpler model.
+
+    Where latency does not depend on users all models are one: their AICc differ by what floats leave over.
+    """
+    return sorted((fit for fit in fits if math.isfinite(fit.aicc)), key=lambda fit: round(fit.aicc, 6))
 
 
 def best_fit(fits: Sequence[Fit]) -> Fit | None:

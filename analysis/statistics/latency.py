@@ -70,13 +70,21 @@ def latency_over_time(series: pd.DataFrame, percents: Sequence[float] = PERCENTS
     """Return one row per second from the first to the last of the run, without gaps.
 
     Columns: ``second`` (Unix), ``elapsed_s`` (from the first), ``users`` (NaN where not measured), ``count``,
-    ``min_ms``, percentiles and ``max_ms`` of the operations that ended ok, ``winding_down`` (see ``wind_down``).
+    ``min_ms``, percentiles and ``max_ms`` of the operations that ended ok, ``winding_down`` (see ``wind_down``),
+    ``cut_off`` (the first and the last second: the run began and ended somewhere within them).
     A second without such an operation has count 0 and NaN latencies, so that a stall shows.
     """
     found = percentiles(ended_ok(series), ["second"], percents).set_index("second")
     frame = every_second(series).join(found, how="left")
     frame["count"] = frame["count"].fillna(0).astype("int64")
-    frame["winding_down"] = frame.index.to_numpy() >= wind_down(series)
+    return _with_ends(frame, series)
+
+
+def _with_ends(frame: pd.DataFrame, series: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame by second with the columns that say which seconds are no whole ones under load."""
+    seconds = frame.index.to_numpy()
+    frame["winding_down"] = seconds >= wind_down(series)
+    frame["cut_off"] = np.isin(seconds, [seconds[0], seconds[-1]]) if len(seconds) else False
     return frame.reset_index()
 
 
@@ -102,7 +110,8 @@ def clocks(series: pd.DataFrame, percents: Sequence[float] = (50, 95, 99)) -> pd
 
 
 def clocks_over_time(series: pd.DataFrame, percent: float = 95) -> pd.DataFrame:
-    """Return one row per second without gaps: ``second, elapsed_s, users``, a column per clock, ``winding_down``.
+    """Return one row per second without gaps: ``second, elapsed_s, users``, a column per clock, ``winding_down``
+    and ``cut_off`` as in ``latency_over_time``.
 
     ``response_ms``, ``service_ms``, ``queue_ms`` and ``lag_ms`` are that percentile of the operations that ended ok;
     NaN where none was measured.
@@ -113,8 +122,7 @@ def clocks_over_time(series: pd.DataFrame, percent: float = 95) -> pd.DataFrame:
     for clock in CLOCKS:
         found = _of_clock(rows, clock, groups, len(frame), (percent,))
         frame[f"{clock}_ms"] = found[percentile_column(percent)].to_numpy()
-    frame["winding_down"] = frame.index.to_numpy() >= wind_down(series)
-    return frame.reset_index()
+    return _with_ends(frame, series)
 
 
 def _of_clock(
@@ -170,38 +178,59 @@ def latency_by_users(
     """Return latency against concurrency: one row per number of users, from the merged seconds that had it.
 
     More than ``max_points`` distinct numbers are put into that many bins of equal width at most. Columns:
-    ``users`` (mean over the operations of the row), ``users_min``, ``users_max``, ``seconds``, ``count``,
-    ``min_ms``, percentiles, ``max_ms``. Rows of fewer than ``min_count`` such operations are left out, and so are
-    seconds whose users nobody measured or had left, and the wind-down: what ends while users are being stopped
-    was started, and waited, among more users than the second counts. ``windows`` and ``from_second`` leave out fault
+    ``users`` (mean over the seconds of the row), ``users_min``, ``users_max``, ``seconds``, ``count``,
+    ``min_ms``, percentiles, ``max_ms``. Seconds are those of ``level_seconds``, also those in which nothing ended ok.
+    Rows of fewer than ``min_count`` such operations are left out. ``windows`` and ``from_second`` leave out fault
     windows and warm-up, as in ``load_levels``.
     """
-    rows = at_levels(series, max_points)
-    rows = rows[~disturbed(rows["second"], windows, from_second)]
-    return by_level(rows, percents, min_count).reset_index(drop=True)
+    seconds = level_seconds(series, max_points, windows=windows, from_second=from_second)
+    return by_level(series, seconds, percents, min_count).reset_index(drop=True)
 
 
-def at_levels(series: pd.DataFrame, max_points: int = MAX_POINTS) -> pd.DataFrame:
-    """Return the rows that ended ok while users were there, before the wind-down, with the ``level`` of each."""
-    rows = ended_ok(series)
-    rows = rows[(rows["users"] > 0) & (rows["second"] < wind_down(series))]
-    return rows.assign(level=user_bins(rows["users"].to_numpy(dtype=np.int64), max_points))
+def level_seconds(
+    series: pd.DataFrame,
+    max_points: int = MAX_POINTS,
+    *,
+    windows: pd.DataFrame | None = None,
+    from_second: float | None = None,
+) -> pd.DataFrame:
+    """Return the seconds that levels of users are made of: one row each, whatever ended in it.
+
+    Columns: ``second, users, count, ok``; ``level``, the bin of its users; ``hidden``, whether ``windows`` and
+    ``from_second`` leave it out (``disturbed``). Not there are the run's first and last second, which its begin and end
+    cut off; seconds whose users nobody measured or had left; and the wind-down: what ends while users are being stopped
+    was started, and waited, among more users than the second counts. Whatever is told of a level, its throughput
+    included, is told of these seconds: one in which nothing ended ok is as long as any other.
+    """
+    seconds = throughput(series)[["second", "users", "count", "ok"]].iloc[1:-1]
+    seconds = seconds[(seconds["users"] > 0) & (seconds["second"] < wind_down(series))].reset_index(drop=True)
+    users = seconds["users"].to_numpy(dtype=np.int64)
+    hidden = disturbed(seconds["second"], windows, from_second)
+    return seconds.assign(level=user_bins(users, max_points) if len(users) else users, hidden=hidden.astype(bool))
 
 
-def by_level(rows: pd.DataFrame, percents: Sequence[float] = PERCENTS, min_count: int = MIN_COUNT) -> pd.DataFrame:
-    """Return the rows of ``latency_by_users`` by ``level``, from rows as of ``at_levels``."""
-    rows = rows.assign(weighted=rows["users"] * rows["count"])
-    grouped = rows.groupby("level", sort=True)
+def at_levels(series: pd.DataFrame, seconds: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that ended ok in ``seconds`` (as of ``level_seconds``) that are not hidden, with their level."""
+    shown = seconds.loc[~seconds["hidden"], ["second", "level"]]
+    return ended_ok(series).merge(shown, on="second")
+
+
+def by_level(
+    series: pd.DataFrame, seconds: pd.DataFrame, percents: Sequence[float] = PERCENTS, min_count: int = MIN_COUNT
+) -> pd.DataFrame:
+    """Return the rows of ``latency_by_users`` by ``level``, over ``seconds`` as of ``level_seconds``."""
+    grouped = seconds[~seconds["hidden"]].groupby("level", sort=True)
     levels = pd.DataFrame(
         {
-            "users": grouped["weighted"].sum() / grouped["count"].sum(),
+            "users": grouped["users"].mean(),
             "users_min": grouped["users"].min(),
             "users_max": grouped["users"].max(),
-            "seconds": grouped["second"].nunique(),
+            "seconds": grouped["second"].size(),
         }
     )
+    rows = at_levels(series, seconds)
     frame = levels.join(percentiles(rows, ["level"], percents).set_index("level"))
-    return frame[frame["count"] >= min_count]
+    return frame[frame["count"] >= min_count].astype({"count": "int64"})
 
 
 def wind_down(series: pd.DataFrame) -> float:

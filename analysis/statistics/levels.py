@@ -16,10 +16,10 @@ from analysis.statistics.latency import (
     at_levels,
     by_level,
     ended_ok,
+    level_seconds,
     percentile_column,
     percentiles,
     throughput,
-    user_bins,
     wind_down,
 )
 
@@ -48,26 +48,26 @@ def load_levels(
 
     Faults and warm-up are in the numbers unless they are left out: ``windows`` (``start_ns, end_ns``, as from
     ``fault_windows``) leaves out every second in which one was open, ``from_second`` (Unix, as ``totals.steady_from_s``
-    of a verdict) all before it. ``left_out_s`` counts those seconds; NaN where neither was given. The run's first and
-    last second are cut off by its begin and end: never in.
+    of a verdict) all before it. ``left_out_s`` counts those seconds; NaN where neither was given. Seconds are those of
+    ``latency.level_seconds``, as in ``throughput_intervals``: the numbers of a row close, users = throughput x (mean +
+    think), and those of the same level elsewhere are the same.
     """
-    every = at_levels(_inner(series), max_points)
-    hidden = disturbed(every["second"], windows, from_second)
-    rows = every[~hidden]
-    frame = by_level(rows, min_count=min_count)
+    seconds = level_seconds(series, max_points, windows=windows, from_second=from_second)
+    frame = by_level(series, seconds, min_count=min_count)
+    rows = at_levels(series, seconds)
     sums = rows.groupby("level")[["count", "sum_ms"]].sum().reindex(frame.index)
     frame["throughput_rps"] = sums["count"] / frame["seconds"]
     frame["mean_ms"] = sums["sum_ms"] / sums["count"]
     if intervals:
         frame = frame.join(_intervals(rows[rows["level"].isin(frame.index)], seed))
-    left_out = every[hidden].groupby("level")["second"].nunique().reindex(frame.index).fillna(0.0)
+    left_out = seconds[seconds["hidden"]].groupby("level")["second"].size().reindex(frame.index).fillna(0.0)
     frame["left_out_s"] = math.nan if windows is None and from_second is None else left_out
     return with_flow(frame.reset_index(drop=True))
 
 
 def load_seconds(series: pd.DataFrame) -> pd.Series:
     """Return the Unix seconds, ascending, that ``load_levels`` counts before faults and warm-up are left out."""
-    return at_levels(_inner(series))["second"].drop_duplicates().sort_values(ignore_index=True)
+    return level_seconds(series)["second"]
 
 
 def _inner(series: pd.DataFrame) -> pd.DataFrame:
@@ -142,13 +142,10 @@ def littles_law(series: pd.DataFrame, operations: pd.DataFrame | None = None) ->
     from the begin and end of each in the history; NaN without it), ``difference_pct`` of the two, ``busy_pct`` (λW per
     user; above 100 a closed loop is impossible). Source: Little, Operations Research 9 (1961).
     """
-    seconds = throughput(series)
-    seconds = seconds[(seconds["users"] > 0) & (seconds["second"] < wind_down(series))].iloc[1:-1]
+    seconds = level_seconds(series)
     sums = series.groupby("second")["sum_ms"].sum()
     seconds = seconds.assign(
-        sum_ms=seconds["second"].map(sums).fillna(0.0),
-        level=user_bins(seconds["users"].to_numpy(dtype=np.int64), MAX_POINTS) if len(seconds) else [],
-        measured=_under_way(seconds["second"], operations),
+        sum_ms=seconds["second"].map(sums).fillna(0.0), measured=_under_way(seconds["second"], operations)
     )
     grouped = seconds.groupby("level", sort=True)
     frame = pd.DataFrame({"users": grouped["users"].mean(), "seconds": grouped["second"].size()})

@@ -1,15 +1,11 @@
-"""Where operations went: shares of routes and tiers, over the run and per second, and expected against decided
-route.
-"""
+"""Where operations went: shares of routes and tiers, over the run and per second; expected against decided route."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from analysis.statistics.latency import ended_ok, every_second
-from harness.words.operation import Outcome
 
-NOT_OK = "not ok"
 NO_ROUTE = "(no route)"
 """Stands for the empty route of operations that took none."""
 
@@ -44,34 +40,42 @@ def shares_over_time(series: pd.DataFrame, by: str = "tier") -> pd.DataFrame:
     return frame.astype({by: series[by].dtype})
 
 
-def served_over_time(series: pd.DataFrame, by: str = "tier") -> pd.DataFrame:
-    """Return who served, one row per second and value, seconds without gaps.
+def decided_routes(operations: pd.DataFrame) -> pd.Series:
+    """Return the route decided for by each of ``operations`` (``route, asked_route, tier``), missing where unknown.
 
-    Columns: ``second, elapsed_s``, ``served`` (ordered categorical: 'primary', 'tier 1', ..., or routes from the most
-    used; last, what was not served: 'not ok'), ``count``, ``share_pct`` as in ``shares_over_time``.
+    Who answered at tier 0, and at a tier above it the route that was asked first, where the target tells it:
+    ``Operation.decided_route``, by which accuracy is judged. Without a column ``asked_route``, as in a series, it is
+    unknown at all tiers above 0.
     """
-    good = series["outcome"] == Outcome.OK.value
-    if by == "tier":
-        names = series["tier"].map(lambda tier: f"tier {tier}" if tier else "primary")
-        order = [f"tier {tier}" if tier else "primary" for tier in sorted(series.loc[good, "tier"].unique())]
-    else:
-        names = series["route"].where(series["route"] != "", NO_ROUTE)
-        order = list(dict.fromkeys(route_shares(series[good])["route"]))
-    rows = series.assign(served=names.where(good, NOT_OK).astype("str"))
-    frame = shares_over_time(rows, "served")
-    order += [NOT_OK] if not good.all() else []
-    return frame.astype({"served": pd.CategoricalDtype(order, ordered=True)})
+    route = operations["route"].astype("object")
+    served = route.where(route.notna() & (route != ""), NO_ROUTE)
+    asked = operations.get("asked_route", pd.Series(None, index=operations.index, dtype="object")).astype("object")
+    told = asked.where(asked != route)
+    return served.where(operations["tier"] == 0, told)
 
 
-def confusion_matrix(series: pd.DataFrame) -> pd.DataFrame:
-    """Return counts of operations that ended ok: one row per expected route, one column per route decided.
+def confusion_matrix(operations: pd.DataFrame) -> pd.DataFrame:
+    """Return counts of operations that ended ok: one row per expected route, one column per route decided for.
 
-    Both sorted; operations whose scenario expects no route are left out.
+    ``operations`` need ``expected_route, route, asked_route, tier, outcome``; a series will do, see ``decided_routes``.
+    Both sorted; left out are operations whose scenario expects no route, and those whose decision is unknown.
     """
-    rows = ended_ok(series)
-    rows = rows[rows["expected_route"] != ""]
-    rows = rows.assign(route=rows["route"].where(rows["route"] != "", NO_ROUTE))
+    rows = _with_expected(operations).assign(decided=decided_routes)
+    rows = rows[rows["decided"].notna()]
     if rows.empty:
         return pd.DataFrame(index=pd.Index([], name="expected_route"), columns=pd.Index([], name="route"))
-    frame = rows.pivot_table(index="expected_route", columns="route", values="count", aggfunc="sum", fill_value=0)
-    return frame.astype("int64")
+    counts = rows["count"] if "count" in rows else pd.Series(1, index=rows.index)
+    keys = [rows["expected_route"].astype("str"), rows["decided"].astype("str").rename("route")]
+    return counts.groupby(keys, sort=True).sum().unstack("route", fill_value=0).sort_index(axis=1).astype("int64")
+
+
+def undecided(operations: pd.DataFrame) -> int:
+    """Return how many operations ``confusion_matrix`` leaves out since nobody told which route was asked first."""
+    rows = _with_expected(operations)
+    rows = rows[decided_routes(rows).isna()]
+    return int(rows["count"].sum()) if "count" in rows else len(rows)
+
+
+def _with_expected(operations: pd.DataFrame) -> pd.DataFrame:
+    rows = ended_ok(operations)
+    return rows[rows["expected_route"].notna() & (rows["expected_route"] != "")]

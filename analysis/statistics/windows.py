@@ -10,35 +10,30 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from harness.judge.fault_windows import spans_of
+from harness.words.operation import Edge
+
 WINDOWS = ("fault", "kind", "place", "start_ns", "end_ns", "operations_hit")
 STATES = ("worker", "breaker", "state", "start_ns", "end_ns", "cause")
-OPENED, CLOSED = "open", "closed"
 
 
 def fault_windows(edges: pd.DataFrame, injections: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return one row per window of a fault, in the order in which they opened.
+    """Return one row per window of a fault, in the order in which they opened: as a judge would have them.
 
-    A window opens with the first process that opens it and closes with the last. Columns: ``fault``; ``kind`` and
-    ``place``, from the injections (several places: joined by ' + '; None where it hit nothing); ``start_ns`` and
-    ``end_ns`` (Int64, missing where it never closed: the run was cut off); ``operations_hit`` (Int64, missing without
-    injections).
+    For a run that was judged, ``Run.faults`` has them as they were. A window opens with the first process that opens
+    it and closes with the last that was seen to (``harness.judge.fault_windows.spans_of``). Columns: ``fault``;
+    ``kind`` and ``place``, from the injections (several places: joined by ' + '; None where it hit nothing);
+    ``start_ns`` and ``end_ns`` (Int64, missing where it never closed: the run was cut off); ``operations_hit`` (Int64,
+    missing without injections).
     """
     of_faults = edges[edges["what"] == "fault"].sort_values("at_ns", kind="stable")
-    rows: list[tuple[object, ...]] = []
-    for name, part in of_faults.groupby("name", observed=True, sort=True):
-        deep, start = 0, 0
-        for at_ns, after in zip(part["at_ns"], part["after"], strict=True):
-            before = deep
-            deep = max(deep + (1 if after == OPENED else -1), 0)
-            if before == 0 and deep == 1:
-                start = int(at_ns)
-            elif before == 1 and deep == 0:
-                rows.append((str(name), start, int(at_ns)))
-        if deep:
-            rows.append((str(name), start, None))
-    frame = pd.DataFrame(rows, columns=["fault", "start_ns", "end_ns"])
+    names = ("at_ns", "what", "name", "before", "after", "cause")
+    by_worker: dict[int, list[Edge]] = {}
+    for worker, at, *rest in zip(of_faults["worker"], *(of_faults[name] for name in names), strict=True):
+        by_worker.setdefault(int(worker), []).append(Edge(int(at), *map(str, rest)))
+    rows = [(span.name, span.start_ns, span.end_ns) for span in spans_of(by_worker)]
+    frame = pd.DataFrame(rows, columns=["fault", "start_ns", "end_ns"], dtype=object)
     frame = frame.astype({"fault": "str", "start_ns": "int64", "end_ns": "Int64"})
-    frame = frame.sort_values(["start_ns", "fault"], ignore_index=True)
     return _with_hits(frame, injections)[list(WINDOWS)]
 
 

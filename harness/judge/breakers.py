@@ -23,6 +23,9 @@ ALL_OPEN = "all breakers open"
 
 EDGES_KEPT = 200
 
+NOT_JUDGED = "thresholds, open time and number of probes not judged"
+"""What a breaker's settings allow stands in no history: when it opens, for how long, and how many probes it permits."""
+
 
 class BreakerLegality:
     """Breakers move along legal edges, and no call goes through an open one.
@@ -64,12 +67,13 @@ class BreakerLegality:
             return Entry(self.name, Status.UNKNOWN, None, "0", "no breaker tells of itself", required=False)
         seen = f"{len(self._edges):,} edges, {self._cases:,} attempts under a breaker"
         if not illegal and not self._through:
-            return Entry(self.name, Status.VALID, "0", "0", f"illegal edges and calls: {zero_of(n)}; {seen}")
+            detail = f"{NOT_JUDGED}, illegal edges and calls while open: {zero_of(n)}; {seen}"
+            return Entry(self.name, Status.VALID, "0", "0", detail)
         parts = [f"{edge.name}: {edge.before} to {edge.after} ({edge.cause})" for edge in illegal[:QUOTES]]
-        detail = f"{len(illegal):,} illegal edges, {self._through:,} calls let through while open; {seen}, e.g. "
+        detail = f"{len(illegal):,} illegal edges, {self._through:,} calls let through while open; {seen}; {NOT_JUDGED}"
         found = tuple(self._examples)
         actual = f"{len(illegal) + self._through:,}"
-        return Entry(self.name, Status.INVALID, actual, "0", detail + "; ".join(parts + self._quotes), found)
+        return Entry(self.name, Status.INVALID, actual, "0", f"{detail}, e.g. {'; '.join(parts + self._quotes)}", found)
 
 
 def is_legal(edge: Edge) -> bool:

@@ -34,6 +34,7 @@ class Seen:
     attempts: int = 0  # rows
     injections: int = 0
     calls: int = 0
+    untied_calls: int = 0  # those of them that carry no operation
     edges: Mapping[int, Sequence[Edge]] = ()  # type: ignore[assignment]  # by worker
     faults: tuple[Fault, ...] = ()  # of the plan; none where there was none
     chain_deadline_ms: float | None = None  # as the target's chains declare it
@@ -66,7 +67,7 @@ class CaseChecks:
         self.silent_failure = SilentFailure(self._ledger)
         self.checkers: list[Decides[Case]] = []
         if self._tells or self._plan or seen.calls:
-            self.checkers.append(SilentFallback())
+            self.checkers.append(SilentFallback(seen.calls, seen.untied_calls))
         if self._tells:
             self.checkers += [FallbackCorrectness(), FallbackLoop(), StatePreservation()]
             self.checkers.append(ChainDeadline(seen.chain_deadline_ms))

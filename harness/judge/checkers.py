@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from harness.judge.entry import EXAMPLES, Entry, Status, percent, shown_percent, zero_of
+from harness.judge.entry import EXAMPLES, Entry, Status, Unseen, percent, shown_percent, zero_of
 from harness.judge.ledger import Ledger
 from harness.words.operation import WORKER_SHIFT, Flag, Operation, Outcome, display_id
 
@@ -42,14 +42,20 @@ class Accuracy:
         self._golden = golden
         self._cases = 0
         self._wrong = 0
+        self._not_ok = 0
+        self._untold = 0
         self._examples: list[Operation] = []
 
     def add(self, operation: Operation) -> None:
         """Compare the decision of one operation that ended ok."""
-        if operation.expected_route is None or operation.outcome is not Outcome.OK:
+        if operation.expected_route is None or operation.flag is Flag.STOPPED:
+            return
+        if operation.outcome is not Outcome.OK:
+            self._not_ok += 1
             return
         route = operation.decided_route
         if operation.tier and route is None:
+            self._untold += 1
             return
         self._cases += 1
         if route != operation.expected_route:
@@ -63,8 +69,8 @@ class Accuracy:
         return percent(self._cases - self._wrong, self._cases)
 
     def close(self) -> Entry:
-        """INVALID if any decision differs, UNKNOWN where nothing could be compared."""
-        if not self._cases:
+        """INVALID if any decision differs, UNKNOWN where nothing, or less than half, could be compared."""
+        if not self._cases and not self._untold:
             detail = (
                 "no operation with an expected route ended ok"
                 if self._golden
@@ -77,15 +83,23 @@ class Accuracy:
             detail = f"{self._wrong:,} of {self._cases:,} wrong, e.g. " + "; ".join(
                 f"{op.scenario}: {op.decided_route!r} instead of {op.expected_route!r}" for op in self._examples[:3]
             )
+        unseen = self._unseen()
+        status = Status.INVALID if self._wrong else Status.UNKNOWN if unseen.outweighs(self._cases) else Status.VALID
         return Entry(
             self.name,
-            Status.INVALID if self._wrong else Status.VALID,
+            status,
             shown_percent(right, self._cases),
             "100 %",
-            detail,
+            unseen.beside(self._cases, detail),
             tuple(op.id for op in self._examples),
             self.required,
         )
+
+    def _unseen(self) -> Unseen:
+        """Return the operations with an expected route that could not be compared with it."""
+        told = ((self._not_ok, "did not end ok"), (self._untold, "fell back and do not tell the route asked first"))
+        why = ", ".join(f"{count:,} {what}" for count, what in told if count)
+        return Unseen(self._not_ok + self._untold, why)
 
 
 class Consistency:
@@ -103,6 +117,7 @@ class Consistency:
         self._first: dict[str, Operation] = {}
         self._with_baseline = 0
         self._repeated = 0
+        self._untold = 0
         self._cases = 0
         self._different = 0
         self._examples: list[tuple[Operation, str | None, str]] = []
@@ -110,7 +125,10 @@ class Consistency:
     def add(self, operation: Operation) -> None:
         """Compare one decision with the baseline, or else with the first one under load."""
         route = operation.decided_route
-        if operation.outcome is not Outcome.OK or (operation.tier and route is None):
+        if operation.outcome is not Outcome.OK:
+            return
+        if operation.tier and route is None:
+            self._untold += 1
             return
         scenario = operation.scenario
         first = self._first.setdefault(scenario, operation)
@@ -136,6 +154,7 @@ class Consistency:
     def close(self) -> Entry:
         """INVALID if any decision differs, UNKNOWN where no decision of the baseline met one under load."""
         same = self._cases - self._different
+        untold = Unseen(self._untold, "they fell back and do not tell the route asked first")
         if self._different:
             detail = f"{self._different:,} of {self._cases:,} differ, e.g. " + "; ".join(
                 f"{op.scenario}: {op.decided_route!r}, but {before!r} {when}" for op, before, when in self._examples[:3]
@@ -145,7 +164,10 @@ class Consistency:
                 f"differing routes: {zero_of(self._cases)}; {self._with_baseline:,} compared with a baseline "
                 f"of {len(self._baseline):,} scenarios, {self._repeated:,} with an earlier operation"
             )
+        detail = untold.beside(self._cases, detail)
         status = Status.INVALID if self._different else Status.VALID
+        if untold.outweighs(self._cases) and not self._different:
+            status = Status.UNKNOWN
         if not self._with_baseline and not self._different:
             status = Status.UNKNOWN
             detail = "no operation could be compared with a baseline" + ("" if self._baseline else " (there was none)")

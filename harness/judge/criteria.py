@@ -30,7 +30,8 @@ from harness.judge.steady import WHOLE_RUN, Steady
 from harness.judge.window import PERCENTILES, Window
 from harness.measure.histogram import HIGHEST_US, bucket_of, highest_of
 from harness.measure.series_csv import SeriesRow
-from harness.words.errors import CriteriaError
+from harness.words.errors import CriteriaError, cut
+from harness.words.files import read_bounded
 from harness.words.operation import Outcome
 
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
@@ -41,9 +42,11 @@ _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "==": operator.eq,
 }
 _LINE = re.compile(
-    r"(?P<metric>\w+)\s*(?P<compare><=|>=|==|<|>)\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|%|/s)?"
-    r"(?:\s+at\s+users\s*(?P<users_compare><=|>=|==|<|>)\s*(?P<users>\d+))?"
+    r"(?P<metric>\w+)\s*(?P<compare><=|>=|==|<|>)\s*(?P<number>[0-9]+(?:\.[0-9]+)?)\s*(?P<unit>ms|%|/s)?"
+    r"(?:\s+at\s+users\s*(?P<users_compare><=|>=|==|<|>)\s*(?P<users>[0-9]+))?"
 )
+_MOST_BYTES = 1024**2
+"""Of a file of criteria: the shipped ones have 500."""
 _UNITS = {
     **dict.fromkeys((*PERCENTILES, "mean_ms", "min_ms", "max_ms"), "ms"),
     "availability_pct": "%",
@@ -63,9 +66,6 @@ _POSSIBLE = {
 
 _USERS_DIGITS = 9
 """Digits of a number of users: Python reads no integer of more than 4,300, and no machine has a billion."""
-
-_SHOWN = 120
-"""Characters of a line that an error shows."""
 
 _OF_THE_WHOLE_RUN = ("operations",)
 _OF_CHECKS = {
@@ -115,10 +115,10 @@ def parse_criterion(line: str) -> Criterion:
     text = " ".join(line.split())
     match = _LINE.fullmatch(text)
     if match is None:
-        raise CriteriaError(f"{_short(text)!r} is no criterion, expected e.g. 'p95_ms < 500 at users >= 100'")
+        raise CriteriaError(f"{cut(text, 100)!r} is no criterion, expected e.g. 'p95_ms < 500 at users >= 100'")
     metric = match["metric"]
     if metric not in _UNITS:
-        raise CriteriaError(f"no metric {_short(metric)!r}, expected one of {', '.join(_UNITS)}")
+        raise CriteriaError(f"no metric {cut(metric, 40)!r}, expected one of {', '.join(_UNITS)}")
     if match["unit"] and match["unit"] != _UNITS[metric]:
         raise CriteriaError(f"{metric} is in {_UNITS[metric] or 'no unit'}, found {match['unit']!r}")
     if match["users"] and metric in _OF_CHECKS:
@@ -150,11 +150,7 @@ def _require_open(criterion: Criterion) -> None:
         unit = f" {_UNITS[metric]}" if _UNITS[metric] else ""
         range_ = f"at least 0{unit}" if math.isinf(highest) else f"between 0 and {highest:,.0f}{unit}"
         never = "fail" if all(at_the_ends) else "hold"
-        raise CriteriaError(f"{_short(criterion.text)!r} cannot {never}: {metric} is always {range_}")
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN // 2]}…{text[-_SHOWN // 2 :]}"
+        raise CriteriaError(f"{cut(criterion.text, 100)!r} cannot {never}: {metric} is always {range_}")
 
 
 def parse_criteria(text: str, source: str) -> tuple[Criterion, ...]:
@@ -186,10 +182,10 @@ def read_criteria(path: Path) -> tuple[Criterion, ...]:
 
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise CriteriaError(f"{path}: cannot read criteria: {reason}") from error
+        text = read_bounded(path, _MOST_BYTES).decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        why = "not UTF-8" if isinstance(error, UnicodeDecodeError) else getattr(error, "strerror", None) or error
+        raise CriteriaError(f"{path}: cannot read criteria: {why}") from error
     return parse_criteria(text, str(path))
 
 

@@ -54,6 +54,24 @@ def zero_of(n: int) -> str:
     return f"0 of {n:,} (rate below {3 / n:.2g} at 95 % confidence)" if n else "nothing to check"
 
 
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Operations that a check should have looked at and could not, and why."""
+
+    count: int = 0
+    why: str = ""
+
+    def outweighs(self, n: int) -> bool:
+        """Whether they are more than the ``n`` that were looked at: then the check says nothing about the run."""
+        return self.count > n
+
+    def beside(self, n: int, found: str) -> str:
+        """Return a detail that says first how many were not looked at, where there are any."""
+        if not self.count:
+            return found
+        return f"{self.count:,} of {self.count + n:,} operations not looked at, {found}; {self.why}"
+
+
 def percent(part: int, whole: int) -> float | None:
     """Return 100 x part / whole, None where there is no whole."""
     return 100.0 * part / whole if whole else None

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 from harness.judge.case import QUOTES, Case, quoted, ran, straight, walks
-from harness.judge.entry import EXAMPLES, Entry, Status, zero_of
+from harness.judge.entry import EXAMPLES, Entry, Status, Unseen, zero_of
 from harness.words.operation import LABELS_KEPT, Attempt, AttemptOutcome, Call, Outcome, Span
 
 SERVED = "served"
 FAILED = frozenset({AttemptOutcome.FAILED, AttemptOutcome.TIMEOUT})
 CLOSED = "closed"
+
+
+NOTHING_UNSEEN = Unseen()
 
 
 class Evidence:
@@ -35,16 +39,22 @@ class Evidence:
         if len(self._quotes) < QUOTES:
             self._quotes.append(f"{kind}: {quoted(case)}")
 
-    def decide(self, name: str, n: int, what: str, missing: str, *, required: bool = True) -> Entry:
-        """Return the entry: INVALID with the violations, VALID with n, UNKNOWN with what is missing where n is 0."""
+    def decide(self, name: str, n: int, what: str, missing: str, unseen: Unseen = NOTHING_UNSEEN) -> Entry:
+        """Return the entry: INVALID with the violations, VALID with n.
+
+        UNKNOWN with what is missing where n is 0, and where more operations could not be looked at than could.
+        """
         total = self.kinds.total()
-        if not n and not total:
+        if total:
+            kinds = ", ".join(f"{kind} {count:,}" for kind, count in sorted(self.kinds.items()))
+            detail = unseen.beside(n, f"{kinds}; of {n:,} cases, e.g. {'; '.join(self._quotes)}")
+            return Entry(name, Status.INVALID, f"{total:,}", "0", detail, tuple(self._examples))
+        if not n and not unseen.count:
             return Entry(name, Status.UNKNOWN, None, "0", missing, required=False)
-        if not total:
-            return Entry(name, Status.VALID, "0", "0", f"{what}: {zero_of(n)}", required=required)
-        kinds = ", ".join(f"{kind} {count:,}" for kind, count in sorted(self.kinds.items()))
-        detail = f"{kinds}; of {n:,} cases, e.g. {'; '.join(self._quotes)}"
-        return Entry(name, Status.INVALID, f"{total:,}", "0", detail, tuple(self._examples), required)
+        detail = unseen.beside(n, f"{what}: {zero_of(n)}")
+        if unseen.outweighs(n):
+            return Entry(name, Status.UNKNOWN, None, "0", detail, required=False)
+        return Entry(name, Status.VALID, "0", "0", detail)
 
 
 class SilentFallback:
@@ -53,31 +63,50 @@ class SilentFallback:
     Truth is the log of the backends. A hidden fallback is an operation that ended ok, says tier 0 and one attempt and
     tells none, although inside one of its ROUTE stages a call was not served and a later one of another backend was.
     Told and not happened is a tier above that of any attempt that answered. Source: ROUTE-004 section 1.3.
+
+    Args:
+        calls: rows of the backends' logs.
+        untied: those of them that carry no operation. Where they are most, the logs say nothing of operations that
+            tell no attempts.
+
     """
 
     name = "silent fallback"
     required = True
 
-    def __init__(self) -> None:
-        self._cases = 0
+    def __init__(self, calls: int = 0, untied: int = 0) -> None:
+        self._calls = calls
+        self._untied = untied
+        self._telling = 0  # operations that tell their attempts
+        self._silent = 0
         self._found = Evidence()
 
     def add(self, case: Case) -> None:
         """Look at one operation that ended ok."""
         if not case.answered:
             return
-        self._cases += 1
         operation = case.operation
         if case.attempts:
+            self._telling += 1
             answered = [attempt.tier for attempt in case.attempts if attempt.outcome == AttemptOutcome.OK]
             if answered and operation.tier > max(answered):
                 self._found.add("told and not happened", case)
-        elif not operation.tier and operation.attempts <= 1 and hidden_fallback(case):
+            return
+        self._silent += 1
+        if not operation.tier and operation.attempts <= 1 and hidden_fallback(case):
             self._found.add("not told", case)
 
     def close(self) -> Entry:
-        """INVALID if a fallback was not told, or told and not made."""
-        return self._found.decide(self.name, self._cases, "fallbacks not told", "no operation ended ok")
+        """INVALID if a fallback was not told, or told and not made; UNKNOWN where most could not be looked at."""
+        n, unseen = self._telling + self._silent, NOTHING_UNSEEN
+        lost = f"{self._untied:,} of {self._calls:,} calls in the backends' logs carry no operation"
+        if self._untied * 2 > self._calls or not self._calls:
+            why = lost if self._calls else "they tell no attempts, and no backend logs calls"
+            n, unseen = self._telling, Unseen(self._silent, why)
+        entry = self._found.decide(self.name, n, "fallbacks not told", "no operation ended ok", unseen)
+        if self._untied and not unseen.count:
+            entry = replace(entry, detail=f"{lost}, {entry.detail}")
+        return entry
 
 
 def hidden_fallback(case: Case) -> bool:
@@ -140,6 +169,14 @@ def routes_of(walk: Sequence[Attempt]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(attempt.route for attempt in walk))
 
 
+TELLS_NONE = "the target tells no attempts"
+
+
+def untold(count: int) -> Unseen:
+    """Return the operations whose attempts are not told."""
+    return Unseen(count, "of these no attempts are told")
+
+
 class Ways:
     """The orders of routes seen in a run: by them it is known whether a next route existed."""
 
@@ -174,6 +211,7 @@ class FallbackCorrectness:
 
     def __init__(self) -> None:
         self._cases = 0
+        self._untold = 0
         self._found = Evidence()
         self._ways = Ways()
         self._given_up: dict[tuple[str, ...], list[Case]] = {}
@@ -181,7 +219,10 @@ class FallbackCorrectness:
 
     def add(self, case: Case) -> None:
         """Look at one operation whose attempts are told."""
-        if not case.attempts or case.stopped:
+        if case.stopped:
+            return
+        if not case.attempts:
+            self._untold += 1
             return
         self._cases += 1
         if straight(case.attempts):
@@ -203,8 +244,8 @@ class FallbackCorrectness:
                 for case in self._given_up[routes]:
                     self._found.add("missed", case)
                 self._found.kinds["missed"] += count - len(self._given_up[routes])
-        missing = "the target tells no attempts"
-        return self._found.decide(self.name, self._cases, "false, missed or out of order", missing)
+        what = "false, missed or out of order"
+        return self._found.decide(self.name, self._cases, what, TELLS_NONE, untold(self._untold))
 
     @property
     def kinds(self) -> Counter[str]:
@@ -223,11 +264,13 @@ class FallbackLoop:
 
     def __init__(self) -> None:
         self._cases = 0
+        self._untold = 0
         self._found = Evidence()
 
     def add(self, case: Case) -> None:
         """Look at one operation whose attempts are told."""
         if not case.attempts:
+            self._untold += not case.stopped
             return
         self._cases += 1
         if straight(case.attempts):
@@ -237,7 +280,7 @@ class FallbackLoop:
 
     def close(self) -> Entry:
         """INVALID if an operation went in circles; UNKNOWN where no attempts are told."""
-        return self._found.decide(self.name, self._cases, "circles", "the target tells no attempts")
+        return self._found.decide(self.name, self._cases, "circles", TELLS_NONE, untold(self._untold))
 
 
 def _circles(walk: Sequence[Attempt]) -> Iterator[str]:

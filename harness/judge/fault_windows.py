@@ -1,7 +1,9 @@
 """Fault windows: what each opening of a fault came to.
 
 A window is opened and closed by every loading process on the clock of the master; the edges of all workers that
-overlap are one window, from the first opening to the last closing. Nothing here decides; ``judge.recovery`` does.
+overlap are one window, from the first opening to the last closing that was seen. A worker that died inside of it saw
+none, and keeps nothing open for the others. Nothing here decides; ``judge.recovery`` does. ``spans_of`` is the one
+place where edges become windows: ``analysis`` takes it for runs that were never judged.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from harness.judge.case import Case, ran, walks
 from harness.judge.fallbacks import Ways, gave_way, given_up, wrong_uses
@@ -19,6 +22,8 @@ from harness.words.operation import LABELS_KEPT, Attempt, Edge
 OPEN = "open"
 RUN_ENDED = "the run ended"
 """Cause of the edge that closes what was still open at the end."""
+APART_NS = 1_000_000_000
+"""How much earlier than all others a worker that died may have opened a window: clocks and wake-ups differ a little."""
 
 
 @dataclass(slots=True)
@@ -83,40 +88,71 @@ class FaultWindow:
         }
 
 
+class Span(NamedTuple):
+    """One window of a fault by its edges. Times in Unix nanoseconds."""
+
+    name: str  # of the fault
+    start_ns: int
+    end_ns: int | None  # None where nobody saw it close
+    lasted: bool  # it was still open when the run ended
+
+
 def windows_of(edges: Mapping[int, Iterable[Edge]], faults: Sequence[Fault]) -> list[FaultWindow]:
     """Return the windows that edges of faults, by worker, tell of, in order of their beginning."""
     by_name = {fault.name: fault for fault in faults}
-    spans: dict[str, list[tuple[int, int | None, bool]]] = {}
+    return [
+        FaultWindow(by_name[span.name], span.start_ns, span.end_ns, span.lasted)
+        for span in spans_of(edges)
+        if span.name in by_name
+    ]
+
+
+def spans_of(edges: Mapping[int, Iterable[Edge]]) -> list[Span]:
+    """Return the windows of all faults that edges of faults, by worker and in their order, tell of, by their begin."""
+    spans: dict[str, list[Span]] = {}
     for seen in edges.values():
         opened: dict[str, int] = {}
         for edge in seen:
             if edge.after == OPEN:
                 opened[edge.name] = edge.at_ns
             elif edge.name in opened:
-                span = opened.pop(edge.name), edge.at_ns, edge.cause == RUN_ENDED
+                span = Span(edge.name, opened.pop(edge.name), edge.at_ns, edge.cause == RUN_ENDED)
                 spans.setdefault(edge.name, []).append(span)
         for name, at_ns in opened.items():
-            spans.setdefault(name, []).append((at_ns, None, True))
-    found = [
-        FaultWindow(by_name[name], start_ns, end_ns, lasted)
-        for name, seen_spans in spans.items()
-        if name in by_name
-        for start_ns, end_ns, lasted in _merged(seen_spans)
-    ]
-    return sorted(found, key=lambda window: (window.start_ns, window.fault.name))
+            spans.setdefault(name, []).append(Span(name, at_ns, None, lasted=True))
+    found = [span for of_fault in spans.values() for span in _merged(of_fault)]
+    return sorted(found, key=lambda span: (span.start_ns, span.name))
 
 
-def _merged(spans: list[tuple[int, int | None, bool]]) -> list[tuple[int, int | None, bool]]:
-    """Return the windows of one fault: what overlaps between workers is one."""
-    merged: list[tuple[int, int | None, bool]] = []
-    for start_ns, end_ns, lasted in sorted(spans, key=lambda span: span[0]):
-        if merged and (merged[-1][1] is None or start_ns <= merged[-1][1]):
-            first_ns, last_ns, before = merged[-1]
-            known = [at_ns for at_ns in (last_ns, end_ns) if at_ns is not None]
-            merged[-1] = first_ns, max(known, default=None), before or lasted
+def _merged(spans: list[Span]) -> list[Span]:
+    """Return the windows of one fault: what overlaps between workers is one.
+
+    What was not seen to close overlaps with what began before any of the others in it closed, and with no more: a
+    worker that died took its window with it.
+    """
+    closed = [span for span in spans if span.end_ns is not None]
+    merged: list[Span] = []
+    for span in sorted(closed, key=lambda span: span.start_ns):
+        if merged and span.start_ns <= (merged[-1].end_ns or 0):
+            before = merged[-1]
+            end_ns = max(before.end_ns or 0, span.end_ns or 0)
+            merged[-1] = Span(span.name, before.start_ns, end_ns, before.lasted or span.lasted)
         else:
-            merged.append((start_ns, end_ns, lasted))
+            merged.append(span)
+    for span in sorted((span for span in spans if span.end_ns is None), key=lambda span: span.start_ns):
+        place = next((k for k, each in enumerate(merged) if _same(each, span.start_ns)), None)
+        if place is None:
+            merged.append(span)
+        else:
+            first_ns = min(merged[place].start_ns, span.start_ns)
+            merged[place] = merged[place]._replace(start_ns=first_ns)
     return merged
+
+
+def _same(window: Span, at_ns: int) -> bool:
+    """Whether a worker that opened at a moment, and was never seen to close, opened this window."""
+    begins_ns = window.start_ns - APART_NS
+    return begins_ns <= at_ns and (window.end_ns is None or at_ns <= window.end_ns)
 
 
 class WindowFold:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from harness.judge.steady import Steady
@@ -10,6 +10,7 @@ from harness.judge.window import PERCENTILES, Window
 from harness.measure.histogram import Histogram, within_ms
 from harness.measure.series import Clock
 from harness.measure.series_csv import SeriesRow
+from harness.words.kinds import Kinds
 from harness.words.operation import CLOCKS, LABELS_KEPT, OTHER, Flag, Operation, Outcome
 
 
@@ -29,6 +30,7 @@ class Totals:
     max_ns: int = 0
     first_ns: int | None = None
     last_ns: int | None = None
+    _kinds: Kinds = field(default_factory=Kinds)
 
     def add(self, operation: Operation) -> None:
         """Take one operation."""
@@ -40,7 +42,7 @@ class Totals:
         if self.last_ns is None or operation.end_ns > self.last_ns:
             self.last_ns = operation.end_ns
         if operation.error is not None:
-            _count(self.errors, operation.error)
+            _count(self.errors, self._kinds.of(operation.error))
         if outcome is not Outcome.OK:
             return
         self.flagged += operation.flag is not None
@@ -83,7 +85,7 @@ class Totals:
             "p99_ms": p99,
             "max_ms": round(self.max_ns / 1e6, 6) if self.ok.counts else None,
             "routes": dict(sorted(self.routes.items(), key=lambda item: (-item[1], item[0]))),
-            "errors": dict(sorted(self.errors.items(), key=lambda item: (-item[1], item[0]))[:20]),
+            "errors": _most(self.errors),
             "label_confusion": {label: dict(sorted(row.items())) for label, row in sorted(self.confusion.items())},
         }
 
@@ -124,6 +126,16 @@ def _shown(clock: Clock) -> dict[str, float | None]:
     found = clock.histogram.percentiles_us([PERCENTILES[name] for name in _SHOWN])
     values = {name: None if us is None else round(us / 1000, 6) for name, us in zip(_SHOWN, found, strict=True)}
     return {**values, "sum_ms": clock.sum_ns / 1e6 if clock.histogram.counts else None}
+
+
+ERRORS_SHOWN = 20
+
+
+def _most(errors: Mapping[str, int]) -> dict[str, int]:
+    """Return the kinds of errors that came most often, and ``OTHER`` for the rest, so that all add up."""
+    order = sorted(errors.items(), key=lambda item: (item[0] == OTHER, -item[1], item[0]))
+    shown, rest = order[:ERRORS_SHOWN], sum(count for _, count in order[ERRORS_SHOWN:])
+    return {**dict(shown), OTHER: rest} if rest else dict(shown)
 
 
 def _count(counts: dict[str, int], text: str) -> str:

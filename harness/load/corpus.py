@@ -26,6 +26,7 @@ import msgspec
 
 from harness.load.mix import KINDS, OTHER_KIND, PRIORITIES
 from harness.words.errors import CorpusError
+from harness.words.files import TooLongError, lines_bounded
 from harness.words.operation import ROUTE_LABEL_LIMIT
 
 JSON: TypeAlias = "str | int | float | bool | list[JSON] | dict[str, JSON] | None"
@@ -40,6 +41,10 @@ _FIELDS = frozenset(_REQUIRED + _OPTIONAL)
 _FIELD_LIST = ", ".join(_REQUIRED) + ", and optionally " + ", ".join(_OPTIONAL)
 _BOM = b"\xef\xbb\xbf"
 _NO_METADATA: Final[Mapping[str, JSON]] = MappingProxyType({})  # one for all scenarios: a dict takes 64 bytes
+MOST_DEPTH = 100
+"""Brackets in each other: a target that walks through metadata has a stack, too."""
+_MOST_BYTES = 4 * 1024**3
+_MOST_BYTES_OF_LINE = 16 * 1024**2
 _SHOWN = 60  # characters of a wrong value quoted in an error
 
 
@@ -167,18 +172,19 @@ def _read(path: str | os.PathLike[str], see: Callable[[bytes], object]) -> Itera
     ids: set[str] = set()
     shared: dict[tuple[str, ...], tuple[str, ...]] = {}
     try:
-        with Path(name).open("rb") as file:
-            for number, raw in enumerate(file, start=1):
-                see(raw)
-                line = raw.removeprefix(_BOM) if number == 1 else raw
-                if not line.strip():
-                    continue
-                scenario = _scenario(line, f"{name}:{number}", shared)
-                if scenario.id in ids:
-                    found = f"the id {_shown(scenario.id)} of line {_line_of(scenario.id, name)} again"
-                    _reject(f"{name}:{number}", found, "an id used once")
-                ids.add(scenario.id)
-                yield scenario
+        for number, raw in enumerate(lines_bounded(Path(name), _MOST_BYTES, _MOST_BYTES_OF_LINE), start=1):
+            see(raw)
+            line = raw.removeprefix(_BOM) if number == 1 else raw
+            if not line.strip():
+                continue
+            scenario = _scenario(line, f"{name}:{number}", shared)
+            if scenario.id in ids:
+                found = f"the id {_shown(scenario.id)} of line {_line_of(scenario.id, name)} again"
+                _reject(f"{name}:{number}", found, "an id used once")
+            ids.add(scenario.id)
+            yield scenario
+    except TooLongError as error:
+        raise CorpusError(f"{name}: found {error}, expected JSON Lines, one scenario a line") from error
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise CorpusError(f"{name}: found {reason}, expected a readable file of JSON Lines") from error
@@ -231,17 +237,19 @@ def _object(line: bytes, place: str) -> dict[str, JSON]:
         if line.count(b":") != _keys(value):
             _refuse_keys_given_twice(line, place)
     except (msgspec.DecodeError, RecursionError) as error:
-        _reject(place, f"no JSON ({error})", "a JSON object")
+        _reject(place, f"no JSON ({error})", f"a JSON object, nested at most {MOST_DEPTH} deep")
     if not isinstance(value, dict):
         _reject(place, _shown(value), "a JSON object")
     return cast("dict[str, JSON]", value)
 
 
-def _keys(value: object) -> int:
-    """Return how many keys a JSON value holds, inner ones as well."""
+def _keys(value: object, depth: int = 0) -> int:
+    """Return how many keys a JSON value holds, inner ones as well; raise RecursionError where it is too deep."""
+    if depth > MOST_DEPTH:
+        raise RecursionError("too many brackets")
     if isinstance(value, dict):
-        return len(value) + sum(_keys(inner) for inner in value.values() if isinstance(inner, (dict, list)))
-    return sum(map(_keys, value)) if isinstance(value, list) else 0
+        return len(value) + sum(_keys(inner, depth + 1) for inner in value.values() if isinstance(inner, (dict, list)))
+    return sum(_keys(inner, depth + 1) for inner in value) if isinstance(value, list) else 0
 
 
 def _refuse_keys_given_twice(line: bytes, place: str) -> None:
@@ -305,7 +313,10 @@ def _tags(value: JSON, place: str) -> tuple[str, ...]:
 
 def _shown(value: object) -> str:
     """Return ``value`` as JSON, cut to ``_SHOWN`` characters."""
-    text = json.dumps(value, ensure_ascii=True)
+    try:
+        text = json.dumps(value, ensure_ascii=True)
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return "a number of thousands of digits"
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
 
 

@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -27,7 +28,9 @@ from msgspec import Meta, Struct
 
 from harness.load.contradictions import contradictions
 from harness.load.faults import Fault, Kind
-from harness.words.errors import UsageError
+from harness.words.arguments import LARGEST
+from harness.words.errors import UNREADABLE, UsageError, cut, reason
+from harness.words.files import read_bounded
 
 KINDS = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Kind))
 """The kinds of faults there are."""
@@ -37,6 +40,12 @@ PLANS = Path(__file__).with_name("plans")
 """Folder of the plans that ship with the harness, and of the criteria that belong to them."""
 
 
+MOST_FAULTS = 500
+"""Of a plan: each is compared with each other for contradictions."""
+MOST_BYTES = 256 * 1024
+"""Of a plan; ``tomllib`` takes time that grows with the square of the length of some texts."""
+
+
 class FaultPlanError(UsageError):
     """A fault plan cannot be read, is no plan, or names what the target does not have."""
 
@@ -44,8 +53,8 @@ class FaultPlanError(UsageError):
 class FaultPlan(Struct, frozen=True, forbid_unknown_fields=True):
     """A seed and the faults, in the order in which they are asked."""
 
-    fault: tuple[Fault, ...]
-    seed: Annotated[int, Meta(ge=0)] = 1
+    fault: Annotated[tuple[Fault, ...], Meta(max_length=MOST_FAULTS)]
+    seed: Annotated[int, Meta(ge=0, le=LARGEST)] = 1
 
 
 def plan_path(name: str) -> Path:
@@ -76,9 +85,9 @@ def read_fault_plan(path: Path) -> FaultPlan:
 
     """
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise FaultPlanError(f"{path}: cannot read fault plan: {error.strerror or error}") from error
+        content = read_bounded(path, MOST_BYTES)
+    except (OSError, ValueError) as error:
+        raise FaultPlanError(f"{path}: cannot read fault plan: {getattr(error, 'strerror', None) or error}") from error
     return parse_fault_plan(content, str(path))
 
 
@@ -89,10 +98,14 @@ def parse_fault_plan(content: bytes, source: str) -> FaultPlan:
         FaultPlanError: it is no plan.
 
     """
+    if len(content) > MOST_BYTES:
+        raise FaultPlanError(f"{source}: found {len(content):,} bytes, expected at most {MOST_BYTES:,}")
     try:
         plan = msgspec.toml.decode(content, type=FaultPlan)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except msgspec.MsgspecError as error:
         raise FaultPlanError(f"{source}: {_explained(content, str(error))}") from error
+    except UNREADABLE as error:
+        raise FaultPlanError(f"{source}: no TOML: {reason(error)}") from error
     for complaint in _complaints(plan):
         raise FaultPlanError(f"{source}: {complaint}")
     return plan
@@ -107,17 +120,24 @@ def _explained(content: bytes, message: str) -> str:
         value = tomllib.loads(content.decode())
         for step in steps:
             value = value[int(step) if step.isdigit() else step]  # type: ignore[index]
-    except (ValueError, LookupError, TypeError):
+    except UNREADABLE:
         value = None  # the text is no TOML, or the place is one where something is missing
     text = text[:1].lower() + text[1:]
-    if isinstance(value, (str, int, float)) and repr(value) not in text:
-        text = f"found {value!r}, {text}"
+    if isinstance(value, (str, int, float)) and (shown := _shown(value)) not in text:
+        text = f"found {shown}, {text}"
     if steps[-1:] == ["kind"]:
         text += f", expected one of {', '.join(sorted(KINDS))}"
     place = ".".join(steps)
     if steps[:1] == ["fault"] and len(steps) > 1 and steps[1].isdigit():
         place = ", ".join(part for part in (f"fault {int(steps[1]) + 1}", ".".join(steps[2:])) if part)
     return f"{place}: {text}" if place else text
+
+
+def _shown(value: str | float) -> str:
+    try:
+        return cut(repr(value), 60)
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return "a number of thousands of digits"
 
 
 def _complaints(plan: FaultPlan) -> Iterator[str]:
@@ -131,6 +151,11 @@ def _complaints(plan: FaultPlan) -> Iterator[str]:
         seen.add(fault.name)
         yield from (f"fault {fault.name!r}: {complaint}" for complaint in _of_fault(fault))
     yield from contradictions(plan.fault)
+
+
+def _not_finite(metadata: Mapping[str, object]) -> str | None:
+    """Return the first key with a number that JSON does not have: nan, inf."""
+    return next((key for key, value in metadata.items() if isinstance(value, float) and not isfinite(value)), None)
 
 
 def _of_fault(fault: Fault) -> Iterator[str]:
@@ -150,6 +175,8 @@ def _of_fault(fault: Fault) -> Iterator[str]:
         yield f"where: {fault.kind} cannot be put at a {place}, expected {expected}"
     if place is None and places:
         yield f"where: found none, expected one of {', '.join(sorted(places))}"
+    if (scenario := where.scenario) is not None and (odd := _not_finite(scenario.metadata)) is not None:
+        yield f"where.scenario.metadata: found {odd} = {scenario.metadata[odd]}, which nothing is equal to"
     if (scenario := where.scenario) is not None and scenario.priority_min > scenario.priority_max:
         found = f"priority_min {scenario.priority_min} above priority_max {scenario.priority_max}"
         yield f"where.scenario: found {found}, which no scenario can have"

@@ -21,7 +21,8 @@ Delay = Annotated[float, Meta(gt=0, le=HOUR_MS)]
 Moment = Annotated[float, Meta(ge=0, le=YEAR_S)]
 End = Annotated[float, Meta(gt=0, le=YEAR_S)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]
-Text = Annotated[str, Meta(min_length=1)]
+Text = Annotated[str, Meta(min_length=1, max_length=1000)]
+Index = Annotated[int, Meta(ge=0, le=2**62)]
 
 
 class What(Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
@@ -253,7 +254,7 @@ class Where(Struct, frozen=True, forbid_unknown_fields=True):
 
     stage: Text | None = None
     route: Text | None = None
-    tier: Annotated[int, Meta(ge=0)] | None = None
+    tier: Annotated[int, Meta(ge=0, le=32_767)] | None = None  # the most that a history holds
     backend: Text | None = None
     breaker: Text | None = None
     scenario: ScenarioIs | None = None
@@ -281,7 +282,7 @@ class When(Struct, frozen=True, forbid_unknown_fields=True):
 
     from_s: Moment | None = None
     to_s: End | None = None
-    operations: tuple[Annotated[int, Meta(ge=0)], Annotated[int, Meta(ge=0)]] | None = None
+    operations: tuple[Index, Index] | None = None
     users: Count | None = None
 
     def open_at(self, elapsed_s: float, users: int) -> bool:

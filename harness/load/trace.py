@@ -11,9 +11,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from harness.load.faults import YEAR_S
 from harness.load.schedules import NEVER, Schedule, is_number
 from harness.words.errors import ScheduleError
+from harness.words.files import TooLongError, lines_bounded
 
+_MOST_BYTES = 4 * 1024**3
+"""Of a trace: 400,000,000 arrivals."""
+_MOST_BYTES_OF_LINE = 65_536
 _SHOWN = 60  # characters of a wrong value quoted in an error
 
 
@@ -73,12 +78,16 @@ def _items(numbers: Sequence[object]) -> Iterator[tuple[str, object]]:
 def _lines(path: str) -> Iterator[tuple[str, object]]:
     """Yield the place and the text of every line that holds something."""
     try:
-        with Path(path).open(encoding="utf-8-sig", errors="backslashreplace") as file:
-            for number, line in enumerate(file, start=1):
-                text = line.partition("#")[0].strip()
-                if text:
-                    yield f"{path}:{number}", text
-    except OSError as error:
+        for number, raw in enumerate(lines_bounded(Path(path), _MOST_BYTES, _MOST_BYTES_OF_LINE), start=1):
+            line = raw.decode("utf-8-sig" if number == 1 else "utf-8", errors="backslashreplace")
+            text = line.partition("#")[0].strip()
+            if text:
+                yield f"{path}:{number}", text
+    except TooLongError as error:
+        raise ScheduleError(f"{path}: found {error}, expected one offset in seconds a line") from error
+    except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
+        if not isinstance(error, OSError):
+            raise ScheduleError(f"{path}: found {error}, expected the path of a file") from error
         reason = (error.strerror or str(error)).lower()
         raise ScheduleError(
             f"{path}: found {reason}, expected a readable file, one offset in seconds a line"
@@ -100,10 +109,10 @@ def _ascending(numbered: Iterable[tuple[str, object]], place: str) -> Iterator[f
 def _offset(where: str, value: object) -> float:
     try:
         offset = float(value) if isinstance(value, str) or is_number(value) else math.nan  # type: ignore[arg-type]
-    except ValueError:
+    except (ValueError, OverflowError):
         offset = math.nan
-    if not 0 <= offset < math.inf:
+    if not 0 <= offset <= YEAR_S:
         shown = repr(value)
         shown = shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + "…"
-        raise ScheduleError(f"{where}: found {shown}, expected seconds after the start, 0 or more")
+        raise ScheduleError(f"{where}: found {shown}, expected seconds after the start, 0 to a year")
     return offset

@@ -36,6 +36,10 @@ _OUTER_COOKIE = 0x1C849304 | 0x10
 _INNER_COOKIE = 0x1C849303 | 0x10
 _OUTER = struct.Struct(">ii")
 _INNER = struct.Struct(">iiiiqqd")
+_BUCKETS = 23_552
+_MOST_BITS = 56  # of a number: a count of 2 ** 55 is none that a run has
+_MOST_UNPACKED = _INNER.size + _BUCKETS * 9
+"""Bytes of a histogram with a count in every bucket; a kilobyte can unpack to a megabyte."""
 
 
 def bucket_of(microseconds: int) -> int:
@@ -163,7 +167,10 @@ class Histogram:
         try:
             raw = base64.b64decode(text, validate=True)
             cookie, length = _OUTER.unpack_from(raw)
-            body = zlib.decompress(raw[_OUTER.size : _OUTER.size + length])
+            unpacking = zlib.decompressobj()
+            body = unpacking.decompress(raw[_OUTER.size : _OUTER.size + length], _MOST_UNPACKED)
+            if not unpacking.eof:
+                raise ValueError("cut off, or too long")
             inner_cookie, size, _offset, digits, lowest, highest, _ratio = _INNER.unpack_from(body)
         except (ValueError, struct.error, zlib.error) as error:
             raise ValueError(f"no HdrHistogram encoding: {error}") from error
@@ -202,6 +209,8 @@ def _counts(payload: bytes) -> dict[int, int]:
         if byte & 0x80:
             number |= (byte & 0x7F) << shift
             shift += 7
+            if shift > _MOST_BITS:
+                raise ValueError("no HdrHistogram encoding: a number of more than 8 bytes")
             continue
         number |= byte << shift
         if number & 1:
@@ -210,5 +219,7 @@ def _counts(payload: bytes) -> dict[int, int]:
             if number:
                 counts[bucket] = number >> 1
             bucket += 1
+        if bucket > _BUCKETS:
+            raise ValueError(f"no HdrHistogram encoding: more than {_BUCKETS:,} buckets")
         number = shift = 0
     return counts

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple, TextIO, TypeVar
 
 from harness.measure.histogram import Histogram, within_ms
 from harness.measure.series import Cell, Clock, Key
+from harness.words.errors import UNREADABLE, RunError, reason
+from harness.words.operation import Outcome
+
+Record = TypeVar("Record")
 
 PERCENTS = (50.0, 90.0, 95.0, 99.0, 99.9)
 
@@ -90,41 +95,82 @@ def read_series(path: Path) -> Iterator[SeriesRow]:
     """Yield the rows of a ``series.csv``. A last line that was cut off in a crash is left out.
 
     Raises:
-        ValueError: the file has other columns, or a row that is no row of a series.
+        RunError: the file cannot be read, has other columns, or a row that is no row of a series.
 
     """
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise ValueError(f"{path}: columns {reader.fieldnames}, expected {list(COLUMNS)}")
-        broken: str | None = None
-        for row in reader:
-            if broken is not None:
-                raise ValueError(broken)
-            try:
-                yield _row(row)
-            except (ValueError, TypeError) as error:
-                broken = f"{path}:{reader.line_num}: no row of a series: {error}"
+    return read_records(path, COLUMNS, _row, "series")
+
+
+def read_records(
+    path: Path, columns: Sequence[str], make: Callable[[dict[str, str]], Record], kind: str
+) -> Iterator[Record]:
+    """Yield what ``make`` makes of each row of a CSV file with these columns; the last one may be cut off.
+
+    Raises:
+        RunError: the file cannot be read, has other columns, or a row before the last of which nothing can be made.
+
+    """
+    broken: str | None = None
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            if tuple(reader.fieldnames or ()) != tuple(columns):
+                raise RunError(f"{path}: columns {reader.fieldnames}, expected {list(columns)}")
+            for row in reader:
+                if broken is not None:
+                    raise RunError(broken)
+                try:
+                    found = make(row)
+                except UNREADABLE as error:
+                    broken = f"{path}:{reader.line_num}: no row of {kind}: {reason(error)}"
+                    continue
+                yield found
+    except (*UNREADABLE, csv.Error) as error:
+        raise RunError(f"{path}: no {kind}: {reason(error)}") from error
+
+
+def measured(text: str) -> float:
+    """Return a number of a row: finite and not below 0, as all that is measured is; raise ValueError for another."""
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise ValueError(f"found {text[:40]}, expected 0 or more")
+    return value
+
+
+def finite(text: str) -> float:
+    """Return a number of a row, also one below 0: an operation may be started before its intended start."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"found {text[:40]}, expected a finite number")
+    return value
+
+
+def counted(text: str, most: int = 2**63 - 1) -> int:
+    """Return a whole number of a row, from 0 to ``most``; raise ValueError for another."""
+    value = int(text)
+    if not 0 <= value <= most:
+        raise ValueError(f"found {text[:40]}, expected 0 to {most}")
+    return value
 
 
 def _row(row: dict[str, str]) -> SeriesRow:
     key = Key(
-        int(row["second"]),
+        counted(row["second"]),
         row["user_class"],
-        int(row["priority"]),
+        counted(row["priority"], 9),
         row["expected_route"] or None,
         row["route"] or None,
-        int(row["tier"]),
-        row["outcome"],
+        counted(row["tier"]),
+        Outcome(row["outcome"]).value,
     )
     cell = Cell()
-    cell.count = int(row["count"])
-    cell.sum_ns = round(float(row["sum_ms"]) * 1e6)
-    cell.min_ns = round(float(row["min_ms"]) * 1e6)
-    cell.max_ns = round(float(row["max_ms"]) * 1e6)
+    cell.count = counted(row["count"])
+    cell.sum_ns = round(measured(row["sum_ms"]) * 1e6)
+    cell.min_ns = round(measured(row["min_ms"]) * 1e6)
+    cell.max_ns = round(measured(row["max_ms"]) * 1e6)
     cell.histogram = Histogram.decode(row["hdr"])
     cell.service, cell.queue, cell.lag = (_clock(row, name) for name in ("service", "queue", "lag"))
-    return SeriesRow(key, cell, int(row["users"]) if row["users"] else None)
+    return SeriesRow(key, cell, counted(row["users"]) if row["users"] else None)
 
 
 def _clock(row: dict[str, str], name: str) -> Clock:
@@ -132,4 +178,4 @@ def _clock(row: dict[str, str], name: str) -> Clock:
     sum_ms, hdr = row[f"{name}_sum_ms"], row[f"{name}_hdr"]
     if sum_ms == hdr == "":
         return Clock()
-    return Clock(round(float(sum_ms) * 1e6), Histogram.decode(hdr).counts)
+    return Clock(round(finite(sum_ms) * 1e6), Histogram.decode(hdr).counts)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from harness.measure.histogram import Histogram
+from harness.measure.series_csv import counted, measured, read_records
 
 WireVitals = list[object]
 """A row between processes: the fields of ``Vitals`` in order, histograms as ``{bucket: count}``."""
@@ -184,30 +185,19 @@ def read_vitals(path: Path) -> Iterator[Vitals]:
     """Yield the rows of a ``vitals.csv``. A last line that was cut off in a crash is left out.
 
     Raises:
-        ValueError: the file has other columns, or a row that is no row of vitals.
+        RunError: the file cannot be read, has other columns, or a row that is no row of vitals.
 
     """
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise ValueError(f"{path}: columns {reader.fieldnames}, expected {list(COLUMNS)}")
-        broken: str | None = None
-        for row in reader:
-            if broken is not None:
-                raise ValueError(broken)
-            try:
-                yield _row(row)
-            except (ValueError, TypeError) as error:
-                broken = f"{path}:{reader.line_num}: no row of vitals: {error}"
+    return read_records(path, COLUMNS, _row, "vitals")
 
 
 def _row(row: dict[str, str]) -> Vitals:
-    found = Vitals(int(row["second"]), int(row["worker"]), int(row["users"]) if row["users"] else None)
-    found.gc_count = int(row["gc_count"])
+    found = Vitals(counted(row["second"]), counted(row["worker"]), counted(row["users"]) if row["users"] else None)
+    found.gc_count = counted(row["gc_count"])
     for name in (*_TIMES, "lag_max_ms", "lag_max_steps_ms"):
         if row[name] or name != "waited_ms":
-            setattr(found, name, float(row[name]))
+            setattr(found, name, measured(row[name]))
     for name in _HISTOGRAMS:
         setattr(found, name, Histogram.decode(row[f"{name}_hdr"]))
-    found.lag_sum_ms = float(row["lag_mean_ms"] or 0) * len(found.lag)
+    found.lag_sum_ms = measured(row["lag_mean_ms"] or "0") * len(found.lag)
     return found

@@ -67,8 +67,10 @@ def _write(path: Path, schema: pa.Schema, parts: Iterable[Part]) -> int:
     written = count = 0
     with pq.ParquetWriter(path, schema, **encoding(schema)) as writer:
         for part in parts:
-            with pq.ParquetFile(part.path) as file:
+            with pq.ParquetFile(part.path, page_checksum_verification=True) as file:
                 waiting.append(file.read(use_threads=False))
+                if waiting[-1].num_rows != file.metadata.num_rows:
+                    raise pa.ArrowInvalid(f"{part.path.name} has not the rows that its footer says")
             count += 1
             rows = sum(table.num_rows for table in waiting)
             if rows >= ROWS_PER_GROUP:

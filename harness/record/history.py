@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from harness.measure.history_parts import Part, kept_parts
 from harness.record.buffer import DROPPED, OFFSET
 from harness.record.tables import ATTEMPTS, OPERATIONS, TABLES, encoding, to_table
-from harness.words.errors import RecordError, RunError, one_line
+from harness.words.errors import UNREADABLE, RecordError, RunError, one_line, reason
 from harness.words.operation import Attempt, Flag, Operation, Outcome, operation_id
 
 
@@ -146,6 +146,9 @@ def parts_of(folder: Path, table: str) -> Parts:
     return Parts(table, kept_parts(folder.glob(f"{table}-w*.parquet"), table))
 
 
+UNREADABLE_PART = (*UNREADABLE, pa.ArrowException)
+"""What reading a file that is no part of a history raises."""
+
 ROWS_READ = 8192
 """Rows made into Python objects at a time: about 10 MB."""
 
@@ -166,7 +169,7 @@ def read_operations(paths: Iterable[Path]) -> Iterator[Operation]:
                 columns["outcome"] = [_OUTCOMES[value] for value in columns["outcome"]]
                 columns["flag"] = [_FLAGS[value] for value in columns["flag"]]
             except KeyError as error:
-                raise RunError(f"{path}: no part of a history: {error}") from error
+                raise RunError(f"{path}: no part of a history: {reason(error)}") from error
             yield from map(Operation._make, zip(*columns.values(), strict=True))
 
 
@@ -185,8 +188,13 @@ def read_attempts(paths: Iterable[Path]) -> Iterator[Attempt]:
 def _columns(path: Path, schema: pa.Schema) -> Iterator[dict[str, list[Any]]]:
     """Yield the rows of one part as columns, ``ROWS_READ`` rows at a time."""
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            missing = file.metadata.num_rows
             for batch in file.iter_batches(ROWS_READ, columns=schema.names, use_threads=False):
+                missing -= batch.num_rows
+                batch.validate(full=True)  # as in cases._table
                 yield {name: batch.column(name).to_pylist() for name in schema.names}
-    except (OSError, pa.ArrowException, KeyError) as error:
-        raise RunError(f"{path}: no part of a history: {error}") from error
+            if missing:  # the header of a page has no checksum; where it is broken, reading just ends (pyarrow 26)
+                raise RunError(f"{path}: no part of a history: {missing:,} rows fewer than its footer says")
+    except UNREADABLE_PART as error:
+        raise RunError(f"{path}: no part of a history: {reason(error)}") from error

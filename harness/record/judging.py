@@ -155,7 +155,14 @@ def not_judged(why: str, facts: Facts) -> Verdict:
 
 def _seen(run: RunDirectory, facts: Facts) -> Seen:
     rows = {table: count_rows(run.history, table) for table in ("attempts", "injections", "calls")}
-    return Seen(**rows, edges=read_edges(run.history), faults=facts.faults, chain_deadline_ms=facts.chain_deadline_ms)
+    untied = count_rows(run.history, "calls", without="operation")
+    return Seen(
+        **rows,
+        untied_calls=untied,
+        edges=read_edges(run.history),
+        faults=facts.faults,
+        chain_deadline_ms=facts.chain_deadline_ms,
+    )
 
 
 def _conservation(facts: Facts) -> Conservation:
@@ -168,7 +175,7 @@ def _read(path: Path, read: Callable[[Path], Iterable[Row]], facts: Facts) -> li
     """Return the rows of a file; none where it is not there, or is no whole one since data could not be written."""
     try:
         return list(read(path)) if path.exists() else []
-    except ValueError as error:
+    except (RunError, ValueError) as error:
         if facts.errors:
             return []
         raise RunError(str(error)) from error

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 from pathlib import Path
 
 import locust
+
+from harness.words.errors import printable
 
 SHOWN = 5
 """Kinds of records of the target shown per run, each once: those of one place in the code, with one type of exception.
@@ -64,6 +67,25 @@ class TargetLogs(logging.Filter):
         return False
 
 
+class OneLine(logging.Formatter):
+    """Shows records as another formatter does: a message in one printable line, lines of a traceback under it.
+
+    What a target logs may come from its inputs, and a terminal obeys escapes. Records stay as they are: handlers of
+    the target's own see what was logged.
+    """
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the text of a record; only its traceback and its stack have lines of their own, which are indented."""
+        shown = copy.copy(record)
+        shown.msg, shown.args = printable(record.getMessage()), None
+        first, *rest = self._inner.format(shown).split("\n")
+        return "\n".join([printable(first), *(f"  {printable(line)}" for line in rest)])
+
+
 def _kind(record: logging.LogRecord) -> tuple[str, str, int, str]:
     raised = record.exc_info[0] if record.exc_info else None
     return record.name, record.pathname, record.lineno, "" if raised is None else raised.__qualname__
@@ -84,6 +106,10 @@ def watch_target_logs(level: str) -> TargetLogs:
     logs = TargetLogs()
     for handler in root.handlers:
         handler.addFilter(logs)
+    for name in ("", "locust", "locust.stats_logger"):
+        for handler in logging.getLogger(name).handlers:
+            if not isinstance(handler.formatter, OneLine):
+                handler.setFormatter(OneLine(handler.formatter or logging.Formatter()))
     if level.upper() != "DEBUG":
         for name in ("locust", "harness"):
             logging.getLogger(name).setLevel(root.level)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from locust import events
 from locust.argument_parser import LocustArgumentParser
@@ -16,8 +17,8 @@ from harness.load.fault_plan import criteria_path, plan_path
 from harness.swarm import world
 from harness.target.find import REFERENCE_TARGET
 from harness.target.runner import GRAPH_SCOPES
-from harness.words.arguments import LARGEST, whole
-from harness.words.errors import UsageError
+from harness.words.arguments import LARGEST, usage_line, whole
+from harness.words.errors import ExitCode, UsageError
 
 AUTO = "auto"
 LOOPBACK = "127.0.0.1"
@@ -106,6 +107,16 @@ def add_options(parser: LocustArgumentParser) -> None:
         include_in_web_ui=False,
         help="Judge the run and draw no report: seconds less at its end. 'python -m analysis report' draws it later.",
     )
+
+
+def one_line_errors(parser: LocustArgumentParser) -> None:
+    """Have mistakes in the command said in one line: Locust's usage before them has more than forty."""
+
+    def error(message: str) -> NoReturn:
+        sys.stderr.write(usage_line(parser.prog, message))
+        sys.exit(int(ExitCode.USAGE))
+
+    parser.error = error  # type: ignore[method-assign]  # the parser is Locust's
 
 
 def _add_inputs(add: Callable[..., None]) -> None:

@@ -19,7 +19,7 @@ from harness.swarm.keeping_role import KeepingRole
 from harness.swarm.listening import listen_safely
 from harness.swarm.local import Local
 from harness.swarm.master import Master
-from harness.swarm.options import add_options
+from harness.swarm.options import add_options, one_line_errors
 from harness.swarm.other_users import needs_patching
 from harness.swarm.role import Role, logger
 from harness.swarm.shaping import settle_options
@@ -37,6 +37,7 @@ _roles: WeakKeyDictionary[Environment, Role] = WeakKeyDictionary()
 def on_command_line(parser: LocustArgumentParser) -> None:
     """Add RouteSwarm's options to Locust's, and make ready what runs after they are parsed."""
     add_options(parser)
+    one_line_errors(parser)
     cooperate()
     listen_safely()
 

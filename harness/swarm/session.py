@@ -21,6 +21,7 @@ from harness.swarm.inputs import Inputs
 from harness.target.target import Identity
 from harness.words.clock import Epoch, now_ns
 from harness.words.errors import UsageError, one_line
+from harness.words.kinds import Kinds
 from harness.words.operation import LABELS_KEPT, OTHER, operation_id
 
 
@@ -88,6 +89,20 @@ class Labels:
         return text
 
 
+class ErrorLabels(Labels):
+    """Labels of errors: messages that differ only in an id are one."""
+
+    __slots__ = ("_kinds",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kinds = Kinds()
+
+    def of(self, text: str) -> str:
+        """Return the key for a message."""
+        return super().of(self._kinds.of(text))
+
+
 class Session:
     """What the users of one worker share during one run."""
 
@@ -102,7 +117,7 @@ class Session:
         self.gate = Gate()
         self.routes = Labels()
         self.names = Labels()
-        self.errors = Labels()
+        self.errors = ErrorLabels()
         self.log_records: Mapping[str, int] = {}
         self.before_take: list[Callable[[], None]] = []  # what notes down the latest before it is handed over
         self.count_users: Callable[[], int] = lambda: 0

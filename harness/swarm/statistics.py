@@ -7,6 +7,7 @@ import csv
 import math
 import re
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -14,11 +15,12 @@ from typing import cast
 import gevent
 import locust.stats
 from locust.env import Environment
-from locust.stats import PERCENTILES_TO_REPORT, RequestStats, StatsCSV, StatsCSVFileWriter, StatsEntry
+from locust.stats import PERCENTILES_TO_REPORT, CSVWriter, RequestStats, StatsCSV, StatsCSVFileWriter, StatsEntry
 
 from harness.judge.user_errors import Requests
 from harness.swarm.client import FALLBACK, ROUTE
 from harness.words.errors import printable
+from harness.words.formulas import defused
 
 
 def bucket_response_time(response_time: float) -> float:
@@ -103,6 +105,32 @@ class PreciseCsv(StatsCSV):
             measured = [current(percent) for percent in self.percentiles_to_report]
             return [value for value in measured if value] if all(measured) else self.percentiles_na
         return [stats_entry.get_response_time_percentile(percent) for percent in self.percentiles_to_report]
+
+
+class DownloadedCsv(PreciseCsv):
+    """The same for people, who open it in a spreadsheet: none of its cells is a formula."""
+
+    def requests_csv(self, csv_writer: CSVWriter) -> None:
+        """Write statistics by route."""
+        super().requests_csv(_Defusing(csv_writer))
+
+    def failures_csv(self, csv_writer: CSVWriter) -> None:
+        """Write errors."""
+        super().failures_csv(_Defusing(csv_writer))
+
+    def exceptions_csv(self, csv_writer: CSVWriter) -> None:
+        """Write exceptions of user classes."""
+        super().exceptions_csv(_Defusing(csv_writer))
+
+
+class _Defusing:
+    """A CSV writer that defuses its texts."""
+
+    def __init__(self, inner: CSVWriter) -> None:
+        self._inner = inner
+
+    def writerow(self, columns: Iterable[str | int | float]) -> None:
+        self._inner.writerow([defused(cell) if isinstance(cell, str) else cell for cell in columns])
 
 
 class RunCsvWriter(PreciseCsv, StatsCSVFileWriter):

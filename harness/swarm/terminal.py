@@ -16,6 +16,7 @@ from rich.text import Text
 
 from harness.judge.entry import Entry, Status
 from harness.judge.verdict import Conclusion, Verdict
+from harness.words.errors import printable
 from harness.words.output import put
 
 _STYLES = {
@@ -36,7 +37,7 @@ PIPE_WIDTH = 140  # columns where the output is no terminal, as in CI
 
 def say(line: str) -> None:
     """Show a line of the run's own on standard error, beside Locust's log."""
-    put(f"routeswarm: {line}\n", sys.stderr)
+    put(f"routeswarm: {printable(line)}\n", sys.stderr)
 
 
 def shown_path(path: Path) -> str:
@@ -88,7 +89,9 @@ def _verdict(verdict: Verdict, report: str | None, file: TextIO | None, codes: s
 def _print(console: Console, verdict: Verdict, report: str | None, codes: str) -> None:
     console.print()
     headline = Text.assemble(
-        ("verdict  ", "dim"), (verdict.conclusion.value, _CONCLUSION_STYLES[verdict.conclusion]), f"  {verdict.reason}"
+        ("verdict  ", "dim"),
+        (verdict.conclusion.value, _CONCLUSION_STYLES[verdict.conclusion]),
+        f"  {printable(verdict.reason)}",
     )
     console.print(headline)
     console.print(Padding(_summary(verdict.totals), (0, 0, 0 if _trimmed(verdict.totals) else 1, 9)))
@@ -97,7 +100,7 @@ def _print(console: Console, verdict: Verdict, report: str | None, codes: str) -
     if steps := _steps(verdict.totals.get("steps")):
         console.print(Padding(steps, (0, 0, 1, 0)))
     console.print(_table(verdict))
-    console.print(Text.assemble(("\nreport   ", "dim"), report or "none"), soft_wrap=True)
+    console.print(Text.assemble(("\nreport   ", "dim"), printable(report or "none")), soft_wrap=True)
     console.print(Text.assemble(("exit     ", "dim"), codes or str(int(verdict.exit_code))))
 
 
@@ -116,7 +119,7 @@ def _summary(totals: dict[str, object]) -> Text:
     parts += _blocks(totals.get("blocks"))
     if stopped := totals.get("stopped"):
         parts.append(f"of them stopped with the run {stopped:,}")
-    return Text(" · ".join(parts))
+    return Text(printable(" · ".join(parts)))
 
 
 def _blocks(blocks: object) -> list[str]:
@@ -164,7 +167,7 @@ def _trimmed(totals: dict[str, object]) -> bool:
 def _steady_state(totals: dict[str, object]) -> Text:
     """Return the numbers of the steady state in one line."""
     parts = [f"steady state, without the first {totals['warm_up_s']:,} s", *_latencies(totals, "steady_")]
-    return Text(" · ".join(parts))
+    return Text(printable(" · ".join(parts)))
 
 
 def _latencies(totals: dict[str, object], prefix: str) -> list[str]:
@@ -203,9 +206,9 @@ def _add_rows(table: Table, title: str, entries: Sequence[Entry]) -> None:
     for number, entry in enumerate(entries):
         table.add_row(
             Text(title if number == 0 else "", "dim"),
-            Text(entry.name),
+            Text(printable(entry.name)),
             Text(entry.status.value, _STYLES[entry.status]),
-            Text(entry.actual or "-"),
-            Text(entry.target or "-"),
-            Text(_evidence(entry)),
+            Text(printable(entry.actual or "-")),
+            Text(printable(entry.target or "-")),
+            Text(printable(_evidence(entry))),
         )

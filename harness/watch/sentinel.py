@@ -237,7 +237,9 @@ def end_of(watched: Watched, *, killed: bool) -> None:
     except OSError as error:
         why = f"{why} (and its verdict could not be written: {error.strerror})"
     where = f"; {run} holds what was recorded" if run else ""
-    print(f"routeswarm: {what}: {why}{where}", file=sys.stderr, flush=True)
+    said = f"routeswarm: {what}: {why}{where}"  # with names of the target: what a terminal would obey is escaped
+    said = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in said)
+    print(said, file=sys.stderr, flush=True)
 
 
 def watch(watched: Watched, asks: int) -> None:

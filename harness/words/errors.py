@@ -19,8 +19,16 @@ class ExitCode(IntEnum):
     INCONCLUSIVE = 12  # not trustworthy, or a required checker or criterion is UNKNOWN
 
 
+LINE = 600
+"""Characters of an error's text at most: what is quoted may be a line of a gigabyte."""
+
+
 class RouteSwarmError(Exception):
-    """Base of all errors this project raises."""
+    """Base of all errors this project raises. As text, one printable line of at most ``LINE`` characters."""
+
+    def __str__(self) -> str:
+        # Here, not where each is raised: what they quote comes from files, targets and command lines.
+        return cut(printable(super().__str__()), LINE)
 
 
 class UsageError(RouteSwarmError):
@@ -102,18 +110,49 @@ class StepEndedError(BaseException):
 
 
 def one_line(error: BaseException, limit: int = 300) -> str:
-    """Return ``error`` as ``Type: message`` on one line of at most ``limit`` characters."""
+    """Return ``error`` as ``Type: message`` on one line of at most ``limit`` characters.
+
+    A message that is too long keeps its begin and its end: the reason often stands last.
+    """
     name = type(error).__name__
     try:
-        message = printable(" ".join(str(error)[: 4 * limit].split()))
+        message = str(error)
+        if len(message) > 8 * limit:  # a message of ten million characters is not walked through
+            message = f"{message[: 4 * limit]}…{message[-4 * limit :]}"
+        message = printable(" ".join(message.split()))
     except Exception:  # noqa: BLE001  # an exception of the target whose own __str__ raises
         message = "(its message could not be read)"
-    text = f"{name}: {message}" if message else name
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return cut(f"{name}: {message}" if message else name, limit)
+
+
+def reason(error: BaseException) -> str:
+    """Return why a file cannot be read, in one line: what a library says, with its type where that says little."""
+    told = isinstance(error, (ValueError, OSError)) and bool(str(error))
+    return one_line(error).partition(": ")[2] if told else one_line(error)
+
+
+def cut(text: str, limit: int) -> str:
+    """Return ``text`` of at most ``limit`` characters: where it is longer, its begin, ``…`` and its end."""
+    if len(text) <= limit:
+        return text
+    end = (limit - 1) // 3
+    return f"{text[: limit - 1 - end]}…{text[len(text) - end :]}"
 
 
 def printable(text: str) -> str:
-    """Return ``text`` with what no file and no terminal should get as it is (controls, lone surrogates) escaped."""
+    """Return ``text`` with what no terminal should get as it is escaped: whatever reaches one goes through this.
+
+    These are controls (line ends and ANSI escapes among them), marks that turn the direction of text or do not show,
+    and lone surrogates: all that ``str.isprintable`` says no to.
+    """
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+UNREADABLE = (OSError, ValueError, ArithmeticError, LookupError, TypeError, RuntimeError, MemoryError)
+"""What the libraries that read files raise on files that are none of theirs.
+
+Found by fuzzing: ``OverflowError`` and ``TypeError`` of pandas, ``RecursionError`` (a ``RuntimeError``) and the
+``ValueError`` for numbers of 5,000 digits of ``json`` and ``tomllib``. Caught at the border of a reader only.
+"""

@@ -75,6 +75,19 @@ def row_of(second: int, values_us: Sequence[int], users: int | None = 10, **labe
     } | labels
 
 
+def with_ends(rows: Sequence[Row]) -> list[Row]:
+    """Return rows of a series between a second before and one after: what begin and end of a run cut off."""
+    first, last = (each(rows, key=lambda row: row["second"]) for each in (min, max))
+    begin, end = int(first["second"]) - START - 1, int(last["second"]) - START + 1  # type: ignore[call-overload]
+    cut = [row_of(at, [1_000], outcome="failed") for at in (begin, end)]
+    return [cut[0] | {"users": first["users"]}, *rows, cut[1] | {"users": last["users"]}]
+
+
+@pytest.fixture(name="with_ends", scope="session")
+def with_ends_fixture() -> Callable[[Sequence[Row]], list[Row]]:
+    return with_ends
+
+
 @pytest.fixture(name="row", scope="session")
 def row_fixture() -> MakeRow:
     return row_of

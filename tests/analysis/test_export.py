@@ -109,7 +109,7 @@ class TestCommand:
         assert main(["curve", str(folder)]) == 0
 
         out, err = capsys.readouterr()
-        assert out.split()[:4] == ["users", "seconds", "operations", "p50"]
+        assert out.split()[:4] == ["users", "measured", "operations", "p50"]
         assert "p95 is " in out
         assert "p95 does not cross 500 ms up to" in out
         assert "Levels of load" in out

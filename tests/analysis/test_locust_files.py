@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from analysis import load_run, load_runs, locust_files, plots
-from analysis.locust_files import WINDOW_S
+from analysis import load_run, load_runs, locust_statistics, plots
+from analysis.locust_statistics import WINDOW_S
 from harness.words.errors import RunError
 
 START = 1_740_000_000
@@ -71,19 +71,19 @@ def test_it_says_what_its_percentiles_are_not(plain: Path) -> None:
 
 
 def test_without_full_history_percentiles_are_of_everything_so_far(tmp_path: Path, write_locust) -> None:
-    prefix = write_locust(tmp_path / "p", stats_history=[history(second, 10, 5, second) for second in range(20)])
+    prefix = write_locust(tmp_path / "p", stats_history=[history(second, 10, 50, second) for second in range(20)])
 
     run = load_run(prefix)
 
     assert "since the begin of the run" in run.missing[0]
-    assert locust_files.latency_by_users(run.stats_history).empty
-    assert len(locust_files.latency_over_time(run.stats_history)) == 20
+    assert locust_statistics.latency_by_users(run.stats_history).empty
+    assert len(locust_statistics.latency_over_time(run.stats_history)) == 20
 
 
 def test_files_of_several_prefixes_need_one_named(plain: Path, write_locust) -> None:
     write_locust(plain.parent / "other")
 
-    with pytest.raises(RunError, match="holds none of"):
+    with pytest.raises(RunError, match=r"several prefixes; expected one of them: other, prefix$"):
         load_run(plain.parent)
 
 
@@ -138,7 +138,7 @@ def test_older_files_without_some_percentiles_load(tmp_path: Path, write_locust)
 
 
 def test_latency_over_time_is_locusts_own_row_by_row(plain: Path) -> None:
-    frame = locust_files.latency_over_time(load_run(plain).stats_history)
+    frame = locust_statistics.latency_over_time(load_run(plain).stats_history)
 
     assert frame["elapsed_s"].tolist() == list(range(33))
     assert frame["p50_ms"].tolist() == [10] * 14 + [20] * 5 + [30] * 14
@@ -149,14 +149,16 @@ def test_latency_over_time_is_locusts_own_row_by_row(plain: Path) -> None:
 
 def test_a_second_without_a_row_and_one_without_requests_have_no_percentile(tmp_path: Path, write_locust) -> None:
     rows = [history(0, 5, "N/A", 0), history(1, 5, 0, 4, top=0), history(3, 5, 8, 9), history(4, 0, 8, 9)]
-    frame = locust_files.latency_over_time(load_run(write_locust(tmp_path / "p", stats_history=rows)).stats_history)
+    frame = locust_statistics.latency_over_time(
+        load_run(write_locust(tmp_path / "p", stats_history=rows)).stats_history
+    )
 
     assert frame["p50_ms"].isna().tolist() == [True, True, True, False, False]
     assert frame["winding_down"].tolist() == [False] * 4 + [True]
 
 
 def test_latency_against_users_takes_levels_that_were_held(plain: Path) -> None:
-    frame = locust_files.latency_by_users(load_run(plain).stats_history)
+    frame = locust_statistics.latency_by_users(load_run(plain).stats_history)
 
     assert frame["users"].tolist() == [10, 30]
     assert frame["p50_ms"].tolist() == [10, 30]

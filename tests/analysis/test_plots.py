@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from readable import RUNS, assert_readable
 
 from analysis import load_run, plots, statistics
+from analysis.plots.over_time import CUT_OFF
 
 
 @pytest.fixture(name="series_of")
@@ -37,15 +38,20 @@ def test_every_text_can_be_read(series_of, row, ramp, name: str, draw) -> None:
     assert_readable(draw(series_of(RUNS[name](row, ramp))))
 
 
+def whole(ax):
+    """Return the lines of whole seconds, without the rings at the run's ends."""
+    return [line for line in ax.lines if line.get_label() != CUT_OFF]
+
+
 def test_lines_are_the_percentiles_of_the_frame_and_named_at_their_ends(series_of, ramp) -> None:
     frame = statistics.latency_over_time(series_of(ramp(seconds=20)))
 
     ax = plots.latency_over_time(frame)
 
-    assert [line.get_label() for line in ax.lines] == ["p99", "p95", "p50"]
-    for line in ax.lines:
+    assert [line.get_label() for line in whole(ax)] == ["p99", "p95", "p50"]
+    for line in whole(ax):
         assert np.array_equal(line.get_xdata(), frame["elapsed_s"])
-        assert np.array_equal(line.get_ydata(), frame[f"{line.get_label()}_ms"])
+        assert np.array_equal(line.get_ydata()[1:-1], frame[f"{line.get_label()}_ms"][1:-1])
     assert {"p99", "p95", "p50"} <= set(texts(ax))
     assert ax.get_legend() is None
     assert "(s)" in ax.get_xlabel()
@@ -58,9 +64,9 @@ def test_lines_are_the_four_clocks_and_named_at_their_ends(series_of, ramp) -> N
     ax = plots.clocks_over_time(frame)
 
     names = ["response", "service", "queue", "lag"]
-    assert [line.get_label() for line in ax.lines] == names
-    for line in ax.lines:
-        assert np.array_equal(line.get_ydata(), frame[f"{line.get_label()}_ms"])
+    assert [line.get_label() for line in whole(ax)] == names
+    for line in whole(ax):
+        assert np.array_equal(line.get_ydata()[1:-1], frame[f"{line.get_label()}_ms"][1:-1])
     assert set(names) <= set(texts(ax))
     assert ax.get_ylabel() == "p95 of ok operations (ms), log scale"
 
@@ -70,13 +76,13 @@ def test_labels_stand_at_the_height_of_their_lines_in_their_colours(series_of, r
 
     heights = {text.get_text(): text.xy[1] * ax.get_ylim()[1] for text in ax.texts}
     colours = {text.get_text(): text.get_color() for text in ax.texts}
-    for line in ax.lines:
-        assert heights[line.get_label()] == pytest.approx(line.get_ydata()[-1])
+    for line in whole(ax):
+        assert heights[line.get_label()] == pytest.approx(line.get_ydata()[-2])
         assert colours[line.get_label()] == line.get_color()
 
 
-def test_latency_against_users_has_a_marked_point_per_number_of_users(series_of, row) -> None:
-    ax = by_users(series_of([row(s, [1_000] * 30, users=10 * (s + 1)) for s in range(4)]))
+def test_latency_against_users_has_a_marked_point_per_number_of_users(series_of, row, with_ends) -> None:
+    ax = by_users(series_of(with_ends([row(s, [1_000] * 30, users=10 * (s + 1)) for s in range(4)])))
 
     assert all(line.get_marker() == "o" for line in ax.lines)
     assert ax.lines[1].get_xdata().tolist() == [10, 20, 30, 40]
@@ -89,7 +95,7 @@ def test_a_stall_breaks_the_line_and_lonely_points_are_marked(series_of, row) ->
     assert np.isnan(ax.lines[0].get_ydata()[30:40]).all()
     assert ax.lines[0].get_marker() == ""
 
-    ax = over_time(series_of([*rows, row(99, [1_000])]))
+    ax = over_time(series_of([*rows, row(98, [1_000]), row(99, [1_000])]))
     assert ax.lines[0].get_marker() == "o"
 
 
@@ -103,6 +109,18 @@ def test_the_axis_is_logarithmic_where_a_linear_one_would_hide_the_median(
     assert ("log scale" in ax.get_ylabel()) == (scale == "log")
     if scale == "linear":
         assert ax.get_ylim()[0] == 0
+
+
+def test_the_ends_of_a_run_are_rings_and_no_line(series_of, row) -> None:
+    rows = [row(s, [1_000] * 30) for s in range(19)] + [row(19, [90_000] * 3)]
+    ax = over_time(series_of(rows))
+
+    for line in whole(ax):
+        assert np.isnan(line.get_ydata()[[0, -1]]).all()
+    rings = [line for line in ax.lines if line.get_label() == CUT_OFF]
+    assert [ring.get_xdata().tolist() for ring in rings] == [[0, 19]] * 3
+    assert {ring.get_markerfacecolor() for ring in rings} == {"none"}
+    assert "part of a second only" in ax.get_xlabel()
 
 
 def test_the_rise_of_users_is_shaded_and_named(series_of, row) -> None:

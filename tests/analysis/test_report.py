@@ -95,8 +95,8 @@ def test_every_entry_stands_in_its_section_with_its_evidence(make_run, ramp, man
     assert "41.5" in page.section("validity")
 
 
-def test_plots_are_in_the_page_and_as_files_each_with_a_reading(make_run, row) -> None:
-    rows = [row(s, [1_000 * (s + 1)] * 30, users=10 * (s + 1)) for s in range(2)]
+def test_plots_are_in_the_page_and_as_files_each_with_a_reading(make_run, row, with_ends) -> None:
+    rows = with_ends([row(s, [1_000 * (s + 1)] * 30, users=10 * (s + 1)) for s in range(2)])
     folder = make_run(rows)
     (folder / "plots").mkdir()
     (folder / "plots" / "priorities.svg").write_text("of an earlier report")
@@ -105,10 +105,10 @@ def test_plots_are_in_the_page_and_as_files_each_with_a_reading(make_run, row) -
 
     drawn = {
         "latency-over-time", "percentile-curve", "latency-heat", "latency-against-users", "confusion-matrix",
-        "clocks-over-time",
+        "clocks-over-time", "latency-and-models", "throughput-against-users",
     }  # fmt: skip
     assert sum(tag == "svg" for tag, _ in page.tags) == len(drawn)
-    assert "it was highest in second 1 with 2 ms at 20 users." in page.section("latency-over-time")
+    assert "it was highest in the second from 2.0 s on with 2 ms at 20 users." in page.section("latency-over-time")
     assert "p95 is 1 ms at 10 users (1 second) and 2 ms at 20 users (1 second): 2 times as much." in page.section(
         "latency-against-users"
     )
@@ -139,7 +139,7 @@ def test_the_four_clocks_stand_in_a_table_of_their_own(make_run, row, page_of) -
     assert "response time intended start to outcome 1 ms 1 ms 1 ms 1 ms 100 %" in text
     assert "harness lag" in text
     assert "10 %" in text
-    assert "In second 0, when the p95 of the response time was highest" in text
+    assert "In the second from 0.0 s on, when the p95 of the response time was highest" in text
 
 
 def test_the_steady_state_stands_beside_the_whole_run(make_run, ramp, manifest, verdict, page_of) -> None:

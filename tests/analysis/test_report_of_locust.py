@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis import load_run, locust_files
+from analysis import load_run, locust_statistics
 from analysis.cli import main
 
 SECONDS, RATE = 40, 50
@@ -29,7 +29,7 @@ def prefix_fixture(tmp_path: Path, write_locust) -> Path:
 
 
 def test_levels_come_from_the_sums_locust_keeps(prefix: Path) -> None:
-    frame = locust_files.load_levels(load_run(prefix).stats_history)
+    frame = locust_statistics.load_levels(load_run(prefix).stats_history)
 
     assert frame["users"].tolist() == [10, 20]
     assert frame["throughput_rps"].tolist() == [50, 100]
@@ -38,7 +38,7 @@ def test_levels_come_from_the_sums_locust_keeps(prefix: Path) -> None:
 
 
 def test_percentiles_are_locusts_own_as_far_as_they_have_operations_beyond(prefix: Path) -> None:
-    frame = locust_files.percentile_curve(load_run(prefix).stats)
+    frame = locust_statistics.percentile_curve(load_run(prefix).stats)
 
     assert frame["percent"].tolist() == [50, 66, 75, 80, 90, 95, 98, 99]
     assert frame["value_ms"].iloc[-1] == 70
@@ -67,4 +67,4 @@ def test_the_report_stands_beside_the_files_with_what_they_give(prefix: Path, ca
 @pytest.mark.slow
 def test_files_with_headers_only_get_a_report(tmp_path: Path, write_locust, no_plots) -> None:
     assert main(["report", str(write_locust(tmp_path / "empty"))]) == 0
-    assert "no operation ended ok" in (tmp_path / "empty_report.html").read_text(encoding="utf-8")
+    assert "Locust&#39;s files tell of no request" in (tmp_path / "empty_report.html").read_text(encoding="utf-8")

@@ -174,7 +174,7 @@ def test_what_is_no_run_directory_is_refused_in_one_line(tmp_path: Path, name: s
     ("content", "reason"),
     [
         ("Timestamp,User Count\n1,2\n", "no column second"),
-        ("HEADER\nx" + "," * 17 + "h,,,,,1,h\n", "invalid literal"),
+        ("HEADER\nx" + "," * 17 + "h,,,,,1,h\n", "'x'"),
         ("HEADER\n1,U,4\n", "row 0 .* has too few values"),
         ("HEADER\n1,U,4,a,a,0,ok,1,1,,,,,,,1,1,h\n", "row 0 .* has too few values"),
         (

@@ -84,7 +84,7 @@ def test_throughput_counts_every_outcome_of_every_second(series_of, row) -> None
     assert frame["shed"].tolist() == [0, 0, 0]
 
 
-def test_seconds_with_equal_users_are_merged_to_one_point(series_of, row) -> None:
+def test_seconds_with_equal_users_are_merged_to_one_point(series_of, row, with_ends) -> None:
     rows = [
         row(0, [1_000] * 20, users=5),
         row(1, [1_500] * 5, users=5),
@@ -92,7 +92,7 @@ def test_seconds_with_equal_users_are_merged_to_one_point(series_of, row) -> Non
         row(3, [2_000] * 10, users=10),
     ]
 
-    frame = latency_by_users(series_of(rows))
+    frame = latency_by_users(series_of(with_ends(rows)))
 
     assert frame["users"].tolist() == [5, 10]
     assert frame["seconds"].tolist() == [2, 2]
@@ -102,26 +102,26 @@ def test_seconds_with_equal_users_are_merged_to_one_point(series_of, row) -> Non
 
 
 @pytest.mark.parametrize(("operations", "points"), [(19, 0), (20, 1)])
-def test_a_point_needs_twenty_operations_that_ended_ok(series_of, row, operations: int, points: int) -> None:
+def test_a_point_needs_twenty_operations_that_ended_ok(series_of, row, with_ends, operations: int, points: int) -> None:
     rows = [row(0, [1_000] * operations), row(0, [1_000] * 50, outcome="failed")]
 
-    assert len(latency_by_users(series_of(rows))) == points
+    assert len(latency_by_users(series_of(with_ends(rows)))) == points
 
 
-def test_operations_without_known_users_or_after_the_last_user_are_no_point(series_of, row) -> None:
-    rows = [row(0, [9_000] * 30, users=0), row(1, [9_000] * 30, users=None), row(2, [1_000] * 30, users=4)]
+def test_operations_without_known_users_or_after_the_last_user_are_no_point(series_of, row, with_ends) -> None:
+    rows = [row(0, [9_000] * 30, users=None), row(1, [1_000] * 30, users=4), row(2, [9_000] * 30, users=0)]
 
-    frame = latency_by_users(series_of(rows))
+    frame = latency_by_users(series_of(with_ends(rows)))
 
     assert frame["users"].tolist() == [4]
     assert frame["max_ms"].tolist() == [1.0]
 
 
 @pytest.mark.parametrize(("levels", "points"), [(25, 25), (26, 13), (200, 25)])
-def test_more_than_25_numbers_of_users_are_binned(series_of, row, levels: int, points: int) -> None:
+def test_more_than_25_numbers_of_users_are_binned(series_of, row, with_ends, levels: int, points: int) -> None:
     rows = [row(users, [1_000] * 20, users=users) for users in range(1, levels + 1)]
 
-    frame = latency_by_users(series_of(rows))
+    frame = latency_by_users(series_of(with_ends(rows)))
 
     assert len(frame) == points
     assert frame["count"].sum() == 20 * levels
@@ -130,12 +130,21 @@ def test_more_than_25_numbers_of_users_are_binned(series_of, row, levels: int, p
     assert (frame["users_min"].to_numpy()[1:] > frame["users_max"].to_numpy()[:-1]).all()
 
 
-def test_users_of_a_bin_are_the_mean_over_its_operations(series_of, row) -> None:
+def test_users_of_a_bin_are_the_mean_over_its_seconds(series_of, row, with_ends) -> None:
     rows = [row(0, [1_000] * 30, users=1), row(1, [1_000] * 10, users=2), row(2, [1_000] * 20, users=3)]
 
-    frame = latency_by_users(series_of(rows), max_points=2)
+    frame = latency_by_users(series_of(with_ends(rows)), max_points=2)
 
-    assert frame["users"].tolist() == [1.25, 3.0]
+    assert frame["users"].tolist() == [1.5, 3.0]
+
+
+def test_the_seconds_that_begin_and_end_cut_off_are_no_level(series_of, row) -> None:
+    rows = [row(s, [1_000] * 30, users=users) for s, users in enumerate([5, 10, 10, 10, 20])]
+
+    frame = latency_by_users(series_of(rows))
+
+    assert frame["users"].tolist() == [10]
+    assert frame["seconds"].tolist() == [3]
 
 
 def test_percentiles_over_label_sets_merge_what_is_equal(series_of, row) -> None:

@@ -76,10 +76,11 @@ def test_steps_with_as_many_users_and_no_series_are_the_one_with_the_most_operat
 def test_rows_are_in_the_order_of_the_run_and_say_what_is_not_known() -> None:
     never = {"users": 200, "from_ns": None, "to_ns": None, "held": None}
     first, second, third = rows_of(
-        steps_of(step_of(5, 0, warm_up_s=None, warm_up_unknown="few"), step_of(1, 15, held=False), never)
+        steps_of(step_of(5, 0, warm_up_s=None, warm_up_unknown="few"), step_of(1, 15, held=False), never),
+        START / S - 0.25,
     )
-    assert (first.begin, first.warm_up, first.p95, first.not_ok) == ("0.0 s", "unknown: few", "100 ms", "10 failed")
-    assert (second.begin, second.warm_up, second.held) == ("15.0 s", "1.5 s", "breaks")
+    assert (first.begin, first.warm_up, first.p95, first.not_ok) == ("0.2 s", "unknown: few", "100 ms", "10 failed")
+    assert (second.begin, second.warm_up, second.held) == ("15.2 s", "1.5 s", "breaks")
     assert (third.begin, third.p95) == ("not reached", "—")
 
 
@@ -93,7 +94,7 @@ def test_the_report_shows_the_steps_and_reads_them(
     section = page.partition('<section id="steps">')[2].partition("</section>")[0]
     assert section.count('<th scope="row">') == 2
     assert ("holds" in section) is (held is True)
-    assert "p95 is 20 ms at 1 user (13 seconds) and 140 ms at 7 users (13 seconds)" in page
+    assert "p95 is 20 ms at 1 user (13.5 seconds) and 140 ms at 7 users (13.5 seconds)" in page
 
 
 def test_a_run_without_steps_has_no_such_section(make_run, ramp, manifest, verdict, no_plots) -> None:

@@ -42,13 +42,13 @@ def test_no_second_of_a_fault_is_in_the_levels_of_a_storm(storm: Measured) -> No
 
 
 def test_the_report_says_how_much_is_left_out_under_and_in_each_plot_of_load(storm: Measured) -> None:
-    said = readings.left_out(storm.left_out_s, faults=True)
-    assert said == f" Left out: {storm.left_out_s} seconds of faults or warm-up."
+    said = readings.left_out(storm.left_out_s, faults=True, steps=True)
+    assert said == f" Left out: {storm.left_out_s} seconds of faults, warm-up or between steps."
     of_load = [figure for figure in FIGURES if figure.section == "load"]
     assert len(of_load) == 4
     assert all(figure.reading(storm).endswith(said) for figure in of_load)
     models = next(figure for figure in of_load if figure.name == "latency-and-models").plot(storm)
-    assert f"without {storm.left_out_s} seconds of faults" in models.get_xlabel().replace("\n", " ")
+    assert f"{storm.left_out_s} seconds left out (faults" in models.get_xlabel().replace("\n", " ")
 
 
 def test_a_run_that_is_all_fault_counts_it_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,9 +67,9 @@ def test_a_run_that_is_all_fault_counts_it_and_says_so(monkeypatch: pytest.Monke
 def test_warm_up_alone_is_called_warm_up() -> None:
     example = Measured(load_run(STORM.with_name("example")))
 
-    assert readings.left_out(example.left_out_s, faults=False) == " Left out: 3 seconds of warm-up."
+    assert readings.left_out(example.left_out_s, faults=False) == " Left out: 5 seconds of warm-up."
     assert readings.left_out(0, faults=False) == ""
-    assert example.levels["users"].tolist() == [25, 30]
+    assert example.levels["users"].tolist() == [30]
 
 
 def test_a_step_has_the_latency_of_its_seconds_without_fault(make_run, row) -> None:

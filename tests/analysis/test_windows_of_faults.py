@@ -4,6 +4,21 @@ import pandas as pd
 import pytest
 
 from analysis.statistics import breaker_states, fault_windows, worst_states
+from harness.judge.fault_windows import windows_of
+from harness.load.fault_plan import parse_fault_plan
+from harness.words.operation import Edge
+
+PLAN = b"""
+[[fault]]
+name = "slow"
+where = { stage = "router" }
+what = { kind = "latency", ms = 1 }
+
+[[fault]]
+name = "cut"
+where = { stage = "router" }
+what = { kind = "error" }
+"""
 
 
 @pytest.fixture(name="edges_of")
@@ -40,9 +55,37 @@ def test_a_fault_can_have_several_windows_and_faults_may_overlap(edges_of, at) -
 
 
 def test_a_window_that_never_closed_has_no_end(edges_of) -> None:
-    frame = fault_windows(edges_of(opened(1), opened(1, worker=1), closed(2, worker=1)))
+    frame = fault_windows(edges_of(opened(1), opened(1, worker=1)))
 
     assert frame["end_ns"].isna().tolist() == [True]
+
+
+@pytest.mark.parametrize("dead", [9.99, 10, 10.01, 15])
+def test_a_worker_that_died_in_a_window_keeps_it_open_for_nobody(edges_of, at, dead) -> None:
+    alive = [opened(10), closed(20), opened(40), closed(50)]
+    frame = fault_windows(edges_of(*alive, opened(dead, worker=1)))
+
+    assert frame["start_ns"].tolist() == [at(min(dead, 10)), at(40)]
+    assert frame["end_ns"].tolist() == [at(20), at(50)]
+
+
+def test_windows_are_those_of_the_judge(edges_of, at) -> None:
+    rows = [opened(10), closed(20), opened(40), closed(50), opened(10.01, worker=1), opened(60, "cut", worker=1)]
+    plan = parse_fault_plan(PLAN, "plan").fault
+    edges = {0: [], 1: []}
+    for second, what, name, before, after, worker in rows:
+        edges[worker].append(Edge(at(second), what, name, before, after, "told"))
+    judged = windows_of(edges, plan)
+    frame = fault_windows(edges_of(*rows))
+
+    assert [(window.fault.name, window.start_ns, window.end_ns) for window in judged] == [
+        ("slow", at(10), at(20)), ("slow", at(40), at(50)), ("cut", at(60), None),
+    ]  # fmt: skip
+    ends = [None if pd.isna(end) else int(end) for end in frame["end_ns"]]
+    assert list(zip(frame["fault"], frame["start_ns"], ends, strict=True)) == [
+        (window.fault.name, window.start_ns, window.end_ns) for window in judged
+    ]
+    assert [window.ends_ns for window in judged] == [at(20), at(50), None]  # recovery from the first is looked for
 
 
 def test_injections_say_where_and_how_many_a_window_hit(edges_of, table, at) -> None:

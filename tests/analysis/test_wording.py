@@ -60,10 +60,13 @@ def test_readings_of_nothing_say_so(readings, row) -> None:
     assert readings([row(0, [5], outcome="failed")])[0].startswith("No data")
 
 
-def test_one_second_is_read_as_one(readings, row) -> None:
-    over_time, by_users = readings([row(0, [1_000] * 30, users=100)])
+def test_one_second_is_read_as_one(readings, row, with_ends) -> None:
+    over_time, by_users = readings(with_ends([row(0, [1_000] * 30, users=100)]))
 
-    assert over_time == "One second was recorded: p50 1 ms, p95 1 ms, p99 1 ms."
+    assert over_time == (
+        "One second was recorded: p50 1 ms, p95 1 ms, p99 1 ms. "
+        "Not counted: 2 seconds cut off by the run's begin or end."
+    )
     assert by_users.startswith("Only one load was measured: p95 is 1 ms at 100 users (1 second).")
 
 
@@ -73,8 +76,9 @@ def test_readings_name_the_slowest_second_and_stalls(readings, row) -> None:
     over_time, _ = readings(rows)
 
     assert over_time == (
-        "In nine of ten seconds p95 lay between 1 ms and 1 ms; it was highest in second 7 with 1.50 ms at 1 user. "
-        "In 2 seconds none ended ok."
+        "In nine of ten seconds p95 lay between 1 ms and 1 ms; it was highest in the second from 7.0 s on "
+        "with 1.50 ms at 1 user. "
+        "In 2 seconds none ended ok. Not counted: 2 seconds cut off by the run's begin or end."
     )
 
 
@@ -88,14 +92,16 @@ def test_readings_name_the_slowest_second_and_stalls(readings, row) -> None:
         (0.8, "20 % less"),
     ],
 )
-def test_growth_is_said_as_a_reader_would(readings, row, latency: float, times: str) -> None:
-    _, by_users = readings([row(0, [100_000] * 20, users=10), row(1, [round(100_000 * latency)] * 20, users=20)])
+def test_growth_is_said_as_a_reader_would(readings, row, with_ends, latency: float, times: str) -> None:
+    _, by_users = readings(
+        with_ends([row(0, [100_000] * 20, users=10), row(1, [round(100_000 * latency)] * 20, users=20)])
+    )
 
     assert by_users.endswith(f"at 20 users (1 second): {times}.")
 
 
-def test_bins_are_read_as_ranges(readings, row) -> None:
-    _, by_users = readings([row(n, [1_000 + n] * 20, users=n) for n in range(1, 101)])
+def test_bins_are_read_as_ranges(readings, row, with_ends) -> None:
+    _, by_users = readings(with_ends([row(n, [1_000 + n] * 20, users=n) for n in range(1, 101)]))
 
     assert by_users == (
         "p95 is 1.00 ms at 1 to 4 users (4 seconds) and 1.10 ms at 97 to 100 users (4 seconds): 10 % more."
@@ -114,8 +120,12 @@ def test_the_wind_down_is_not_read_as_load(readings, row) -> None:
 
     over_time, by_users = readings(rows)
 
-    assert over_time.endswith("highest in second 0 with 1 ms at 20 users. Not counted: 1 second in which users left.")
-    assert by_users.startswith("Only one load was measured: p95 is 1 ms at 20 users (5 seconds).")
+    assert over_time.endswith(
+        "highest in the second from 1.0 s on with 1 ms at 20 users. "
+        "Not counted: 1 second in which users left and 1 second cut off "
+        "by the run's begin or end."
+    )
+    assert by_users.startswith("Only one load was measured: p95 is 1 ms at 20 users (4 seconds).")
 
 
 @pytest.fixture(name="clock_readings")
@@ -134,15 +144,16 @@ def test_whose_time_it_was_is_said_from_the_data(clock_readings, row) -> None:
     waits = {"service": [700] * 30, "queue": [250] * 30, "lag": [100] * 30}
     slow = {"service": [1_100] * 30, "queue": [850] * 30, "lag": [50] * 30}
     whole, worst = clock_readings(
-        [row(s, [1_000] * 30, clocks=waits) for s in range(40)] + [row(40, [2_000] * 30, clocks=slow)]
+        [row(s, [1_000] * 30, clocks=waits) for s in range(40)]
+        + [row(40, [2_000] * 30, clocks=slow), row(41, [9_000], clocks=waits)]
     )
     assert whole == (
         "The response time has a p95 of 1.00 ms; the harness's own lag one of 0.100 ms, queueing in the loop one of "
-        "0.250 ms. Of all response time 69.3 % was service."
+        "0.250 ms. Of all response time 70.4 % was service."
     )
     assert worst == (
-        "In second 40, when the p95 of the response time was highest (2 ms), that of the service time was 1.10 ms, "
-        "of queueing in the loop 0.850 ms, of the harness's own lag 0.0505 ms."
+        "In the second from 40.0 s on, when the p95 of the response time was highest (2 ms), that of the service time "
+        "was 1.10 ms, of queueing in the loop 0.850 ms, of the harness's own lag 0.0505 ms."
     )
 
 

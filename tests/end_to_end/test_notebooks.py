@@ -10,7 +10,9 @@ import pytest
 from nbclient import NotebookClient
 from user_folder import Folder
 
-from analysis import load_run, statistics
+from analysis import Measured, load_run, readings, sentences, statistics
+from analysis.cli import main
+from analysis.report import write_report
 from analysis.statistics import fits
 
 pytestmark = pytest.mark.slow
@@ -83,12 +85,37 @@ def test_plain_locust_files_go_through_and_sections_say_what_they_lack(
     for path in EXAMPLES[0].glob("locust_*.csv"):
         shutil.copy(path, tmp_path)
 
-    said_so = said(execute("post_analysis.ipynb", monkeypatch, ROUTESWARM_RUN=tmp_path), "stdout")
+    cells = execute("post_analysis.ipynb", monkeypatch, ROUTESWARM_RUN=tmp_path)
+    said_so = said(cells, "stdout")
     for sentence in (
-        "No fault was injected", "No fault windows", "no percentiles to merge", "No number of users had 20",
-        "single latencies are not known", "No history was kept", "latency by priority is not known",
+        "No fault was injected", "No fault windows", "single latencies are not known", "No history was kept",
+        "latency by priority is not known", "percentiles are Locust's own",
     ):  # fmt: skip
         assert sentence in said_so
+    measured = Measured(load_run(tmp_path))  # what Locust's own files do give is told as the report does
+    assert sentences.over_time(measured) in said_so
+    assert readings.percentiles(measured.percentile_curve) in said_so
+
+
+def test_the_notebook_says_what_report_and_terminal_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("ROUTESWARM_RUN", raising=False)
+    shown_in = " ".join(said(execute("post_analysis.ipynb", monkeypatch), "stdout").split())
+    for path, in_notebook in ((EXAMPLES[3], 6), (EXAMPLES[2], 3)):
+        shutil.copytree(path, tmp_path / path.name)
+        run = Measured(load_run(tmp_path / path.name))
+        page = write_report(run.run).with_suffix(".md").read_text(encoding="utf-8").replace("\\", "")
+        assert main(["curve", str(path)]) == 0
+        assert main(["fallback", str(path)]) == 0
+        terminal = " ".join(capsys.readouterr().out.split())
+        of_run = [
+            sentences.by_users(run), sentences.models(run), sentences.throughputs(run), sentences.over_time(run),
+            readings.tail(run.tail), readings.confusion(run.confusion, run.undecided),
+        ]  # fmt: skip
+        assert all(sentence in page for sentence in of_run)
+        assert all(sentence in terminal for sentence in of_run[:3])
+        assert all(sentence in shown_in for sentence in of_run[:in_notebook])
 
 
 @pytest.mark.parametrize("name", ["post_analysis.ipynb", "compare_runs.ipynb"])

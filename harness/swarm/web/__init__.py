@@ -11,7 +11,7 @@ from locust.env import Environment
 from locust.stats import PERCENTILES_TO_REPORT, StatsCSVFileWriter
 
 from harness.swarm.keeping_role import KeepingRole
-from harness.swarm.statistics import PreciseCsv
+from harness.swarm.statistics import DownloadedCsv
 from harness.swarm.terminal import say
 from harness.swarm.web import doors
 from harness.swarm.web.may_name import CommandLine
@@ -67,6 +67,6 @@ def extend(environment: Environment, role: KeepingRole) -> None:
     web_ui.app.add_url_rule(f"{base}/report", "routeswarm.report", protected(results.report))
     web_ui.app.add_url_rule(f"{base}/<path:name>", "routeswarm.file", protected(results.file))
     if not isinstance(web_ui.stats_csv_writer, StatsCSVFileWriter):  # with --csv, it writes Locust's files as well
-        web_ui.stats_csv_writer = PreciseCsv(environment, PERCENTILES_TO_REPORT)
+        web_ui.stats_csv_writer = DownloadedCsv(environment, PERCENTILES_TO_REPORT)
     links = web_ui.template_args.setdefault("extended_csv_files", [])
     links.append({"href": "./routeswarm/report", "title": "RouteSwarm report"})

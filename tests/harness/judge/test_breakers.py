@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from made_cases import CLOSED, HALF_OPEN, OPEN, decided, edge, made
 
-from harness.judge.breakers import EDGES_KEPT, BreakerLegality, breakers_as_json
+from harness.judge.breakers import EDGES_KEPT, NOT_JUDGED, BreakerLegality, breakers_as_json
 from harness.judge.entry import Status
 
 ROUND = [
@@ -29,6 +29,12 @@ class TestLegality:
         entry = decided(BreakerLegality([*ROUND, edge(6, "gpu", before, after)]), [])
         assert (entry.status, entry.actual) == (Status.INVALID, "1")
         assert f"gpu: {before} to {after} (failures in a row: 5)" in entry.detail
+
+    def test_it_says_first_what_it_does_not_judge(self):
+        nineteen_probes = [made("a0 ok half_open", ordinal=n) for n in range(19)]
+        entry = decided(BreakerLegality(ROUND), nineteen_probes)
+        assert entry.status is Status.VALID
+        assert entry.detail.startswith(NOT_JUDGED)
 
     @pytest.mark.parametrize("cause", ["forced open: until reset", "reset"])
     def test_forced_edges_may_be_any(self, cause):

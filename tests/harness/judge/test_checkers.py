@@ -63,9 +63,29 @@ class TestAccuracy:
 
     def test_a_fallback_that_does_not_tell_what_was_asked_is_not_compared(self, accuracy, operation):
         untold = [operation(n, route="backup", asked_route=asked, tier=1) for n, asked in ((1, "backup"), (2, None))]
-        entry = decided(accuracy, [operation(), *untold])
+        entry = decided(accuracy, [operation(), operation(3), *untold])
         assert entry.status is Status.VALID
-        assert "0 of 1 " in entry.detail
+        assert "0 of 2 " in entry.detail
+        assert "2 of 4 operations not looked at" in entry.detail
+
+    def test_where_less_than_half_could_be_compared_it_is_unknown(self, accuracy, operation, undecided):
+        untold = operation(1, route="backup", asked_route=None, tier=1)
+        failed = [undecided(Outcome.FAILED, n) for n in (2, 3)]
+        entry = decided(accuracy, [operation(), operation(4), untold, *failed])
+        assert (entry.status, entry.required) == (Status.UNKNOWN, True)
+        assert "3 of 5 operations not looked at" in entry.detail
+        assert "2 did not end ok, 1 fell back" in entry.detail
+
+    def test_operations_without_expected_route_and_stopped_ones_are_not_missed(self, accuracy, operation, undecided):
+        stopped = [undecided(Outcome.CANCELLED, n, flag=Flag.STOPPED) for n in (1, 2)]
+        others = [operation(n, expected_route=None) for n in (3, 4)]
+        entry = decided(accuracy, [operation(), *stopped, *others])
+        assert entry.status is Status.VALID
+        assert "not looked at" not in entry.detail
+
+    def test_a_wrong_route_stands_whatever_could_not_be_compared(self, accuracy, operation, undecided):
+        failed = [undecided(Outcome.FAILED, n) for n in range(1, 10)]
+        assert decided(accuracy, [operation(route="other"), *failed]).status is Status.INVALID
 
     @pytest.mark.parametrize("outcome", UNDECIDED)
     def test_nothing_to_compare_is_unknown(self, accuracy, undecided, outcome):

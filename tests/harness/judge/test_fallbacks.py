@@ -52,7 +52,7 @@ class TestSilentFallback:
         ],
     )  # fmt: skip
     def test_what_is_told_or_is_no_fallback_is_none(self, told):
-        assert decided(SilentFallback(), [made(), told]).status is Status.VALID
+        assert decided(SilentFallback(calls=2), [made(), told]).status is Status.VALID
 
     def test_a_fallback_that_is_told_and_did_not_happen_is_found(self):
         entry = decided(SilentFallback(), [made("a0 ok", tier=1)])
@@ -64,11 +64,40 @@ class TestSilentFallback:
         assert decided(SilentFallback(), [case]).status is not Status.INVALID
 
     def test_it_says_how_many_it_looked_at(self):
-        assert "0 of 300 (rate below 0.01" in decided(SilentFallback(), [made()] * 300).detail
+        assert "0 of 300 (rate below 0.01" in decided(SilentFallback(calls=2), [made()] * 300).detail
 
     def test_nothing_that_ended_ok_is_unknown_and_not_required(self):
         entry = decided(SilentFallback(), [made("a0 failed, default1 failed")])
         assert (entry.status, entry.required) == (Status.UNKNOWN, False)
+
+    def test_it_does_not_vouch_for_operations_that_no_logged_call_can_be_tied_to(self):
+        entry = decided(SilentFallback(calls=96, untied=96), [made()] * 96)
+        assert (entry.status, entry.actual, entry.required) == (Status.UNKNOWN, None, False)
+        assert "96 of 96 calls in the backends' logs carry no operation" in entry.detail
+
+    def test_without_logs_and_attempts_there_is_nothing_to_look_at(self):
+        entry = decided(SilentFallback(), [made()] * 3)
+        assert entry.status is Status.UNKNOWN
+        assert "3 of 3 operations not looked at" in entry.detail
+
+    @pytest.mark.parametrize(
+        ("telling", "silent", "status"),
+        [(3, 2, Status.VALID), (2, 2, Status.VALID), (2, 3, Status.UNKNOWN)],
+    )
+    def test_it_is_unknown_where_most_could_not_be_looked_at_and_says_so_where_some(self, telling, silent, status):
+        entry = decided(SilentFallback(calls=5, untied=5), [made("a0 ok")] * telling + [made()] * silent)
+        assert entry.status is status
+        assert f"{silent} of {telling + silent} operations not looked at" in entry.detail
+        assert f"0 of {telling} " in entry.detail
+
+    def test_a_few_calls_that_carry_no_operation_are_said(self):
+        entry = decided(SilentFallback(calls=10, untied=5), [made()] * 10)
+        assert entry.status is Status.VALID
+        assert entry.detail.startswith("5 of 10 calls in the backends' logs carry no operation, ")
+
+    def test_a_violation_stands_whatever_could_not_be_looked_at(self):
+        cases = [made(ordinal=7, calls=A_FAILED_B_SERVED), *[made()] * 9]
+        assert decided(SilentFallback(calls=10, untied=8), cases).examples == (7,)
 
 
 class TestFallbackCorrectness:
@@ -123,6 +152,25 @@ class TestFallbackCorrectness:
         assert "no attempts" in entry.detail
 
 
+@pytest.mark.parametrize("checker", [FallbackCorrectness, FallbackLoop])
+class TestUntold:
+    @pytest.mark.parametrize(
+        ("telling", "untold", "status"),
+        [(3, 2, Status.VALID), (2, 3, Status.UNKNOWN)],
+    )
+    def test_operations_that_tell_no_attempts_are_said_and_make_it_unknown_where_they_are_most(
+        self, checker, telling, untold, status
+    ):
+        entry = decided(checker(), [made("a0 failed, b1 ok")] * telling + [made()] * untold)
+        assert (entry.status, entry.required) == (status, status is Status.VALID)
+        assert f"{untold} of {telling + untold} operations not looked at" in entry.detail
+
+    def test_one_that_the_harness_stopped_is_none_of_them(self, checker):
+        entry = decided(checker(), [made("a0 ok"), *[made(**stopped())] * 3])
+        assert entry.status is Status.VALID
+        assert "not looked at" not in entry.detail
+
+
 class TestFallbackLoop:
     @pytest.mark.parametrize(
         ("tried", "kinds"),
@@ -144,4 +192,4 @@ class TestFallbackLoop:
 
 def test_a_flagged_operation_is_left_to_silent_failure():
     case = made(flag=Flag.NO_ROUTE, route=None, calls=A_FAILED_B_SERVED)
-    assert decided(SilentFallback(), [case, made()]).status is Status.VALID
+    assert decided(SilentFallback(calls=2), [case, made()]).status is Status.VALID

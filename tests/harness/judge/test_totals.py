@@ -56,7 +56,14 @@ def test_the_commonest_twenty_errors_are_told_with_their_counts(undecided):
     operations = [undecided(Outcome.FAILED, n)._replace(error=f"E{n % 25:02}") for n in range(26)]
     errors = totals_of(operations).as_json()["errors"]
     assert list(errors.items())[:2] == [("E00", 2), ("E01", 1)]
-    assert len(errors) == 20
+    assert len(errors) == 21
+    assert errors["(other)"] == 5
+    assert sum(errors.values()) == 26
+
+
+def test_errors_that_differ_only_in_an_id_are_one_kind(undecided):
+    operations = [undecided(Outcome.FAILED, n)._replace(error=f"ValueError: request {n} is lost") for n in range(301)]
+    assert totals_of(operations).as_json()["errors"] == {"ValueError: request <n> is lost": 301}
 
 
 def test_agreement_with_labels_is_a_confusion_matrix_of_decided_operations(operation, undecided):

@@ -14,6 +14,7 @@ from harness.measure.packed import OperationPacker, packed
 from harness.measure.series import Clock, Key, Merged, Series
 from harness.measure.series_csv import COLUMNS, read_series, write_header, write_rows
 from harness.words.clock import Epoch
+from harness.words.errors import RunError
 from harness.words.operation import CLOCKS, Outcome
 
 MS = 1_000_000
@@ -338,13 +339,13 @@ def test_a_line_cut_off_before_its_histogram_is_left_out(operation, series_csv):
 def test_a_clock_with_one_field_of_two_is_a_broken_row(operation, series_csv, alone):
     rows = list(csv.reader(io.StringIO(text_of(rows_of([folded([operation(), operation(1000)])])))))
     rows[1][COLUMNS.index(alone)] = ""
-    with pytest.raises(ValueError):  # noqa: PT011  # the reason is float's or the histogram's own
+    with pytest.raises(RunError):
         list(read_series(series_csv("".join(",".join(row) + "\n" for row in rows))))
 
 
 def test_a_broken_line_that_is_not_the_last_is_refused(operation, series_csv):
     header, row = text_of(rows_of([folded([operation()])])).splitlines(keepends=True)
-    with pytest.raises(ValueError, match="series"):
+    with pytest.raises(RunError, match="series"):
         list(read_series(series_csv(f"{header}1740000000,NormalUser\n{row}")))
 
 
@@ -355,7 +356,7 @@ def test_a_header_alone_has_no_rows(series_csv):
 @pytest.mark.parametrize("change", [lambda h: "", lambda h: h.replace("tier,", ""), lambda h: h.replace("hdr", "hist")])
 def test_other_columns_are_refused_with_the_file_and_what_was_expected(series_csv, change):
     path = series_csv(change(text_of([])))
-    with pytest.raises(ValueError, match=r"series\.csv: columns .* expected .*'second'"):
+    with pytest.raises(RunError, match=r"series\.csv: columns .* expected .*'second'"):
         list(read_series(path))
 
 
@@ -366,5 +367,5 @@ def test_a_row_that_is_none_is_refused(operation, series_csv, column, value):
     rows = list(csv.reader(io.StringIO(text_of(rows_of([folded([operation(), operation(1000)])])))))
     rows[1][COLUMNS.index(column)] = value
     text = "".join(",".join(row) + "\n" for row in rows)
-    with pytest.raises(ValueError):  # noqa: PT011  # the reason is int's, float's or the histogram's own
+    with pytest.raises(RunError):
         list(read_series(series_csv(text)))

@@ -18,6 +18,7 @@ from harness.measure.vitals import (
     write_header,
     write_rows,
 )
+from harness.words.errors import RunError
 
 EIGHTHS = st.integers(0, 8000).map(lambda n: n / 8)  # sums of them are exact, and so are three decimals of them
 
@@ -113,12 +114,12 @@ class TestDamage:
         lines = path.read_text().splitlines()
         lines[2] = "x,y"
         path.write_text("\n".join(lines) + "\n")
-        with pytest.raises(ValueError, match=r"vitals\.csv:3"):
+        with pytest.raises(RunError, match=r"vitals\.csv:3"):
             list(read_vitals(path))
 
     def test_other_columns_are_refused(self, path):
         path.write_text("a,b\n1,2\n")
-        with pytest.raises(ValueError, match="columns"):
+        with pytest.raises(RunError, match="columns"):
             list(read_vitals(path))
 
 
