@@ -30,9 +30,8 @@ run: venv ## load-test the reference target: 100 users, 60 s, verdict and report
 check: lint ## lint, and the tests that need no processes: under two minutes
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow"
 
-# Three at once on two cores: the tests of processes wait for half of their time.
 test: venv ## the whole test suite
-	@$(BIN)/python -m pytest -n 3 --dist worksteal
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-real: venv-real ## pipelines of real software (httpx, openai, LangGraph, redis, gRPC, ...) in the harness
 	@cd tests/real && ../../$(BIN)/mypy --strict --package model_server

@@ -209,19 +209,20 @@ def _constant(name: str) -> None:
 
 
 def _without_halves(found: object, depth: int = 0) -> object:
-    """Return a JSON value as it is, whose texts can all be written as UTF-8; JSON may escape half a character."""
+    """Return a JSON value whose texts can all be written as UTF-8: JSON may escape half a character, and stays so."""
     if depth > MOST_DEPTH:
         raise ValueError(f"nested more than {MOST_DEPTH} deep")
     if isinstance(found, str):
-        found.encode("utf-8")
-    elif isinstance(found, dict):
-        for key, value in found.items():
-            key.encode("utf-8")
-            _without_halves(value, depth + 1)
-    elif isinstance(found, list):
-        for value in found:
-            _without_halves(value, depth + 1)
+        return _whole_text(found)
+    if isinstance(found, dict):
+        return {_whole_text(key): _without_halves(value, depth + 1) for key, value in found.items()}
+    if isinstance(found, list):
+        return [_without_halves(value, depth + 1) for value in found]
     return found
+
+
+def _whole_text(text: str) -> str:
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _example(example: object) -> str:

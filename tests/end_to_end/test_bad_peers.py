@@ -11,6 +11,7 @@ from locust_process import free_port
 from user_folder import Folder
 
 pytestmark = pytest.mark.slow
+DRAWS_REPORTS = False
 
 
 class Peer:

@@ -14,6 +14,7 @@ from kept_run import KeptRun, Row
 from user_folder import Folder
 
 pytestmark = pytest.mark.slow
+DRAWS_REPORTS = False
 
 CRASH = re.compile(r"<Greenlet .* failed with|could not be drawn|checker crashed|Uncaught exception in event handler")
 """What a crash of the harness looks like; tracebacks of the target are its own log's."""
@@ -158,6 +159,7 @@ def test_a_stage_that_cancels_all_tasks(folder: Folder) -> None:
 
 
 def test_ever_new_routes_take_bounded_room(folder: Folder) -> None:
+    folder.draws_reports = True
     run = drive(folder, "invents", users=30)
     routes = {row["route"] for row in run.operations}
     assert len(routes) == len(run.operations) > 300

@@ -43,7 +43,7 @@ class Router:
         self.backend = backend
 
     async def execute(self, ctx):
-        await self.backend.call("")
+        await self.backend.call("", tag=ctx.snapshot.request_id)
         return StageOutput.ok(route="one", confidence=1.0)
 
 

@@ -119,7 +119,7 @@ def test_a_rate_no_machine_can_deliver_is_counted_and_the_run_ends_in_time(folde
 
 def test_a_trace_is_sent_as_recorded_and_what_lies_beyond_the_slots_is_not(folder: Folder) -> None:
     write(folder, 'Trace("trace.txt")')
-    (folder.path / "trace.txt").write_text("0\n0\n0\n0.25\n# later\n1\n1e9\n")
+    (folder.path / "trace.txt").write_text("0\n0\n0\n0.25\n# later\n1\n3e7\n")
     process = folder.headless("-u", 2, "-r", 2, "-t", "2s", target="server:pipeline", locustfile="calls.py")
     process.wait()
     assert assert_counted(folder.run) == (5, 1)

@@ -13,6 +13,7 @@ from locust_process import LOCUSTFILE
 from user_folder import BUSY_LOCUSTFILE, SCENARIOS, Folder, ports
 
 pytestmark = pytest.mark.slow
+DRAWS_REPORTS = False
 
 LOAD = ("-u", 5, "-r", 5, "-t", "1s")
 

@@ -12,6 +12,7 @@ from locust_process import REPOSITORY, LocustProcess
 from user_folder import Folder
 
 pytestmark = pytest.mark.slow
+DRAWS_REPORTS = False
 
 SECONDS = 12
 STORM = """

@@ -12,6 +12,7 @@ from locust_process import LocustProcess
 from user_folder import Folder
 
 pytestmark = pytest.mark.slow
+DRAWS_REPORTS = False
 
 LOAD = ("-u", 4, "-r", 4, "-t", "1s", "--baseline-size", 4, "--target", "fast:slow")
 HOLDS, BREAKS = "p95_ms < 5000\n", "p95_ms >= 5000\n"
