@@ -181,6 +181,7 @@ def test_a_target_with_its_own_reader_and_context(folder: Folder) -> None:
 def test_a_bare_locust_in_a_fresh_folder(folder: Folder) -> None:
     """Nothing named but the target: shipped corpus, default criteria, results in the current folder."""
     write_own(folder)
+    folder.draws_reports = True
     process = folder.bare(
         "--headless", "-u", "5", "-r", "5", "-t", "1s", "--target", "own:pipeline", "--baseline-size", "20"
     )
