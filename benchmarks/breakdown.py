@@ -19,32 +19,30 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from gevent import monkey
+os.environ["LOCUST_SKIP_MONKEY_PATCH"] = "1"  # before Locust is imported: as a run, in the world of the target
 
-monkey.patch_all()  # as Locust does, before anything else
+import gevent
+from closed_loop import BusyUser
+from locust.env import Environment
+from locust.runners import LocalRunner
 
-import gevent  # noqa: E402
-from closed_loop import BusyUser  # noqa: E402
-from locust.env import Environment  # noqa: E402
-from locust.runners import LocalRunner  # noqa: E402
-
-from harness.loop import HubLoop, use_native_logging_lock  # noqa: E402
-from harness.measure.packed import CHUNK  # noqa: E402
-from harness.measure.series import Merged  # noqa: E402
-from harness.measure.series_csv import write_header, write_rows  # noqa: E402
-from harness.record.buffer import HistoryBuffer  # noqa: E402
-from harness.record.history import PartWriter  # noqa: E402
-from harness.record.tables import warm_up  # noqa: E402
-from harness.swarm.inputs import load_inputs  # noqa: E402
-from harness.swarm.loading import YOUNG_COLLECTIONS  # noqa: E402
-from harness.swarm.options import Options  # noqa: E402
-from harness.swarm.session import Session, open_session  # noqa: E402
-from harness.swarm.statistics import install_buckets  # noqa: E402
-from harness.target.find import find_target  # noqa: E402
-from harness.target.target import default_context  # noqa: E402
-from harness.words.clock import Epoch  # noqa: E402
+from harness.loop import HubLoop
+from harness.measure.packed import CHUNK
+from harness.measure.series import Merged
+from harness.measure.series_csv import write_header, write_rows
+from harness.record.buffer import HistoryBuffer
+from harness.record.history import PartWriter
+from harness.record.tables import warm_up
+from harness.swarm.inputs import load_inputs
+from harness.swarm.loading import YOUNG_COLLECTIONS
+from harness.swarm.options import Options
+from harness.swarm.session import Session, open_session
+from harness.swarm.statistics import install_buckets
+from harness.target.find import find_target
+from harness.target.target import default_context
+from harness.words.clock import Epoch
 
 RECORDING = "recording (series, history, spans, to disk)"
 ON_THE_WAY = "of it the history, as each operation ends"
@@ -62,9 +60,10 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         logging.disable(logging.WARNING)  # Locust's, of a core that is busy: it is meant to be
         install_buckets()
-        use_native_logging_lock()
         warm_up()
-        options = Options("one_stage:pipeline", "shared", None, None, None, 30_000, 1, Path("results"), 0)
+        options = Options(
+            "one_stage:pipeline", "shared", None, None, None, 30_000, 1, Path("results"), 0, draws_report=False
+        )
         self.loop = HubLoop()
         self.loop.start()
         self.session = Session(load_inputs(options), "breakdown", self.loop, Epoch.of_this_process(), 0, 1)
@@ -95,7 +94,7 @@ class Bench:
         user = BusyUser(self.environment)
         user.client._fire = lambda **_: None
         if not recorded:
-            user.client._session = _Unrecorded(self.session)
+            user.client._session = cast("Session", _Unrecorded(self.session))
         return user.route
 
     def turn(self, make: Callable[[], Callable[[], object]]) -> float:

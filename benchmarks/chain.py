@@ -16,7 +16,7 @@ import time
 
 from one_stage import Router
 from stageflow import Pipeline, PipelineContext, StageContext, StageOutput
-from stageflow.pipeline.dag import UnifiedStageGraph
+from stageflow.pipeline.pipeline import UnifiedStageGraph
 
 from harness.stages.chain import FallbackChainStage
 from harness.stages.routes import Default, Route

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import uuid
+from typing import Any
 
 PAIRS = 5
 
@@ -23,7 +24,7 @@ def operations(pipeline):
     graph = pipeline.build()
 
     def operation():
-        ids = {name: uuid.uuid4() for name in ("pipeline_run_id", "request_id", "session_id", "user_id")}
+        ids: Any = {name: uuid.uuid4() for name in ("pipeline_run_id", "request_id", "session_id", "user_id")}
         return graph.run(PipelineContext.create(input_text="x", topology="t", execution_mode="m", metadata={}, **ids))
 
     return operation

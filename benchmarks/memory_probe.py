@@ -27,6 +27,7 @@ def watch(environment: Environment, **_: object) -> None:
                 gevent.sleep(0.5)
                 done = session_of(environment).arrivals
                 file.write(f"{done},{process.memory_info().rss}\n")
+        assert environment.runner is not None
         environment.runner.quit()
 
     gevent.spawn(note)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 import gevent
+from gevent.hub import get_hub
 from locust import User
 from locust.env import Environment
 from locust.runners import STATE_RUNNING, Runner
@@ -65,6 +66,9 @@ class KeepingRole(Role):
             raise
         finally:
             self.preparing = False
+            # Locust's timer of the run time counts from when the hub last read the clock: before an import that took
+            # long, and no baseline after it to give the hub a turn.
+            get_hub().loop.update_now()
 
     def _open_run(self) -> None:
         if self._finishing is not None:
