@@ -9,7 +9,7 @@ from analysis import wording
 
 if TYPE_CHECKING:
     from analysis.comparison.result import Comparison
-    from analysis.documents import Entry, Verdict
+    from analysis.files.documents import Entry, Verdict
     from analysis.run import Run
 
 _TONES = {"PASS": "#0a6b4f", "PASS WITH CONCERNS": "#7a5200", "FAIL": "#a8321a"}

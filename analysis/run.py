@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import history, html, locust_files, locust_statistics
-from analysis.columns import ARRIVALS, EVERY_TABLE, HISTORY
-from analysis.csv_rows import read_rows
-from analysis.documents import Manifest, Verdict, read_document
-from analysis.faults_file import read_faults
-from analysis.series_file import read_series, read_vitals
+from analysis import html
+from analysis.files import history, locust_files
+from analysis.files.columns import ARRIVALS, EVERY_TABLE, HISTORY
+from analysis.files.csv_rows import read_rows
+from analysis.files.documents import Manifest, Verdict, read_document
+from analysis.files.faults_file import read_faults
+from analysis.files.series_file import read_series, read_vitals
+from analysis.statistics import locust_statistics
 from harness.words.errors import RunError, printable
 from harness.words.links import leads_out, links_out
 
@@ -27,7 +29,7 @@ _TABLES_OF_ALL = ("operations", "spans")
 class Run:
     """One run. Nothing is read before it is asked for; what is not there is in ``missing``.
 
-    Columns, units and types of every frame are in ``analysis.columns``, and ``columns_of("operations")`` shows them.
+    Columns, units and types of every frame are in ``files.columns``, and ``columns_of("operations")`` shows them.
     Where a file is missing its frame is empty, with the same columns.
     """
 

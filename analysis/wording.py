@@ -12,7 +12,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from analysis.documents import Verdict
+from analysis.files.documents import Verdict
 
 MEANINGS = {
     "PASS": "Every criterion held, no checker found a violation, and the run can be trusted.",

@@ -34,16 +34,16 @@ from harness.loop import HubLoop, use_native_logging_lock  # noqa: E402
 from harness.measure.packed import CHUNK  # noqa: E402
 from harness.measure.series import Merged  # noqa: E402
 from harness.measure.series_csv import write_header, write_rows  # noqa: E402
+from harness.pipeline.find import find_target  # noqa: E402
+from harness.pipeline.target import default_context  # noqa: E402
 from harness.record.buffer import HistoryBuffer  # noqa: E402
 from harness.record.history import PartWriter  # noqa: E402
 from harness.record.tables import warm_up  # noqa: E402
 from harness.swarm.inputs import load_inputs  # noqa: E402
-from harness.swarm.loading import YOUNG_COLLECTIONS  # noqa: E402
+from harness.swarm.keeping.locust_csv import install_buckets  # noqa: E402
+from harness.swarm.loading.loader import YOUNG_COLLECTIONS  # noqa: E402
+from harness.swarm.loading.session import Session, open_session  # noqa: E402
 from harness.swarm.options import Options  # noqa: E402
-from harness.swarm.session import Session, open_session  # noqa: E402
-from harness.swarm.statistics import install_buckets  # noqa: E402
-from harness.target.find import find_target  # noqa: E402
-from harness.target.target import default_context  # noqa: E402
 from harness.words.clock import Epoch  # noqa: E402
 
 RECORDING = "recording (series, history, spans, to disk)"

@@ -9,7 +9,7 @@ from closed_loop import BusyUser
 from locust import events
 from locust.env import Environment
 
-from harness.swarm.session import session_of
+from harness.swarm.loading.session import session_of
 
 __all__ = ["BusyUser"]
 

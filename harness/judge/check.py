@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from harness.judge.case import Case
-from harness.judge.checkers import Checker
+from harness.judge.checkers.outcomes.checkers import Checker
 from harness.judge.entry import Entry, Status
 from harness.words.errors import one_line
 from harness.words.operation import Operation

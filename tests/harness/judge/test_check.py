@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from harness.judge.check import check
-from harness.judge.checkers import Accuracy, Conservation, Consistency, SilentFailure
+from harness.judge.checkers.outcomes.checkers import Accuracy, Conservation, Consistency, SilentFailure
+from harness.judge.checkers.outcomes.hang import Hang
 from harness.judge.entry import Entry, Status
-from harness.judge.hang import Hang
 from harness.judge.totals import Totals
 
 

@@ -7,9 +7,10 @@ from uuid import UUID
 import pytest
 from stageflow import PipelineContext
 
-from harness.judge.criteria import DEFAULT_CRITERIA, parse_criteria, read_criteria
-from harness.load.corpus import DEFAULT_CORPUS, read_corpus
-from harness.load.fault_plan import (
+from harness.judge.criteria.criteria import DEFAULT_CRITERIA, parse_criteria, read_criteria
+from harness.load.corpus.corpus import DEFAULT_CORPUS, read_corpus
+from harness.load.faults.capabilities import require_known, require_sent
+from harness.load.faults.plan import (
     PLANS,
     FaultPlanError,
     criteria_path,
@@ -18,13 +19,12 @@ from harness.load.fault_plan import (
     read_fault_plan,
     shipped_name,
 )
-from harness.load.surroundings import require_known, require_sent
+from harness.pipeline.find import REFERENCE_TARGETS, RESILIENT_TARGET, find_target
+from harness.pipeline.runner import TargetRunner
 from harness.stages.backend import BackendReply, CallOutcome, SimulatedBackend
 from harness.stages.resilient import DEADLINE_MS, MODELS, build
 from harness.stages.router import ROUTES
-from harness.target.find import REFERENCE_TARGETS, RESILIENT_TARGET, find_target
-from harness.target.runner import TargetRunner
-from harness.words.parts import BACKEND, BREAKER, Owner, building, parts
+from harness.words.components import BACKEND, BREAKER, Owner, building, parts
 
 QUESTION = "can you write bubble sort in Python?"  # premium's
 
