@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import html
+from analysis import html, wording
 from analysis.files import history, locust_files
 from analysis.files.columns import ARRIVALS, EVERY_TABLE, HISTORY
 from analysis.files.csv_rows import read_rows
@@ -238,7 +238,21 @@ class Run:
         return f"Run({os.fspath(self.path)!r})"
 
     def _repr_html_(self) -> str:
-        return html.run(self)
+        """Return a run in short: its name, verdict, size, and what is missing; reads no history."""
+        verdict, totals = self.verdict, self.verdict.totals if self.verdict is not None else None
+        word = verdict.verdict if verdict is not None else wording.NOT_JUDGED
+        facts = {
+            "operations": wording.number(totals.operations) if totals is not None else None,
+            "p95": wording.milliseconds(totals.p95_ms) if totals is not None else None,
+            "most users": wording.number(totals.users_max) if totals is not None and totals.users_max else None,
+            "duration": wording.seconds(totals.duration_s) if totals is not None else None,
+            "target": html.text(self.manifest.options.get("target")),
+            "started": self.manifest.t0,
+        }
+        rows = "".join(html.row(name, value) for name, value in facts.items() if value is not None)
+        missing = "".join(f"<li>{html.text(sentence)}</li>" for sentence in self.missing)
+        lacks = f"<p>This run is not whole:</p><ul>{missing}</ul>" if missing else ""
+        return f"<div><p>{html.badge(word)} <b>{html.text(self.name)}</b></p><table>{rows}</table>{lacks}</div>"
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:

@@ -16,7 +16,7 @@ from harness.judge.blocking import never_returned
 from harness.load.corpus.corpus import DEFAULT_CORPUS, read_corpus, write_corpus
 from harness.loop import HubLoop, deliver_interrupts_to_main
 from harness.loop.lookout.lookout import BASELINE, Lookout
-from harness.pipeline.driving import run_sequential
+from harness.pipeline.baseline import run_sequential
 from harness.pipeline.find import REFERENCE_TARGETS, find_target
 from harness.pipeline.golden import GoldenDiff, compare, with_golden
 from harness.pipeline.runner import GRAPH_SCOPES, TargetRunner

@@ -13,6 +13,7 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
+from analysis import html, wording
 from harness.words.errors import UNREADABLE, RunError, reason
 from harness.words.files import read_bounded
 from harness.words.operation import display_id
@@ -79,7 +80,18 @@ class Entry(msgspec.Struct, frozen=True):
         return [_example(example) for example in self.examples or ()]
 
 
-class Step(msgspec.Struct, frozen=True):
+class Outcomes(msgspec.Struct, frozen=True):
+    """Operations, and how many of them ended how."""
+
+    operations: Count | None = None
+    ok: Count | None = None
+    failed: Count | None = None
+    cancelled: Count | None = None
+    timeout: Count | None = None
+    shed: Count | None = None
+
+
+class Step(Outcomes, frozen=True):
     """What was measured while a load shape kept ``users`` users running, after the step's warm-up.
 
     ``from_ns`` and ``to_ns`` are Unix nanoseconds, as in the history; None where the users never ran. ``warm_up_s``
@@ -94,19 +106,13 @@ class Step(msgspec.Struct, frozen=True):
     warm_up_s: Measured | None = None
     warm_up_unknown: str | None = None
     seconds: Measured | None = None
-    operations: Count | None = None
-    ok: Count | None = None
-    failed: Count | None = None
-    cancelled: Count | None = None
-    timeout: Count | None = None
-    shed: Count | None = None
     throughput_rps: Measured | None = None
     p50_ms: Measured | None = None
     p95_ms: Measured | None = None
     p99_ms: Measured | None = None
 
 
-class Totals(msgspec.Struct, frozen=True):
+class Totals(Outcomes, frozen=True):
     """The run in numbers: operations by outcome, latency (ms), throughput (operations per second).
 
     ``steady_...`` are without the first ``warm_up_s`` seconds; None where no steady state was found.
@@ -115,12 +121,6 @@ class Totals(msgspec.Struct, frozen=True):
     arrivals: Count | None = None
     arrivals_due: Count | None = None
     not_delivered: Count | None = None
-    operations: Count | None = None
-    ok: Count | None = None
-    failed: Count | None = None
-    cancelled: Count | None = None
-    timeout: Count | None = None
-    shed: Count | None = None
     flagged: Count | None = None
     stopped: Count | None = None
     duration_s: Measured | None = None
@@ -161,9 +161,21 @@ class Verdict(msgspec.Struct, frozen=True):
     totals: Totals | None = None
 
     def _repr_html_(self) -> str:
-        from analysis import html  # which needs the words for this
-
-        return html.verdict(self)
+        """Return a verdict as a table: what decided it, then criteria, checks, validity and hypotheses."""
+        reason = f" {html.text(self.reason)}" if self.reason else ""
+        groups = {
+            "criterion": self.criteria,
+            "check": self.checks,
+            "validity": self.validity,
+            "hypothesis": self.hypotheses,
+        }
+        rows = "".join(
+            html.row(name, entry.name, entry.status, wording.value(entry.actual), entry.detail or "—")
+            for name, entries in groups.items()
+            for entry in entries
+        )
+        head = html.heads(("", "", "status", "measured", "evidence"))
+        return f"<div><p>{html.badge(self.verdict)}{reason}</p><table><tr>{head}</tr>{rows}</table></div>"
 
 
 Document = TypeVar("Document", Manifest, Verdict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from stageflow import Pipeline, StageKind
 from stageflow.pipeline.dag import UnifiedPipelineCancelled, UnifiedStageGraph, UnifiedStageSpec
@@ -12,7 +12,6 @@ from stageflow.pipeline.dag import UnifiedPipelineCancelled, UnifiedStageGraph, 
 from harness.load.corpus.corpus import Scenario
 from harness.load.faults.capabilities import Surroundings
 from harness.pipeline.error_place import raised_at
-from harness.pipeline.inject.injector import Injector
 from harness.pipeline.target import (
     ContextBuilder,
     DecisionReader,
@@ -23,7 +22,7 @@ from harness.pipeline.target import (
     default_context,
     tried_in,
 )
-from harness.pipeline.tracing import Trace, current_trace, trace_stages
+from harness.pipeline.tracing import Faulty, Trace, current_trace, trace_stages
 from harness.words.clock import now_ns
 from harness.words.components import BACKEND, BREAKER, CHAIN, Owner, Part, parts
 from harness.words.errors import ChainFailedError, StepEndedError, TargetError, one_line
@@ -42,6 +41,13 @@ class Reply(NamedTuple):
 
 
 NO_DECISION = Decision(None)
+
+
+class Injects(Protocol):
+    """The faults of a plan (``inject.injector``)."""
+
+    def hit(self, scenario: Scenario, identity: Identity) -> Faulty:
+        """Return what the plan may do to an operation; called in its task."""
 
 
 class TargetRunner:
@@ -64,7 +70,7 @@ class TargetRunner:
             raise TargetError(f"--graph-scope {graph_scope}: expected one of {', '.join(GRAPH_SCOPES)}")
         self._name = name
         self.owner = owner
-        self.injector: Injector | None = None  # where a fault plan is in force
+        self.injector: Injects | None = None  # where a fault plan is in force
         self._build = self._builder(target)
         graph = self._built()
         self._stages = tuple(spec.name for spec in graph.stage_specs)

@@ -10,16 +10,12 @@ from typing import TypeVar, cast
 
 from harness.judge import blocking
 from harness.judge.case import Case
-from harness.judge.check import Decides, Fold, FoldsOperations, OfOperations, check
-from harness.judge.checkers.outcomes.checkers import (
-    Accuracy,
-    Checker,
-    Conservation,
-    Consistency,
-    SilentFailure,
-    decided_routes,
-)
+from harness.judge.check import Checker, Decides, Fold, FoldsOperations, OfOperations, check
+from harness.judge.checkers.outcomes.accuracy import Accuracy
+from harness.judge.checkers.outcomes.conservation import Conservation
+from harness.judge.checkers.outcomes.consistency import Consistency, decided_routes
 from harness.judge.checkers.outcomes.hang import Hang
+from harness.judge.checkers.outcomes.silent_failure import SilentFailure
 from harness.judge.checkers.outcomes.vocabulary import UnknownRoutes, Vocabulary
 from harness.judge.checkers.selection import CaseChecks, Seen
 from harness.judge.criteria.criteria import Criterion, judge_criteria

@@ -17,7 +17,7 @@ from harness.judge.checkers.fallbacks.chain_deadline import ChainDeadline
 from harness.judge.checkers.fallbacks.context_preservation import RouteHistory, StatePreservation
 from harness.judge.checkers.fallbacks.determinism import Determinism
 from harness.judge.checkers.fallbacks.fallbacks import FallbackCorrectness, FallbackLoop, SilentFallback
-from harness.judge.checkers.outcomes.checkers import SilentFailure
+from harness.judge.checkers.outcomes.silent_failure import SilentFailure
 from harness.judge.entry import Entry, Status
 from harness.load.faults.kinds import Fault
 from harness.words.operation import Edge

@@ -20,7 +20,7 @@ from harness.measure.vitals import VitalsLog
 from harness.record.arrivals_csv import ArrivalsLog
 from harness.record.history import PartWriter
 from harness.record.run_directory import RunDirectory
-from harness.swarm.loading.session import Delta
+from harness.swarm.wire.delta import Delta
 from harness.swarm.wire.receipts import Receipts, Signs
 from harness.words.errors import RecordError
 

@@ -18,7 +18,7 @@ from harness.load.arrivals.partition import Sharing
 from harness.load.corpus.corpus import Scenario
 from harness.loop import HubLoop
 from harness.measure.blocks import Block, stacks_of
-from harness.pipeline.driving import one_by_one
+from harness.pipeline.baseline import one_by_one
 from harness.record.faults_csv import write_faults
 from harness.record.history import write_table
 from harness.record.judging import Facts
@@ -38,10 +38,11 @@ from harness.swarm.keeping.locust_csv import (
 from harness.swarm.keeping.manifest import agreed_on, first_manifest, load_options, stamp, versions
 from harness.swarm.keeping.report_process import draw_report
 from harness.swarm.keeping.roll import Roll
-from harness.swarm.loading.session import Delta
-from harness.swarm.shapes.settle import connect, disconnect, is_trimmed, shape_of
+from harness.swarm.keeping.shape_connection import connect, disconnect
+from harness.swarm.shapes.settle import is_trimmed, shape_of
 from harness.swarm.users.bands import repeated_by, shares_of
 from harness.swarm.users.open_loop import declared_schedules
+from harness.swarm.wire.delta import Delta
 from harness.words.clock import Epoch
 from harness.words.errors import ExitCode, RecordError, UsageError
 from harness.words.operation import Operation, Outcome

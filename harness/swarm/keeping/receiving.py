@@ -12,7 +12,7 @@ from locust.exception import RPCError
 from locust.runners import MasterRunner
 
 from harness.swarm.keeping.collector import Collector
-from harness.swarm.loading.session import Delta
+from harness.swarm.wire.delta import Delta
 from harness.swarm.wire.messages import ACK, DELTA, SENT, Answer
 from harness.words.clock import Epoch, now_ns
 

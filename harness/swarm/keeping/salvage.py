@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.record.run_directory import Json, RunDirectory
 from harness.swarm.keeping.collector import Collector
-from harness.swarm.loading.session import Delta
+from harness.swarm.wire.delta import Delta
 from harness.words.errors import RecordError
 
 WHAT = (

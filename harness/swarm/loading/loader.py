@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 
 import gevent
+from locust import User
 from locust.env import Environment
 from locust.runners import STATE_CLEANUP
 
@@ -23,9 +24,9 @@ from harness.record.tables import warm_up
 from harness.swarm.inputs import Inputs
 from harness.swarm.loading.fault_clock import FaultClock
 from harness.swarm.loading.log_filter import TargetLogs
-from harness.swarm.loading.session import Delta, Session, open_session
+from harness.swarm.loading.session import Session, open_session
 from harness.swarm.loading.target_log import Truth
-from harness.swarm.users.bands import RouteUser
+from harness.swarm.wire.delta import Delta
 from harness.words.clock import Epoch
 from harness.words.operation import Edge
 
@@ -49,14 +50,18 @@ class Loader:
         loop: the process's loop.
         logs: where the target's log records are counted.
         lookout: sees the steps of the target that hold the thread.
+        senders: the users that send operations.
 
     """
 
-    def __init__(self, environment: Environment, loop: HubLoop, logs: TargetLogs, lookout: Lookout) -> None:
+    def __init__(
+        self, environment: Environment, loop: HubLoop, logs: TargetLogs, lookout: Lookout, senders: type[User]
+    ) -> None:
         self._environment = environment
         self._loop = loop
         self._logs = logs
         self._lookout = lookout
+        self._senders = senders
         self.noise_floor: NoiseFloor | None = None
         self._session: Session | None = None
         self._users_sampler: gevent.Greenlet | None = None
@@ -158,7 +163,8 @@ class Loader:
         session.runner.injector = None
         if plan is None:
             return
-        session.runner.injector = injector = Injector(plan, source, sharers)
+        injector = Injector(plan, source, sharers)
+        session.runner.injector = injector
         note: Callable[[Edge], None] = lambda edge: session.note("edges", [edge])  # noqa: E731
         switches = Switches(injector, Windows(plan, source, session.runner.owner), note)
         self._faults = FaultClock(switches, elapsed_s, users)
@@ -204,7 +210,7 @@ class Loader:
         runner = self._environment.runner
         if runner is None or runner.state == STATE_CLEANUP:
             return None
-        return sum(isinstance(greenlet.args[0], RouteUser) for greenlet in runner.user_greenlets)
+        return sum(isinstance(greenlet.args[0], self._senders) for greenlet in runner.user_greenlets)
 
     def _sample_users(self, session: Session) -> None:
         while True:

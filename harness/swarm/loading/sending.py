@@ -8,8 +8,9 @@ import gevent
 from locust.exception import RPCError
 from locust.runners import WorkerRunner
 
-from harness.swarm.loading.session import Delta, Session, size_of
+from harness.swarm.loading.session import Session
 from harness.swarm.wire.clock_offset import ClockOffset
+from harness.swarm.wire.delta import Delta, size_of
 from harness.swarm.wire.messages import DELTA, SENT, Answer
 from harness.swarm.wire.outbox import Outbox
 from harness.words.clock import now_ns

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import TypedDict, cast
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import cast
 from uuid import UUID, SafeUUID
 from weakref import WeakKeyDictionary
 
@@ -13,47 +13,17 @@ from harness.load.arrivals.share import Counts
 from harness.load.corpus.deck import Deck, deck_of
 from harness.loop import HubLoop, Pacer
 from harness.measure.blocks import WireBlock
-from harness.measure.series import Series, WireRow
+from harness.measure.series import Series
 from harness.measure.vitals import WireVitals
 from harness.pipeline.target import Identity
 from harness.record.buffer import HistoryBuffer
 from harness.swarm.inputs import Inputs
 from harness.swarm.loading.gate import Gate
+from harness.swarm.wire.delta import Delta
 from harness.words.clock import Epoch, now_ns
 from harness.words.error_kinds import Kinds
 from harness.words.errors import UsageError, one_line
 from harness.words.operation import LABELS_KEPT, OTHER, operation_id
-
-
-class Delta(TypedDict):
-    """What a worker hands over, about once a second. Only types that msgpack carries."""
-
-    run_id: str
-    worker: int
-    seq: int  # 0, 1, 2, ... of this worker in this run
-    gathered_ns: int  # when it was gathered: ns since the Unix epoch by the worker's clock, the same when sent again
-    arrivals: int  # operations started since the run began
-    series: list[WireRow]
-    users: dict[int, int]  # Unix second -> users of this worker
-    history: dict[str, bytes]  # table -> Arrow stream
-    edges: list[tuple[object, ...]]  # those of ``history``, to be shown at once; times in ns since the Unix epoch
-    log_records: dict[str, int]  # level -> records the target logged since the run began
-    schedule: Counts  # Unix second -> [arrivals due in it, those not delivered]; empty without a schedule
-    held_back_s: float  # for how long users were kept from starting operations, since the run began
-    clock_offset: Sequence[int] | None  # master's clock minus this one, and how wrong that may be: ns; None: not known
-    vitals: list[WireVitals]
-    blocks: list[WireBlock]  # steps of the target that held the thread, since the last delta
-    broken: str | None  # what its event loop stopped serving for
-    final: bool
-
-
-ROW_BYTES = 2048
-"""What a row of the series takes at most, about: a hundred buckets of twenty bytes."""
-
-
-def size_of(delta: Delta) -> int:
-    """Return the bytes that a delta keeps in memory, about."""
-    return sum(len(part) for part in delta["history"].values()) + ROW_BYTES * len(delta["series"])
 
 
 def _uuid(number: int) -> UUID:

@@ -10,9 +10,10 @@ from harness.load.arrivals.share import Share
 from harness.swarm.keeping.keeper import Keeper
 from harness.swarm.keeping.manifest import about_this_process
 from harness.swarm.loading.loader import Loader
-from harness.swarm.loading.session import size_of
 from harness.swarm.roles.role import join_through_interrupts, stop_once
 from harness.swarm.roles.run_owner import KeepingRole
+from harness.swarm.users.bands import RouteUser
+from harness.swarm.wire.delta import size_of
 from harness.swarm.wire.outbox import Outbox
 from harness.words.clock import now_ns
 
@@ -22,7 +23,7 @@ class Local(KeepingRole):
 
     def __init__(self, environment: Environment, runner: LocalRunner) -> None:
         super().__init__(environment, runner)
-        self._loader = Loader(environment, self.loop, self.logs, self.lookout)
+        self._loader = Loader(environment, self.loop, self.logs, self.lookout, RouteUser)
         stop_once(runner, self._loader.end_schedules)
 
     def wire(self) -> None:

@@ -16,9 +16,9 @@ from harness.record.run_directory import Json
 from harness.swarm.keeping.keeper import Keeper
 from harness.swarm.keeping.lost_workers import WorkerWatch
 from harness.swarm.keeping.receiving import Receiving, Sieve
-from harness.swarm.loading.session import Delta
 from harness.swarm.roles.run_owner import KeepingRole
 from harness.swarm.terminal import say
+from harness.swarm.wire.delta import Delta
 from harness.swarm.wire.messages import BEGIN, DELTA, FINISH, HELLO, REFUSED, RUN, SENT, USERS
 from harness.words.clock import Epoch, now_ns
 from harness.words.errors import ExitCode, UsageError

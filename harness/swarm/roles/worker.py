@@ -18,11 +18,12 @@ from harness.swarm.keeping.salvage import keep_here
 from harness.swarm.loading.loader import Loader
 from harness.swarm.loading.lost_master import MasterWatch
 from harness.swarm.loading.sending import Report, Shipping
-from harness.swarm.loading.session import Delta
 from harness.swarm.options import read_options
 from harness.swarm.process.cooperation import children
 from harness.swarm.roles.role import REPORT_INTERVAL_S, Role, join_through_interrupts, stop_once
 from harness.swarm.terminal import say, shown_path
+from harness.swarm.users.bands import RouteUser
+from harness.swarm.wire.delta import Delta
 from harness.swarm.wire.messages import ACK, BEGIN, FINISH, HELLO, REFUSED, RUN, SENT, USERS
 from harness.words.clock import Epoch, now_ns
 from harness.words.errors import ExitCode, RecordError, UsageError
@@ -39,7 +40,7 @@ class Worker(Role):
     def __init__(self, environment: Environment, runner: WorkerRunner) -> None:
         super().__init__(environment, runner)
         self._worker = runner
-        self._loader = Loader(environment, self.loop, self.logs, self.lookout)
+        self._loader = Loader(environment, self.loop, self.logs, self.lookout, RouteUser)
         self._shipping: Shipping | None = None
         self._prepared: Inputs | None = None
         self._lost_master: str | None = None

@@ -1,4 +1,4 @@
-"""A run with a load shape: its options, its validation, and its connection to what is measured.
+"""A run with a load shape: its options and its validation.
 
 ``--users``, ``--run-time`` and ``--spawn-rate`` replace a shape's attributes where they are given on the command line,
 in the environment, in a ``--config`` file or in the start form. Those of a ``locust.conf`` or ``pyproject.toml`` that
@@ -7,21 +7,12 @@ Locust finds by itself are for runs without a shape: with this project's own 100
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-
 from locust.argument_parser import get_parser
 from locust.env import Environment
 
 from harness.judge.criteria.criteria import Criterion
-from harness.judge.criteria.noise_floor import NoiseFloor
-from harness.swarm.keeping.collector import Collector
-from harness.swarm.shapes.ramp_to_failure import RampToFailureShape
 from harness.swarm.shapes.timed import Asked, RouteShape
 from harness.swarm.users.open_loop import declared_schedules
-
-REPORT_PATIENCE_S = 5.0
-"""Seconds after which a worker that has not reported is not waited for: it is lost, or about to be."""
 
 
 def shape_of(environment: Environment) -> RouteShape | None:
@@ -63,31 +54,3 @@ def prepare_shape(environment: Environment, criteria: tuple[Criterion, ...]) -> 
     if shape is None or options is None:
         return None
     return shape.prepare(Asked(options.num_users, options.run_time, options.spawn_rate), criteria)
-
-
-def connect(
-    shape: RouteShape,
-    environment: Environment,
-    collector: Collector,
-    noise_floor: Callable[[], NoiseFloor | None],
-) -> None:
-    """Let a shape see when users have come, when they are about to go, and, for a search, what is measured."""
-    environment.events.spawning_complete.add_listener(shape.look)
-    environment.events.test_stopping.add_listener(shape.leave)
-    if isinstance(shape, RampToFailureShape):
-        collector.watchers.append(shape.watch)
-
-        def reported_until(end: float) -> bool:
-            if time.time() >= end + REPORT_PATIENCE_S:
-                return True
-            workers = [worker for worker in collector.workers.values() if not worker.final]
-            return bool(workers) and all(worker.last_report >= end for worker in workers)
-
-        shape.reported_until = reported_until
-        shape.noise_floor = noise_floor
-
-
-def disconnect(shape: RouteShape, environment: Environment) -> None:
-    """Undo ``connect`` at the end of the run."""
-    environment.events.spawning_complete.remove_listener(shape.look)
-    environment.events.test_stopping.remove_listener(shape.leave)

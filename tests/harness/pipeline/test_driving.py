@@ -9,7 +9,8 @@ import pytest
 
 from harness.load.corpus.corpus import Scenario
 from harness.loop import HubLoop
-from harness.pipeline.driving import drive_operation, run_sequential
+from harness.pipeline.baseline import run_sequential
+from harness.pipeline.driving import drive_operation
 from harness.pipeline.runner import Reply
 from harness.pipeline.target import Identity
 from harness.pipeline.tracing import Trace

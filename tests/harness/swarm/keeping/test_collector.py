@@ -11,7 +11,7 @@ import pytest
 from harness.record.run_directory import RunDirectory, create_run_directory
 from harness.swarm.keeping.collector import Collector
 from harness.swarm.keeping.roll import Roll
-from harness.swarm.loading.session import Delta
+from harness.swarm.wire.delta import Delta
 
 S = 1_000_000_000
 

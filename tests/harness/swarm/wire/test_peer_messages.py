@@ -22,8 +22,8 @@ from harness.measure.series import Series
 from harness.measure.vitals import Vitals
 from harness.record.buffer import HistoryBuffer
 from harness.record.tables import TABLES
-from harness.swarm.loading.session import Delta
 from harness.swarm.wire import peer_shapes
+from harness.swarm.wire.delta import Delta
 from harness.swarm.wire.messages import HELLO, REFUSED
 from harness.swarm.wire.peer_messages import objection, read
 from harness.swarm.wire.peer_shapes import EXPECTED
