@@ -117,7 +117,7 @@ class Bench:
     def locust_turn(self) -> float:
         """Return CPU microseconds per operation of one turn of Locust's own users."""
         self.runner.spawn_users({"BusyUser": USERS})
-        cost = self._measure(lambda: self.session.arrivals)
+        cost = self._measure(lambda: self.session.started)
         self.runner.user_greenlets.kill()
         return cost
 
@@ -149,11 +149,11 @@ class Bench:
         """Wait for a Unix second to begin, so that two turns are in one, and forget what was recorded."""
         gevent.sleep(1 - time.time() % 1)
         self.session.take()
-        self._kept_to = self.session.arrivals
+        self._kept_to = self.session.started
 
     def keep_turn(self) -> float:
         """Return CPU microseconds per operation of handing over, merging and writing what was recorded in a second."""
-        count, began = self.session.arrivals - self._kept_to, time.process_time()
+        count, began = self.session.started - self._kept_to, time.process_time()
         delta = self.session.take()
         self.merged.merge(delta["series"])
         write_rows(self.series, self.merged.pop_before(None), USERS)

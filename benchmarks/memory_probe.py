@@ -25,7 +25,7 @@ def watch(environment: Environment, **_: object) -> None:
             done = 0
             while done < wanted:
                 gevent.sleep(0.5)
-                done = session_of(environment).arrivals
+                done = session_of(environment).started
                 file.write(f"{done},{process.memory_info().rss}\n")
         environment.runner.quit()
 

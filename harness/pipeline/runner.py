@@ -10,7 +10,7 @@ from stageflow import Pipeline, StageKind
 from stageflow.pipeline.dag import UnifiedPipelineCancelled, UnifiedStageGraph, UnifiedStageSpec
 
 from harness.load.corpus.corpus import Scenario
-from harness.load.faults.capabilities import Surroundings
+from harness.load.faults.capabilities import Capabilities
 from harness.pipeline.error_place import raised_at
 from harness.pipeline.target import (
     ContextBuilder,
@@ -24,7 +24,7 @@ from harness.pipeline.target import (
 )
 from harness.pipeline.tracing import Faulty, Trace, current_trace, trace_stages
 from harness.words.clock import now_ns
-from harness.words.components import BACKEND, BREAKER, CHAIN, Owner, Part, parts
+from harness.words.components import BACKEND, BREAKER, CHAIN, Component, Owner, components
 from harness.words.errors import ChainFailedError, StepEndedError, TargetError, one_line
 from harness.words.operation import Decision, Outcome
 
@@ -115,15 +115,15 @@ class TargetRunner:
         trace_stages(graph)
         return graph
 
-    def surroundings(self) -> Surroundings:
+    def capabilities(self) -> Capabilities:
         """Return what a fault plan may name in this target."""
-        chains, backends = parts(CHAIN, owner=self.owner), parts(BACKEND, owner=self.owner)
-        return Surroundings(
+        chains, backends = components(CHAIN, owner=self.owner), components(BACKEND, owner=self.owner)
+        return Capabilities(
             stages=self._stages,
             route_stages=self.route_stages,
             backends=[part.name for part in backends],
             slots={part.name: slots for part in backends if isinstance(slots := getattr(part, "slots", None), int)},
-            breakers=[part.name for part in parts(BREAKER, owner=self.owner)],
+            breakers=[part.name for part in components(BREAKER, owner=self.owner)],
             routes=[route for chain in chains for route in getattr(chain, "route_names", ())],
             tiers=_tiers(chains),
         )
@@ -133,7 +133,7 @@ class TargetRunner:
 
         Chains that belong to no build are its own where its build made none.
         """
-        chains = parts(CHAIN, owner=self.owner, alone=True) or parts(CHAIN, owner=self.owner)
+        chains = components(CHAIN, owner=self.owner, alone=True) or components(CHAIN, owner=self.owner)
         declared = [getattr(chain, "declared_deadline_ms", None) for chain in chains]
         known = [deadline_ms for deadline_ms in declared if deadline_ms is not None]
         return max(known) if known and len(known) == len(declared) else None
@@ -184,7 +184,7 @@ def _undecided(error: BaseException) -> Decision:
     return NO_DECISION._replace(attempts=len(tried), tried=tried) if tried else NO_DECISION
 
 
-def _tiers(chains: list[Part]) -> dict[str, set[int]]:
+def _tiers(chains: list[Component]) -> dict[str, set[int]]:
     """Return the places each route has in the orders of all chains, without those that may have any."""
     found: dict[str, set[int]] = {}
     anywhere: set[str] = set()

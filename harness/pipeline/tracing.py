@@ -44,14 +44,14 @@ class Faulty(Protocol):
 class Trace:
     """What is seen of one operation while it runs. Times are monotonic nanoseconds."""
 
-    __slots__ = ("end_ns", "hit", "running", "spans", "told")
+    __slots__ = ("end_ns", "hit", "reported_attempts", "running", "spans")
 
     def __init__(self) -> None:
         self.end_ns: int | None = None
         self.spans: list[SpanSeen] = []  # in the order in which the stages were entered
         self.running = 0  # how many stages have been entered and not left
         self.hit: Faulty | None = None  # where a fault plan is in force
-        self.told: object = None  # the attempts a fallback chain told, also where the operation has no output
+        self.reported_attempts: object = None  # by a fallback chain, also where the operation has no output
 
     @property
     def entered_ns(self) -> int | None:

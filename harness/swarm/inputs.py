@@ -88,7 +88,7 @@ def load_inputs(options: Options, declared: Mapping[str, Schedule] | None = None
             for scenario in scenarios
         )
     if plan is not None and options.fault_plan is not None:
-        require_sent(plan, str(options.fault_plan), scenarios, runner.surroundings())
+        require_sent(plan, str(options.fault_plan), scenarios, runner.capabilities())
         digests["fault_plan"] = hashlib.sha256(options.fault_plan.read_bytes()).hexdigest()
     return Inputs(options, runner, plan, scenarios, golden, criteria, digests, schedules)
 
@@ -115,7 +115,7 @@ def load_runner(options: Options) -> TargetRunner:
 def _load_fault_plan(path: Path, runner: TargetRunner) -> FaultPlan:
     """Return the plan, all of which the target has."""
     plan = read_fault_plan(path)
-    require_known(plan, str(path), runner.surroundings())
+    require_known(plan, str(path), runner.capabilities())
     Injector(plan, str(path))
     Windows(plan, str(path))
     return plan

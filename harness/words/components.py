@@ -1,7 +1,7 @@
-"""Parts of a target that have a name and can be reached from outside: backends, breakers, chains.
+"""Components of a target that have a name and can be reached from outside: backends, breakers, chains.
 
-A part announces itself when it is made. Nothing here keeps it alive. A process builds a target more than once (for
-its baseline, for each run of the web UI): parts made while one is built are that one's alone.
+A component announces itself when it is made. Nothing here keeps it alive. A process builds a target more than once (for
+its baseline, for each run of the web UI): components made while one is built are that one's alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ CHAIN = "chain"
 ``declared_deadline_ms`` (within which it answers every operation; None where it says nothing, or not for all alike)."""
 
 
-class Part(Protocol):
+class Component(Protocol):
     """What has a name."""
 
     @property
@@ -27,16 +27,16 @@ class Part(Protocol):
 
 
 class Owner:
-    """One build of a target, to which the parts belong that are made meanwhile."""
+    """One build of a target, to which the components belong that are made meanwhile."""
 
 
-_live: dict[str, WeakKeyDictionary[Part, Owner | None]] = {}
+_live: dict[str, WeakKeyDictionary[Component, Owner | None]] = {}
 _building: list[Owner | None] = [None]
 
 
 @contextmanager
 def building(owner: Owner | None) -> Iterator[None]:
-    """Let parts that are made meanwhile belong to ``owner``; None: to whatever target uses them."""
+    """Let components that are made meanwhile belong to ``owner``; None: to whatever target uses them."""
     _building.append(owner)
     try:
         yield
@@ -44,16 +44,18 @@ def building(owner: Owner | None) -> Iterator[None]:
         _building.pop()
 
 
-def announce(kind: str, part: Part) -> None:
-    """Make a part known."""
-    _live.setdefault(kind, WeakKeyDictionary())[part] = _building[-1]
+def announce(kind: str, component: Component) -> None:
+    """Make a component known."""
+    _live.setdefault(kind, WeakKeyDictionary())[component] = _building[-1]
 
 
-def parts(kind: str, name: str | None = None, *, owner: Owner | None = None, alone: bool = False) -> list[Part]:
-    """Return the live parts of a kind, those of a name or all: ``owner``'s, and those that belong to no build.
+def components(
+    kind: str, name: str | None = None, *, owner: Owner | None = None, alone: bool = False
+) -> list[Component]:
+    """Return the live components of a kind, those of a name or all: ``owner``'s, and those that belong to no build.
 
     ``alone``: ``owner``'s only.
     """
     owners = (owner,) if alone else (None, owner)
     found = list(_live[kind].items()) if kind in _live else []
-    return [part for part, of in found if of in owners and name in (None, part.name)]
+    return [component for component, of in found if of in owners and name in (None, component.name)]

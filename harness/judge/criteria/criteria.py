@@ -11,7 +11,7 @@ Grammar (blank lines and everything behind ``#`` are skipped)::
     availability_pct >= 99.9 %
 
 Latency metrics are over operations that ended ok, measured from the intended start. Latency, throughput and
-availability are judged over the steady state of the run (``judge.steady``), where there is one; what they are with the
+availability are judged over the steady state of the run (``steady``), where there is one; what they are with the
 warm-up stands beside. A metric that was not measured is UNKNOWN: a threshold never passes on absent data. One that no
 run could fail, or none could hold (``failed_pct <= 1000``, ``p95_ms < 0``), is refused.
 """

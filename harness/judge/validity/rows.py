@@ -136,7 +136,7 @@ def garbage_collection(vitals: Sequence[Vitals], response_p95_ms: float | None) 
     """INVALID if pauses of a worker outside target steps took over ``GC_SHARE`` of its time.
 
     A pause in a step was set off by what the target made, which it would do without the harness as well, and the
-    threshold of young collections is raised by what the harness adds (``swarm.loading``): of a target that makes
+    threshold of young collections is raised by what the harness adds (``swarm.loading.loader``): of a target that makes
     nothing but garbage at full speed, plain asyncio spends 6 to 10 % on it.
     """
     name, target = "garbage collection", f"<= {GC_SHARE:.0%} outside target steps"

@@ -11,7 +11,7 @@ from harness.words.clock import Epoch
 
 
 @dataclass(frozen=True, slots=True)
-class Sharing:
+class Partition:
     """When the schedules of a run begin, and who takes part in which.
 
     Args:

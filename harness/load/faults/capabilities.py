@@ -12,7 +12,7 @@ from harness.load.faults.kinds import Fault, Slots
 from harness.load.faults.plan import FaultPlan, FaultPlanError
 
 
-class Surroundings(Struct, frozen=True):
+class Capabilities(Struct, frozen=True):
     """What a target has that a plan may name. None: not known, so nothing is refused."""
 
     stages: Collection[str]
@@ -26,14 +26,14 @@ class Surroundings(Struct, frozen=True):
     """Slots by backend, where they are known."""
 
 
-def require_known(plan: FaultPlan, source: str, known: Surroundings) -> None:
+def require_known(plan: FaultPlan, source: str, known: Capabilities) -> None:
     """Raise ``FaultPlanError`` where a plan names a stage, backend, route or breaker that the target does not have."""
     for fault in plan.fault:
         for complaint in _unknown(fault, known):
             raise FaultPlanError(f"{source}: fault {fault.name!r}: {complaint}")
 
 
-def require_sent(plan: FaultPlan, source: str, scenarios: Sequence[Scenario], known: Surroundings) -> None:
+def require_sent(plan: FaultPlan, source: str, scenarios: Sequence[Scenario], known: Capabilities) -> None:
     """Raise ``FaultPlanError`` where a predicate holds for no scenario, or faults contradict for some of them."""
     for fault in plan.fault:
         predicate = fault.where.scenario
@@ -46,7 +46,7 @@ def require_sent(plan: FaultPlan, source: str, scenarios: Sequence[Scenario], kn
         raise FaultPlanError(f"{source}: {contradiction}")
 
 
-def _unknown(fault: Fault, known: Surroundings) -> Iterator[str]:
+def _unknown(fault: Fault, known: Capabilities) -> Iterator[str]:
     """Yield what a fault names that the target does not have."""
     where, place = fault.where, fault.where.place
     names: dict[str | None, Collection[str] | None] = {

@@ -11,7 +11,7 @@ from typing import Protocol, cast
 from harness.load.faults.kinds import BreakerOpen, ClockJump, Fault, Reload, Slots
 from harness.load.faults.plan import FaultPlan
 from harness.pipeline.inject.plan_imports import function
-from harness.words.components import BACKEND, BREAKER, Owner, Part, parts
+from harness.words.components import BACKEND, BREAKER, Component, Owner, components
 
 
 class Resizable(Protocol):
@@ -58,7 +58,7 @@ class Windows:
             if isinstance(fault.what, Reload)
         }
         self._undo: dict[str, list[Callable[[], object]]] = {}
-        self._forced: Counter[Part] = Counter()  # by how many open windows a breaker is held open
+        self._forced: Counter[Component] = Counter()  # by how many open windows a breaker is held open
         self._clock: Clock | None = None
         if any(isinstance(fault.what, ClockJump) for fault in plan.fault):
             # Not at the top: time-machine imports pytest where that is installed, and few plans need it.
@@ -71,10 +71,10 @@ class Windows:
         undo = self._undo.setdefault(fault.name, [])
         match fault.what:
             case Slots(remove=remove):
-                for part in parts(BACKEND, fault.where.backend, owner=self._owner):
+                for part in components(BACKEND, fault.where.backend, owner=self._owner):
                     undo.append(_shrink(cast(Resizable, part), remove))
             case BreakerOpen():
-                for part in parts(BREAKER, fault.where.breaker, owner=self._owner):
+                for part in components(BREAKER, fault.where.breaker, owner=self._owner):
                     undo.append(self._force(part))
             case ClockJump(by_s=by_s) if self._clock is not None:
                 undo.append(self._clock.jump(by_s))
@@ -96,7 +96,7 @@ class Windows:
                 for undo in self._undo.pop(name):
                     undone.callback(undo)
 
-    def _force(self, part: Part) -> Callable[[], object]:
+    def _force(self, part: Component) -> Callable[[], object]:
         """Hold a breaker open; return what lets go of it, and closes it where no other window holds it."""
         breaker = cast(Forcible, part)
         breaker.force_open()

@@ -207,7 +207,7 @@ class FallbackChainStage:
         """Emit the history of an operation, whatever became of it; a load test sees it where no output will."""
         trace = current_trace.get()
         if trace is not None:
-            trace.told = attempts
+            trace.reported_attempts = attempts
         ctx.try_emit_event(
             EVENT,
             {

@@ -14,7 +14,7 @@ from harness.judge.criteria.noise_floor import NoiseFloor, highest
 from harness.judge.validity.user_errors import Gone
 from harness.judge.validity.workers import Workers
 from harness.judge.verdict import Conclusion, Verdict
-from harness.load.arrivals.partition import Sharing
+from harness.load.arrivals.partition import Partition
 from harness.load.corpus.corpus import Scenario
 from harness.loop import HubLoop
 from harness.measure.blocks import Block, stacks_of
@@ -92,7 +92,7 @@ class Keeper:
         self.began_ns = time.time_ns()
         """Unix time of this host from which the seconds of the run count."""
         self._live: LiveLines | None = None
-        self.sharing: Sharing | None = None
+        self.partition: Partition | None = None
         """How the arrivals were shared out over workers, once that is so."""
         self.stopped_ns: int | None = None
         """Unix time of this host at which the run was told to stop."""
@@ -253,12 +253,12 @@ class Keeper:
 
     def _count_undone(self) -> None:
         """Count what lost workers had due after they were last heard of as not delivered: nobody else sent it."""
-        if self.sharing is None:
+        if self.partition is None:
             return
         stopped_ns = time.time_ns() if self.stopped_ns is None else self.stopped_ns
         for index in self.roll.missing():
             heard_ns = self.roll.last_heard_ns(index)
-            self.collector.arrivals.add(self.sharing.undone(self.inputs.schedules, index, heard_ns, stopped_ns))
+            self.collector.arrivals.add(self.partition.undone(self.inputs.schedules, index, heard_ns, stopped_ns))
 
     def _finish_csv(self) -> None:
         writer = self._csv

@@ -19,7 +19,7 @@ from harness.words.clock import Epoch, now_ns
 logger = logging.getLogger("harness")
 
 
-class Sieve(EventHook):
+class OnceOnly(EventHook):
     """An event of Locust's that fires only when it is wanted, for those who listened before and after it was put in.
 
     A report that arrives a second time must not reach Locust's own listener either, which would add its statistics

@@ -41,7 +41,7 @@ _set_int = UUID.__dict__["int"].__set__  # slots of an object that is immutable 
 _set_is_safe = UUID.__dict__["is_safe"].__set__
 
 
-class Labels:
+class BoundedNames:
     """Texts from the target that become keys: the first ``LABELS_KEPT`` as they are, the rest as one."""
 
     __slots__ = ("kept",)
@@ -59,7 +59,7 @@ class Labels:
         return text
 
 
-class ErrorLabels(Labels):
+class BoundedErrors(BoundedNames):
     """Labels of errors: messages that differ only in an id are one."""
 
     __slots__ = ("_kinds",)
@@ -83,11 +83,11 @@ class Session:
         self.worker = worker
         self.runner = inputs.runner
         self.deadline_s = inputs.options.deadline_s
-        self.arrivals = 0
+        self.started = 0
         self.gate = Gate()
-        self.routes = Labels()
-        self.names = Labels()
-        self.errors = ErrorLabels()
+        self.routes = BoundedNames()
+        self.names = BoundedNames()
+        self.errors = BoundedErrors()
         self.log_records: Mapping[str, int] = {}
         self.before_take: list[Callable[[], None]] = []  # what notes down the latest before it is handed over
         self.count_users: Callable[[], int] = lambda: 0
@@ -175,7 +175,7 @@ class Session:
             "worker": self.worker,
             "seq": seq,
             "gathered_ns": now_ns() + self.epoch.offset_ns,
-            "arrivals": self.arrivals,
+            "arrivals": self.started,
             "history": self._history.take(),
             "series": self._series.take(),  # after the history, which hands on the last chunk
             "users": users,

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from harness.pipeline.tracing import current_trace
 from harness.words.clock import now_ns
-from harness.words.components import BACKEND, BREAKER, Owner, parts
+from harness.words.components import BACKEND, BREAKER, Owner, components
 from harness.words.operation import OPERATION_BITS, Call, Edge
 
 Rows = Iterable[tuple[object, ...]]
@@ -69,8 +69,8 @@ class Truth:
 
     def __init__(self, note: Callable[[str, Rows], None], owner: Owner | None, *, inject: bool) -> None:
         self._note = note
-        self._backends = [cast(Logging, part) for part in parts(BACKEND, owner=owner)]
-        self._undo = [cast(Audible, part).listen(self._on_edge) for part in parts(BREAKER, owner=owner)]
+        self._backends = [cast(Logging, part) for part in components(BACKEND, owner=owner)]
+        self._undo = [cast(Audible, part).listen(self._on_edge) for part in components(BREAKER, owner=owner)]
         self.lost_calls = 0
         for backend in self._backends:
             backend.take_log()

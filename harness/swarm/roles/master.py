@@ -10,12 +10,12 @@ from locust.env import Environment
 from locust.rpc import Message
 from locust.runners import STATE_MISSING, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPED, STATE_STOPPING, MasterRunner
 
-from harness.load.arrivals.partition import Sharing
+from harness.load.arrivals.partition import Partition
 from harness.measure.blocks import ENDED_WITHIN_S
 from harness.record.run_directory import Json
 from harness.swarm.keeping.keeper import Keeper
 from harness.swarm.keeping.lost_workers import WorkerWatch
-from harness.swarm.keeping.receiving import Receiving, Sieve
+from harness.swarm.keeping.receiving import OnceOnly, Receiving
 from harness.swarm.roles.run_owner import KeepingRole
 from harness.swarm.terminal import say
 from harness.swarm.wire.delta import Delta
@@ -62,7 +62,7 @@ class Master(KeepingRole):
         events.spawning_complete.add_listener(lambda **_: gevent.spawn(self._share_out))
         events.test_stopping.add_listener(lambda **_: self._note_stop())
         events.heartbeat_sent.add_listener(lambda client_id, **_: self._hear(client_id))  # at once after it got one
-        events.worker_report = Sieve(events.worker_report, self._wants)
+        events.worker_report = OnceOnly(events.worker_report, self._wants)
 
         def on_hello(msg: Message, **_: object) -> None:
             if self.keeper is None or msg.data.pop("run_id") != self.keeper.run.run_id:
@@ -136,15 +136,15 @@ class Master(KeepingRole):
         with gevent.Timeout(REPORTED_WITHIN_S, False):
             while not self._all_there:
                 gevent.sleep(LOOK_EVERY_S)
-        if keeper is not self.keeper or keeper.sharing is not None or self.runner.state not in RUNNING:
+        if keeper is not self.keeper or keeper.partition is not None or self.runner.state not in RUNNING:
             return
         sharers = {name: self._with_users(name) for name in classes}
         for name, workers in sharers.items():
             if len(workers) < len(self._there):
                 count = f"{len(workers)} of {len(self._there)} workers"
                 say(f"{count} have users of {name}: all of its arrivals are theirs; more workers need more users (-u)")
-        keeper.sharing = Sharing(now_ns() + Epoch.of_this_process().offset_ns + SOON_NS, sharers)
-        message = {"run_id": keeper.run.run_id, "zero_ns": keeper.sharing.zero_ns, "sharers": sharers}
+        keeper.partition = Partition(now_ns() + Epoch.of_this_process().offset_ns + SOON_NS, sharers)
+        message = {"run_id": keeper.run.run_id, "zero_ns": keeper.partition.zero_ns, "sharers": sharers}
         self.master.send_message(BEGIN, message)
 
     @property

@@ -11,7 +11,7 @@ from locust.env import Environment
 from locust.rpc import Message
 from locust.runners import WorkerRunner
 
-from harness.load.arrivals.partition import Sharing
+from harness.load.arrivals.partition import Partition
 from harness.swarm.inputs import Inputs
 from harness.swarm.keeping.manifest import about_this_process, agreed_on
 from harness.swarm.keeping.salvage import keep_here
@@ -134,9 +134,9 @@ class Worker(Role):
             return
         best = shipping.clock.best
         offset_ns = 0 if best is None or abs(best.offset_ns) <= best.within_ns else best.offset_ns
-        sharing = Sharing(msg.data["zero_ns"], msg.data["sharers"])
-        zero_ns = sharing.zero_ns - offset_ns - shipping.session.epoch.offset_ns
-        self._loader.begin_schedules(zero_ns, sharing.shares_of(self._worker.worker_index))
+        partition = Partition(msg.data["zero_ns"], msg.data["sharers"])
+        zero_ns = partition.zero_ns - offset_ns - shipping.session.epoch.offset_ns
+        self._loader.begin_schedules(zero_ns, partition.shares_of(self._worker.worker_index))
 
     def _on_users(self, msg: Message, **_: object) -> None:
         self._users = msg.data["users"]

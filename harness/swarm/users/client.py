@@ -77,8 +77,8 @@ class StageflowClient:
         if self._runner is not None and self._runner.state == STATE_CLEANUP:
             # Locust kills waiting users; one whose wait ends in that moment would begin here, and then be killed.
             raise StopUser
-        identifier = self._first_id + session.arrivals
-        session.arrivals += 1
+        identifier = self._first_id + session.started
+        session.started += 1
         trace = Trace()
         stop: BaseException | None = None
         start_ns = now_ns()
@@ -114,7 +114,7 @@ class StageflowClient:
                 error,
             ),
         )
-        tried = decision.tried or (() if trace.told is None else tried_in(trace.told)[0])
+        tried = decision.tried or (() if trace.reported_attempts is None else tried_in(trace.reported_attempts)[0])
         session.record(operation, spans, tried)
         if trace.hit is not None and trace.hit.injections:
             session.note("injections", trace.hit.injections)

@@ -16,7 +16,7 @@ USERS = "routeswarm-users"
 """Master to worker, every second of a run with a fault that waits for them: users, those of the whole run."""
 
 BEGIN = "routeswarm-begin"
-"""Master to workers, when all users are there: run_id; zero_ns and sharers of a ``load.sharing.Sharing``."""
+"""Master to workers, when all users are there: run_id; zero_ns and sharers of a ``Partition``."""
 
 HELLO = "routeswarm-hello"
 """Worker to master, when it joins a run: what it is (``manifest.about_this_process``)."""

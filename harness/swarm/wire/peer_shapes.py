@@ -91,7 +91,7 @@ class BlockRow(Struct, array_like=True, forbid_unknown_fields=True):
 
 
 class Handed(Struct):
-    """A ``session.Delta``."""
+    """A ``Delta``."""
 
     run_id: Name
     worker: Count

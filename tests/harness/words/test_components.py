@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-from harness.words.components import BACKEND, Owner, announce, building, parts
+from harness.words.components import BACKEND, Owner, announce, building, components
 
 
 class Named:
@@ -17,10 +17,10 @@ class Named:
 def test_a_build_has_its_own_parts_and_those_that_belong_to_none() -> None:
     first, second = Owner(), Owner()
     shared, one, other = Named("gpu-parts", None), Named("gpu-parts", first), Named("gpu-parts", second)
-    assert parts(BACKEND, "gpu-parts") == [shared]
-    assert parts(BACKEND, "gpu-parts", owner=first) == [shared, one]
-    assert parts(BACKEND, "gpu-parts", owner=second) == [shared, other]
-    assert parts(BACKEND, "gpu-parts", owner=second, alone=True) == [other]
+    assert components(BACKEND, "gpu-parts") == [shared]
+    assert components(BACKEND, "gpu-parts", owner=first) == [shared, one]
+    assert components(BACKEND, "gpu-parts", owner=second) == [shared, other]
+    assert components(BACKEND, "gpu-parts", owner=second, alone=True) == [other]
 
 
 def test_what_a_module_makes_while_a_target_is_built_belongs_to_no_build() -> None:
@@ -28,12 +28,12 @@ def test_what_a_module_makes_while_a_target_is_built_belongs_to_no_build() -> No
     with building(owner):
         imported = Named("imported-part", None)
         made = Named("made-part", owner)
-    assert parts(BACKEND, "imported-part") == [imported]
-    assert parts(BACKEND, "made-part") == []
-    assert parts(BACKEND, "made-part", owner=owner) == [made]
+    assert components(BACKEND, "imported-part") == [imported]
+    assert components(BACKEND, "made-part") == []
+    assert components(BACKEND, "made-part", owner=owner) == [made]
 
 
 def test_nothing_keeps_a_part_alive() -> None:
     Named("gone-part", None)
     gc.collect()
-    assert parts(BACKEND, "gone-part") == []
+    assert components(BACKEND, "gone-part") == []

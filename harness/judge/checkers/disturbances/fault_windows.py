@@ -2,7 +2,7 @@
 
 A window is opened and closed by every loading process on the clock of the master; the edges of all workers that
 overlap are one window, from the first opening to the last closing that was seen. A worker that died inside of it saw
-none, and keeps nothing open for the others. Nothing here decides; ``judge.recovery`` does. ``spans_of`` is the one
+none, and keeps nothing open for the others. Nothing here decides; ``recovery`` does. ``spans_of`` is the one
 place where edges become windows: ``analysis`` takes it for runs that were never judged.
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from harness.judge.case import Case, ran, straight, walks
+from harness.judge.case import Case, primary_answered_first, ran, walks
 from harness.judge.checkers.disturbances.fault_windows import FaultWindow
 from harness.judge.checkers.fallbacks.breakers import FORCED
 from harness.judge.checkers.fallbacks.context_preservation import RouteHistory
@@ -49,9 +49,9 @@ class Activation:
     def add(self, case: Case) -> None:
         """Take one case."""
         operation = case.operation
-        if straight(case.attempts):
+        if primary_answered_first(case.attempts):
             self._add_clean(case)
-        if not case.attempts or case.stopped or straight(case.attempts):
+        if not case.attempts or case.stopped or primary_answered_first(case.attempts):
             return
         walk = walks(case.attempts)[0]
         primary = [attempt for attempt in walk if attempt.tier == 0]

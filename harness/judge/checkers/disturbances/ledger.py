@@ -61,7 +61,7 @@ def fate_of(case: Case, injection: Injection, reference: Mapping[str, str | None
     struck = struck_by(case.attempts, injection)
     if struck is not None and struck.outcome != AttemptOutcome.OK:
         return _after(case.attempts, struck)
-    call = _callstruck_by(case.calls, injection)
+    call = _call_struck_by(case.calls, injection)
     made_again = _made_again(case, injection, struck, call)
     if made_again is not None:
         return made_again
@@ -96,7 +96,7 @@ def _after(attempts: Sequence[Attempt], struck: Attempt) -> Fate:
     return Fate.UNACCOUNTED
 
 
-def _callstruck_by(calls: Sequence[Call], injection: Injection) -> Call | None:
+def _call_struck_by(calls: Sequence[Call], injection: Injection) -> Call | None:
     """Return the logged call that a fault of a backend struck: in its slot."""
     for call in calls:
         began_ns = call.arrived_ns if call.started_ns is None else call.started_ns

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from harness.judge.case import Case, ran, straight, walks
+from harness.judge.case import Case, primary_answered_first, ran, walks
 from harness.judge.checkers.disturbances.fault_windows import FaultWindow
 from harness.judge.checkers.fallbacks.fallbacks import gave_way
 from harness.judge.entry import Entry, Status
@@ -40,7 +40,7 @@ class Overload:
 
     def add(self, case: Case) -> None:
         """Take one case."""
-        if not case.attempts or straight(case.attempts) or case.stopped or case.injections:
+        if not case.attempts or primary_answered_first(case.attempts) or case.stopped or case.injections:
             return
         if self._is_disturbed(case.operation):
             return

@@ -3,7 +3,7 @@
 Recovered is the first moment after a window's end from which three seconds* are as the clean time before the window:
 at least 95 % of its share of operations served by their primary, at most one percentage point more operations that did
 not end ok, and a p95 of at most 1.2 times its own; and no half second* in them is worse than that by more than chance
-(``judge.as_before``). Clean is the time in which no window was open and no earlier one still had to be recovered from;
+(``recovery_search``). Clean is the time in which no window was open and no earlier one still had to be recovered from;
 the last ten seconds* of it before the window are compared with. Numbers with * are ours.
 """
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from harness.judge.case import QUOTES, Case, quoted, ran, straight, walks
+from harness.judge.case import QUOTES, Case, primary_answered_first, quoted, ran, walks
 from harness.judge.entry import EXAMPLES, Entry, Status, Unseen, zero_of
 from harness.words.operation import LABELS_KEPT, Attempt, AttemptOutcome, Call, Outcome, Span
 
@@ -185,7 +185,7 @@ class Ways:
 
     def add(self, case: Case) -> None:
         """Take the ways of one case."""
-        if straight(case.attempts):
+        if primary_answered_first(case.attempts):
             return
         for walk in walks(case.attempts):
             routes = routes_of(walk)
@@ -225,7 +225,7 @@ class FallbackCorrectness:
             self._untold += 1
             return
         self._cases += 1
-        if straight(case.attempts):
+        if primary_answered_first(case.attempts):
             return
         self._ways.add(case)
         for kind in {kind for walk in walks(case.attempts) for kind in wrong_uses(walk)}:
@@ -273,7 +273,7 @@ class FallbackLoop:
             self._untold += not case.stopped
             return
         self._cases += 1
-        if straight(case.attempts):
+        if primary_answered_first(case.attempts):
             return
         for kind in {kind for walk in walks(case.attempts) for kind in _circles(walk)}:
             self._found.add(kind, case)

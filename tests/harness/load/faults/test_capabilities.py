@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from harness.load.corpus.corpus import Scenario
-from harness.load.faults.capabilities import Surroundings, require_known, require_sent
+from harness.load.faults.capabilities import Capabilities, require_known, require_sent
 from harness.load.faults.plan import FaultPlanError, parse_fault_plan
 
-KNOWN = Surroundings(
+KNOWN = Capabilities(
     stages=("router", "guard"),
     route_stages=("router",),
     backends=("gpu",),
@@ -79,7 +79,7 @@ def test_what_the_target_has(fault):
 
 def test_what_is_not_known_is_not_refused():
     plan = plan_of(put_at('route = "premium", tier = 7'))
-    require_known(plan, "plan.toml", Surroundings(stages=("router",)))
+    require_known(plan, "plan.toml", Capabilities(stages=("router",)))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from harness.pipeline.inject.whole_window import Windows
 from harness.pipeline.runner import TargetRunner
 from harness.pipeline.target import Identity
 from harness.pipeline.tracing import Trace, current_trace
-from harness.words.components import BACKEND, BREAKER, Owner, building, parts
+from harness.words.components import BACKEND, BREAKER, Owner, building, components
 from harness.words.operation import Outcome
 
 ROOT = Path(__file__).parents[4]
@@ -51,15 +51,15 @@ class Run:
         owner = Owner()
         with building(owner):
             self.runner = TargetRunner(find_target(RESILIENT_TARGET), "shared", RESILIENT_TARGET, owner)
-        require_known(plan, "documents", self.runner.surroundings())
-        require_sent(plan, "documents", self.scenarios, self.runner.surroundings())
+        require_known(plan, "documents", self.runner.capabilities())
+        require_sent(plan, "documents", self.scenarios, self.runner.capabilities())
         self.runner.injector = Injector(plan, "documents")
         self.switches = Switches(self.runner.injector, Windows(plan, "documents", owner), self.edges.append)
-        self.backends = parts(BACKEND, owner=owner, alone=True)
+        self.backends = components(BACKEND, owner=owner, alone=True)
         for backend in self.backends:
             backend.fault = _faulty
         self.whole = self.all_slots()
-        for breaker in parts(BREAKER, owner=owner, alone=True):
+        for breaker in components(BREAKER, owner=owner, alone=True):
             breaker._clock = lambda: asyncio.get_running_loop().time()  # else a minute of the run is no time for them
 
     def all_slots(self):

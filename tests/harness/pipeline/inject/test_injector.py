@@ -19,7 +19,7 @@ from harness.pipeline.inject.whole_window import Windows
 from harness.pipeline.runner import Reply, TargetRunner
 from harness.pipeline.target import Identity, Target
 from harness.pipeline.tracing import Trace
-from harness.words.components import BACKEND, BREAKER, announce, parts
+from harness.words.components import BACKEND, BREAKER, announce, components
 from harness.words.operation import Injection, Outcome, operation_id, operation_index
 
 SCENARIO = Scenario("s1", "hello", 5, {"tenant": "acme"}, tags=("question",))
@@ -259,9 +259,9 @@ def test_a_part_is_reached_by_its_name_and_put_back(
 def test_a_part_that_is_gone_is_not_kept() -> None:
     part = Part("gone")
     announce(BACKEND, part)
-    assert parts(BACKEND, "gone") == [part]
+    assert components(BACKEND, "gone") == [part]
     del part
-    assert parts(BACKEND, "gone") == []
+    assert components(BACKEND, "gone") == []
 
 
 def test_windows_that_overlap_on_one_part_are_undone_when_the_last_one_closes() -> None:
