@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from analysis import plots, statistics
     from analysis.comparison import Comparison, compare
-    from analysis.history import read_table
-    from analysis.measured import Measured
+    from analysis.files.history import read_table
     from analysis.run import Run, columns_of, load_run, load_runs
+    from analysis.run_statistics import Measured
 
 __all__ = [
     "Comparison",
@@ -31,13 +31,13 @@ __all__ = [
 
 _HOME = {
     "Comparison": "analysis.comparison",
-    "Measured": "analysis.measured",
+    "Measured": "analysis.run_statistics",
     "Run": "analysis.run",
     "columns_of": "analysis.run",
     "compare": "analysis.comparison",
     "load_run": "analysis.run",
     "load_runs": "analysis.run",
-    "read_table": "analysis.history",
+    "read_table": "analysis.files.history",
 }
 
 

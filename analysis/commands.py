@@ -14,14 +14,15 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis import export as exporting
-from analysis import fault_rows, readings, sentences, wording
+from analysis import wording
 from analysis.comparison import Comparison
 from analysis.comparison import compare as compare_sides
 from analysis.comparison.result import Answer, names, signed
 from analysis.comparison.sides import LEVEL
-from analysis.measured import Measured
 from analysis.progress import Step, progress
+from analysis.report import fault_rows, readings, sentences
 from analysis.run import Run, load_run
+from analysis.run_statistics import Measured
 from harness.words.errors import ExitCode, UsageError, printable
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def report(options: argparse.Namespace) -> int:
     """Write the report of a run."""
     run = load_run(options.run_dir)
     # Imported here, so that a mistyped folder does not wait for matplotlib.
-    from analysis.report import STEPS, write_report
+    from analysis.report.write import STEPS, write_report
 
     with progress(STEPS) as step:
         path = write_report(run, step)

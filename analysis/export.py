@@ -11,10 +11,10 @@ from typing import Literal, get_args
 
 import pandas as pd
 
-from analysis.columns import EVERY_TABLE
-from analysis.measured import Measured
+from analysis.files.columns import EVERY_TABLE
+from analysis.report.views import VIEWS
 from analysis.run import Run
-from analysis.views import VIEWS
+from analysis.run_statistics import Measured
 from harness.words.errors import UsageError
 from harness.words.formulas import defused
 
@@ -42,7 +42,7 @@ def frame_of(run: Run, name: str) -> pd.DataFrame:
 
 def plotted() -> tuple[str, ...]:
     """Return the names of the statistics that are plots as well; takes matplotlib to come."""
-    from analysis.figures import FIGURES
+    from analysis.report.figures import FIGURES
 
     return tuple(figure.name for figure in FIGURES)
 
@@ -78,7 +78,7 @@ def picture(run: Run, name: str, form: Literal["png", "svg"]) -> bytes:
     """
     # Imported here, so that a table does not wait for matplotlib.
     from analysis import plots
-    from analysis.figures import FIGURES
+    from analysis.report.figures import FIGURES
 
     figures = {figure.name: figure for figure in FIGURES}
     if name not in figures:

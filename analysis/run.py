@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis import history, html, locust_files, locust_statistics
-from analysis.columns import ARRIVALS, EVERY_TABLE, HISTORY
-from analysis.csv_rows import read_rows
-from analysis.documents import Manifest, Verdict, read_document
-from analysis.faults_file import read_faults
-from analysis.series_file import read_series, read_vitals
+from analysis import html, wording
+from analysis.files import history, locust_files
+from analysis.files.columns import ARRIVALS, EVERY_TABLE, HISTORY
+from analysis.files.csv_rows import read_rows
+from analysis.files.documents import Manifest, Verdict, read_document
+from analysis.files.faults_file import read_faults
+from analysis.files.series_file import read_series, read_vitals
+from analysis.statistics import locust_statistics
 from harness.words.errors import RunError, printable
 from harness.words.links import leads_out, links_out
 
@@ -27,7 +29,7 @@ _TABLES_OF_ALL = ("operations", "spans")
 class Run:
     """One run. Nothing is read before it is asked for; what is not there is in ``missing``.
 
-    Columns, units and types of every frame are in ``analysis.columns``, and ``columns_of("operations")`` shows them.
+    Columns, units and types of every frame are in ``files.columns``, and ``columns_of("operations")`` shows them.
     Where a file is missing its frame is empty, with the same columns.
     """
 
@@ -236,7 +238,21 @@ class Run:
         return f"Run({os.fspath(self.path)!r})"
 
     def _repr_html_(self) -> str:
-        return html.run(self)
+        """Return a run in short: its name, verdict, size, and what is missing; reads no history."""
+        verdict, totals = self.verdict, self.verdict.totals if self.verdict is not None else None
+        word = verdict.verdict if verdict is not None else wording.NOT_JUDGED
+        facts = {
+            "operations": wording.number(totals.operations) if totals is not None else None,
+            "p95": wording.milliseconds(totals.p95_ms) if totals is not None else None,
+            "most users": wording.number(totals.users_max) if totals is not None and totals.users_max else None,
+            "duration": wording.seconds(totals.duration_s) if totals is not None else None,
+            "target": html.text(self.manifest.options.get("target")),
+            "started": self.manifest.t0,
+        }
+        rows = "".join(html.row(name, value) for name, value in facts.items() if value is not None)
+        missing = "".join(f"<li>{html.text(sentence)}</li>" for sentence in self.missing)
+        lacks = f"<p>This run is not whole:</p><ul>{missing}</ul>" if missing else ""
+        return f"<div><p>{html.badge(word)} <b>{html.text(self.name)}</b></p><table>{rows}</table>{lacks}</div>"
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:

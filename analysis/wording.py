@@ -8,11 +8,10 @@ from __future__ import annotations
 import json
 import math
 import re
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
-
-from analysis.documents import Verdict
 
 MEANINGS = {
     "PASS": "Every criterion held, no checker found a violation, and the run can be trusted.",
@@ -38,7 +37,15 @@ _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u
 Joiners stay: a page needs them for the scripts that are written with them. A terminal gets none, see ``printable``."""
 
 
-def meaning(verdict: Verdict | None) -> str:
+class Judged(Protocol):
+    """What has a verdict (``files.documents.Verdict``)."""
+
+    @property
+    def verdict(self) -> str:
+        """The word."""
+
+
+def meaning(verdict: Judged | None) -> str:
     """Return in one or two sentences what the verdict means."""
     if verdict is None:
         return NOT_JUDGED_MEANING

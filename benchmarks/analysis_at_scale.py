@@ -48,9 +48,9 @@ def measure(step: str, folder: Path) -> tuple[float, float]:
 FIGURES = """
 import sys, time
 from analysis import load_run
-from analysis.figures import FIGURES
-from analysis.measured import Measured
-from analysis.report import draw
+from analysis.report.figures import FIGURES
+from analysis.run_statistics import Measured
+from analysis.report.write import draw
 begin = time.perf_counter()
 run = Measured(load_run(sys.argv[1]))
 for figure in FIGURES:

@@ -32,16 +32,16 @@ from harness.loop import HubLoop
 from harness.measure.packed import CHUNK
 from harness.measure.series import Merged
 from harness.measure.series_csv import write_header, write_rows
+from harness.pipeline.find import find_target
+from harness.pipeline.target import default_context
 from harness.record.buffer import HistoryBuffer
 from harness.record.history import PartWriter
 from harness.record.tables import warm_up
 from harness.swarm.inputs import load_inputs
-from harness.swarm.loading import YOUNG_COLLECTIONS
+from harness.swarm.keeping.locust_csv import install_buckets
+from harness.swarm.loading.loader import YOUNG_COLLECTIONS
+from harness.swarm.loading.session import Session, open_session
 from harness.swarm.options import Options
-from harness.swarm.session import Session, open_session
-from harness.swarm.statistics import install_buckets
-from harness.target.find import find_target
-from harness.target.target import default_context
 from harness.words.clock import Epoch
 
 RECORDING = "recording (series, history, spans, to disk)"
@@ -116,7 +116,7 @@ class Bench:
     def locust_turn(self) -> float:
         """Return CPU microseconds per operation of one turn of Locust's own users."""
         self.runner.spawn_users({"BusyUser": USERS})
-        cost = self._measure(lambda: self.session.arrivals)
+        cost = self._measure(lambda: self.session.started)
         self.runner.user_greenlets.kill()
         return cost
 
@@ -148,11 +148,11 @@ class Bench:
         """Wait for a Unix second to begin, so that two turns are in one, and forget what was recorded."""
         gevent.sleep(1 - time.time() % 1)
         self.session.take()
-        self._kept_to = self.session.arrivals
+        self._kept_to = self.session.started
 
     def keep_turn(self) -> float:
         """Return CPU microseconds per operation of handing over, merging and writing what was recorded in a second."""
-        count, began = self.session.arrivals - self._kept_to, time.process_time()
+        count, began = self.session.started - self._kept_to, time.process_time()
         delta = self.session.take()
         self.merged.merge(delta["series"])
         write_rows(self.series, self.merged.pop_before(None), USERS)

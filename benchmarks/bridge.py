@@ -38,8 +38,8 @@ def drive_plainly(users: int, seconds: float) -> dict[str, float]:
     sys.path.insert(0, str(HERE))
     from one_stage import pipeline
 
-    from harness.load.corpus import DEFAULT_CORPUS, read_corpus
-    from harness.target.target import Identity, default_context
+    from harness.load.corpus.corpus import DEFAULT_CORPUS, read_corpus
+    from harness.pipeline.target import Identity, default_context
 
     scenarios = read_corpus(DEFAULT_CORPUS).scenarios
     session = uuid4()

@@ -9,7 +9,7 @@ from closed_loop import BusyUser
 from locust import events
 from locust.env import Environment
 
-from harness.swarm.session import session_of
+from harness.swarm.loading.session import session_of
 
 __all__ = ["BusyUser"]
 
@@ -25,7 +25,7 @@ def watch(environment: Environment, **_: object) -> None:
             done = 0
             while done < wanted:
                 gevent.sleep(0.5)
-                done = session_of(environment).arrivals
+                done = session_of(environment).started
                 file.write(f"{done},{process.memory_info().rss}\n")
         assert environment.runner is not None
         environment.runner.quit()

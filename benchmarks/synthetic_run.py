@@ -13,10 +13,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis.history import SCHEMAS
+from analysis.files.history import SCHEMAS
 from harness.measure.histogram import Histogram
 from harness.measure.series_csv import COLUMNS
-from harness.record.faults_file import HEADER
+from harness.record.faults_csv import HEADER
 
 START_S = 1_750_000_000
 RATE = 5_000  # operations per second

@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.progress import track
 
 from harness.judge.blocking import never_returned
-from harness.load.corpus import DEFAULT_CORPUS, read_corpus, write_corpus
+from harness.load.corpus.corpus import DEFAULT_CORPUS, read_corpus, write_corpus
 from harness.loop import HubLoop, deliver_interrupts_to_main
-from harness.loop.lookout import BASELINE, Lookout
-from harness.target.find import REFERENCE_TARGETS, find_target
-from harness.target.golden import GoldenDiff, compare, with_golden
-from harness.target.runner import GRAPH_SCOPES, TargetRunner
-from harness.target.sequential import run_sequential
+from harness.loop.lookout.lookout import BASELINE, Lookout
+from harness.pipeline.baseline import run_sequential
+from harness.pipeline.find import REFERENCE_TARGETS, find_target
+from harness.pipeline.golden import GoldenDiff, compare, with_golden
+from harness.pipeline.runner import GRAPH_SCOPES, TargetRunner
 from harness.words.arguments import OneLineParser, whole
 from harness.words.errors import ExitCode, UsageError, printable
 from harness.words.output import put, tolerant

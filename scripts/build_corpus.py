@@ -32,7 +32,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # run from a checkout, as a file or a module
 
-from harness.load.corpus import DEFAULT_CORPUS, Scenario, write_corpus
+from harness.load.corpus.corpus import DEFAULT_CORPUS, Scenario, write_corpus
 from harness.stages.router import route
 from scripts.corpus_edges import EDGES, LONG_LENGTH, LONG_NAME
 
@@ -139,7 +139,7 @@ def distinct(said: Iterator[Utterance]) -> Iterator[Utterance]:
 
 
 def kind_of(text: str, category: str) -> str:
-    """Return the kind (``harness.load.mix.KINDS``) of an utterance."""
+    """Return the kind (``harness.load.corpus.bands.KINDS``) of an utterance."""
     if category == "coding":
         return "code"
     first = text.split(maxsplit=1)[0].casefold().strip(",")

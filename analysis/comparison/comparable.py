@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from analysis.documents import Manifest
+from analysis.files.documents import Manifest
 from analysis.run import Run
 from analysis.wording import number, value
 

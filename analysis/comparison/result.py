@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import pandas as pd
 
-from analysis import html
+from analysis import html, wording
 from analysis.wording import milliseconds, number
 from harness.words.errors import ExitCode
 
@@ -135,7 +135,25 @@ class Comparison:
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
     def _repr_html_(self) -> str:
-        return html.comparison(self)
+        """Return a comparison as a table: the answer, then a row per route and percentile."""
+        head = ("route", "", "baseline", "candidate", "difference", "interval", "answer")
+        rows = [
+            (
+                row.route,
+                f"p{row.percent:g}",
+                wording.milliseconds(row.baseline_ms),
+                wording.milliseconds(row.candidate_ms),
+                signed(row.difference_pct),
+                f"{signed(row.low_pct)} to {signed(row.high_pct)}",
+                row.answer,
+            )
+            for row in self.rows
+        ]
+        body = "".join(html.row(*cells) for cells in rows)
+        said = "".join(f"<li>{html.text(sentence)}</li>" for sentence in (*self.reasons, *self.notes))
+        sides = f"{html.text(names(self.candidate))} against {html.text(names(self.baseline))}"
+        table = f"<table><tr>{html.heads(head)}</tr>{body}</table>"
+        return f"<div><p>{html.badge(self.answer)} {sides}</p>{table}<ul>{said}</ul></div>"
 
 
 def signed(percent: float | None) -> str:

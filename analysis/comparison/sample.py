@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.histograms import Histograms, Integers, decode, value_at
+from analysis.files.histograms import Histograms, Integers, decode, value_at
 from analysis.run import Run
 from analysis.statistics import ended_ok, wind_down
 

@@ -30,7 +30,7 @@ from analysis.plots.style import (
     styled,
 )
 from analysis.plots.windows import MOST_LISTED, shade_windows
-from analysis.statistics.served import NOT_OK
+from analysis.statistics.faults.served import NOT_OK
 from analysis.wording import delay, recovery
 
 if TYPE_CHECKING:

@@ -12,7 +12,9 @@ from analysis.statistics.condensing import condensed
 from analysis.statistics.crossings import latency_crossing, throughput_intervals
 from analysis.statistics.curves import latency_density, latency_heat, nines, percentile_curve
 from analysis.statistics.disturbed import disturbed
-from analysis.statistics.fallbacks import fallback_activation, switch_delays, wrong_fallbacks
+from analysis.statistics.faults.activation import fallback_activation, switch_delays, wrong_fallbacks
+from analysis.statistics.faults.served import served_in_windows, served_over_time
+from analysis.statistics.faults.windows import breaker_states, fault_windows, worst_states
 from analysis.statistics.latency import (
     MAX_POINTS,
     MIN_COUNT,
@@ -29,10 +31,8 @@ from analysis.statistics.latency import (
 )
 from analysis.statistics.levels import goodput, latency_by_throughput, littles_law, load_levels, load_seconds, with_flow
 from analysis.statistics.routing import confusion_matrix, decided_routes, route_shares, shares_over_time, undecided
-from analysis.statistics.served import served_in_windows, served_over_time
 from analysis.statistics.tails import split_tail, tail_attribution
-from analysis.statistics.windows import breaker_states, fault_windows, worst_states
-from harness.judge.as_before import RecoveryRule
+from harness.judge.checkers.disturbances.recovery_search import RecoveryRule
 
 __all__ = [
     "MAX_POINTS",

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from analysis.hdr_texts import write_counts
-from analysis.histograms import Histograms, Integers, decode
+from analysis.files.hdr_texts import write_counts
+from analysis.files.histograms import Histograms, Integers, decode
 from analysis.statistics.latency import clock_column
 from harness.words.operation import CLOCKS
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.histograms import BUCKETS, Histograms, Integers, decode, highest_value, value_at
+from analysis.files.histograms import BUCKETS, Histograms, Integers, decode, highest_value, value_at
 from analysis.statistics.latency import clock_column, ended_ok, percentile_column
 
 NINES = (0.0, 10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 97.5, 99.0, 99.5, 99.75, 99.9, 99.95, 99.99, 99.999)

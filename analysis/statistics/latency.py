@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.histograms import decode
+from analysis.files.histograms import decode
 from analysis.statistics.disturbed import disturbed
 from harness.measure.series_csv import PERCENTS
 from harness.words.operation import CLOCKS, Outcome

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from analysis.histograms import highest_value
+from analysis.files.histograms import highest_value
 from analysis.statistics.curves import per_second, percentile_curve
 from analysis.statistics.disturbed import disturbed
 from analysis.statistics.latency import (

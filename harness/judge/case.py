@@ -44,7 +44,7 @@ class Case(NamedTuple):
         return self.operation.flag is Flag.STOPPED
 
 
-def straight(attempts: Sequence[Attempt]) -> bool:
+def primary_answered_first(attempts: Sequence[Attempt]) -> bool:
     """Whether the primary answered at once: nothing about it can be wrong but what that one attempt says."""
     return len(attempts) == 1 and attempts[0].outcome == AttemptOutcome.OK and not attempts[0].tier
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from harness.judge.case import Case
-from harness.judge.checkers import Checker
 from harness.judge.entry import Entry, Status
 from harness.words.errors import one_line
 from harness.words.operation import Operation
@@ -30,6 +29,23 @@ class Decides(Fold[Taken], Protocol[Taken]):
 
     def close(self) -> Entry:
         """Decide, after the last one."""
+
+
+class Checker(Protocol):
+    """What decides one property, of operations.
+
+    It is told every operation once (``add``) and then decides (``close``). It knows no other checker. One that raises
+    is UNKNOWN, and says so.
+    """
+
+    name: str
+    required: bool
+
+    def add(self, operation: Operation) -> None:
+        """Take one operation of the history."""
+
+    def close(self) -> Entry:
+        """Decide, after the last operation."""
 
 
 class FoldsOperations:

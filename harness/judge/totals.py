@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from harness.judge.steady import Steady
-from harness.judge.window import PERCENTILES, Window
+from harness.judge.criteria.series_fold import PERCENTILES, Window
+from harness.judge.criteria.steady import Steady
 from harness.measure.histogram import Histogram, within_ms
 from harness.measure.series import Clock
 from harness.measure.series_csv import SeriesRow
-from harness.words.kinds import Kinds
+from harness.words.error_kinds import Kinds
 from harness.words.operation import CLOCKS, LABELS_KEPT, OTHER, Flag, Operation, Outcome
 
 

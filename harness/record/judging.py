@@ -8,32 +8,36 @@ from itertools import chain
 from pathlib import Path
 from typing import TypeVar, cast
 
-from harness.judge import blocking, validity
+from harness.judge import blocking
 from harness.judge.case import Case
-from harness.judge.case_checks import CaseChecks, Seen
-from harness.judge.check import Decides, Fold, FoldsOperations, OfOperations, check
-from harness.judge.checkers import Accuracy, Checker, Conservation, Consistency, SilentFailure, decided_routes
-from harness.judge.criteria import Criterion, judge_criteria
+from harness.judge.check import Checker, Decides, Fold, FoldsOperations, OfOperations, check
+from harness.judge.checkers.outcomes.accuracy import Accuracy
+from harness.judge.checkers.outcomes.conservation import Conservation
+from harness.judge.checkers.outcomes.consistency import Consistency, decided_routes
+from harness.judge.checkers.outcomes.hang import Hang
+from harness.judge.checkers.outcomes.silent_failure import SilentFailure
+from harness.judge.checkers.outcomes.vocabulary import UnknownRoutes, Vocabulary
+from harness.judge.checkers.selection import CaseChecks, Seen
+from harness.judge.criteria.criteria import Criterion, judge_criteria
+from harness.judge.criteria.noise_floor import NoiseFloor, above_floor
+from harness.judge.criteria.ramp_to_failure import RampToFailure, judge_levels, judge_search
+from harness.judge.criteria.steady import WHOLE_RUN, WarmUp
+from harness.judge.criteria.steps import Step, Steps
 from harness.judge.entry import Entry, Status
-from harness.judge.hang import Hang
-from harness.judge.harness_share import HarnessLag
-from harness.judge.levels import RampToFailure, judge_levels, judge_search
-from harness.judge.littles_law import Cycles
-from harness.judge.noise_floor import NoiseFloor, above_floor
-from harness.judge.steady import WHOLE_RUN, WarmUp
-from harness.judge.steps import Step, Steps
 from harness.judge.totals import Totals, of_series
-from harness.judge.user_errors import Gone, Requests, gone, other_users, user_errors
+from harness.judge.validity import rows as validity
+from harness.judge.validity.fault_plan import carried_out, with_failures
+from harness.judge.validity.harness_share import HarnessLag
+from harness.judge.validity.littles_law import Cycles
+from harness.judge.validity.user_errors import Gone, Requests, gone, other_users, user_errors
+from harness.judge.validity.workers import Workers
 from harness.judge.verdict import Verdict, conclude
-from harness.judge.vocabulary import UnknownRoutes, Vocabulary
-from harness.judge.workers import Workers
-from harness.load.faults import Fault
+from harness.load.faults.kinds import Fault
 from harness.measure.blocks import Block
 from harness.measure.series_csv import read_series
 from harness.measure.vitals import Vitals, read_vitals
 from harness.record.cases import count_rows, read_cases, read_edges
 from harness.record.history import parts_of, read_operations
-from harness.record.plan_row import carried_out, with_failures
 from harness.record.run_directory import RunDirectory
 from harness.words.errors import RunError
 from harness.words.operation import Operation, Outcome

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from harness.stages.breaker_settings import BreakerSettings
+from harness.stages.breaker.settings import BreakerSettings
 
 RESILIENCE4J: Final = BreakerSettings(
     failure_threshold=None,

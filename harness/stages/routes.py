@@ -11,7 +11,7 @@ from typing import Protocol
 
 from stageflow import StageContext
 
-from harness.stages.breaker_settings import BreakerSettings
+from harness.stages.breaker.settings import BreakerSettings
 from harness.stages.retry import RetryPolicy
 from harness.stages.runners import Call, Runner, as_call
 from harness.words.errors import ChainError, NoAnswerError

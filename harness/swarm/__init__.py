@@ -1,25 +1,23 @@
 """The Locust side: importing this package in a locustfile adds RouteSwarm's options and listeners to Locust."""
 
-from harness.swarm import world as _world
+from harness.swarm.process import world as _world
 
 # Before anything else: importing Locust patches the process unless it is told not to.
 _world.enter()
 
 from locust import events as _events
 
-from harness.load.corpus import Scenario
-from harness.load.poisson import Poisson
-from harness.load.schedules import Constant, Ramp
-from harness.load.trace import Trace
-from harness.swarm.client import StageflowClient
-from harness.swarm.failure_search import RampToFailureShape
-from harness.swarm.open_loop import ArrivalRateUser
+from harness.load.arrivals.poisson import Poisson
+from harness.load.arrivals.schedules import Constant, Ramp
+from harness.load.arrivals.trace_file import Trace
+from harness.load.corpus.corpus import Scenario
 from harness.swarm.options import declare_defaults
 from harness.swarm.plugin import on_command_line as _on_command_line
 from harness.swarm.plugin import on_init as _on_init
 from harness.swarm.plugin import on_test_start as _on_test_start
-from harness.swarm.shapes import SoakShape, SpikeShape, StaircaseShape
-from harness.swarm.users import (
+from harness.swarm.shapes.ramp_to_failure import RampToFailureShape
+from harness.swarm.shapes.timed import SoakShape, SpikeShape, StaircaseShape
+from harness.swarm.users.bands import (
     CriticalUser,
     HighUser,
     LowUser,
@@ -29,6 +27,8 @@ from harness.swarm.users import (
     sends,
     weighted,
 )
+from harness.swarm.users.client import StageflowClient
+from harness.swarm.users.open_loop import ArrivalRateUser
 from harness.words.operation import Operation
 
 __all__ = [

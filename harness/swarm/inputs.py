@@ -7,19 +7,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness.judge.criteria import DEFAULT_CRITERIA, Criterion, parse_criteria, read_criteria
-from harness.load.corpus import DEFAULT_CORPUS, Corpus, Scenario, read_corpus
-from harness.load.deck import DeckKey, first_drawn
-from harness.load.fault_plan import FaultPlan, read_fault_plan
-from harness.load.schedules import Schedule
-from harness.load.surroundings import require_known, require_sent
+from harness.judge.criteria.criteria import DEFAULT_CRITERIA, Criterion, parse_criteria, read_criteria
+from harness.load.arrivals.schedules import Schedule
+from harness.load.corpus.corpus import DEFAULT_CORPUS, Corpus, Scenario, read_corpus
+from harness.load.corpus.deck import DeckKey, first_drawn
+from harness.load.faults.capabilities import require_known, require_sent
+from harness.load.faults.plan import FaultPlan, read_fault_plan
+from harness.pipeline.find import REFERENCE_TARGETS, find_target
+from harness.pipeline.inject.injector import Injector
+from harness.pipeline.inject.whole_window import Windows
+from harness.pipeline.runner import TargetRunner
 from harness.swarm.options import Options
-from harness.target.find import REFERENCE_TARGETS, find_target
-from harness.target.injector import Injector
-from harness.target.runner import TargetRunner
-from harness.target.windows import Windows
+from harness.words.components import Owner, building
 from harness.words.errors import ScheduleError
-from harness.words.parts import Owner, building
 
 BASELINE_SIZE = 200
 BASELINE_BUDGET_S = 10.0
@@ -88,7 +88,7 @@ def load_inputs(options: Options, declared: Mapping[str, Schedule] | None = None
             for scenario in scenarios
         )
     if plan is not None and options.fault_plan is not None:
-        require_sent(plan, str(options.fault_plan), scenarios, runner.surroundings())
+        require_sent(plan, str(options.fault_plan), scenarios, runner.capabilities())
         digests["fault_plan"] = hashlib.sha256(options.fault_plan.read_bytes()).hexdigest()
     return Inputs(options, runner, plan, scenarios, golden, criteria, digests, schedules)
 
@@ -115,7 +115,7 @@ def load_runner(options: Options) -> TargetRunner:
 def _load_fault_plan(path: Path, runner: TargetRunner) -> FaultPlan:
     """Return the plan, all of which the target has."""
     plan = read_fault_plan(path)
-    require_known(plan, str(path), runner.surroundings())
+    require_known(plan, str(path), runner.capabilities())
     Injector(plan, str(path))
     Windows(plan, str(path))
     return plan

@@ -13,10 +13,10 @@ from typing import Any, NoReturn
 from locust import events
 from locust.argument_parser import LocustArgumentParser
 
-from harness.load.fault_plan import criteria_path, plan_path
-from harness.swarm import world
-from harness.target.find import REFERENCE_TARGET
-from harness.target.runner import GRAPH_SCOPES
+from harness.load.faults.plan import criteria_path, plan_path
+from harness.pipeline.find import REFERENCE_TARGET
+from harness.pipeline.runner import GRAPH_SCOPES
+from harness.swarm.process import world
 from harness.words.arguments import LARGEST, usage_line, whole
 from harness.words.errors import ExitCode, UsageError
 

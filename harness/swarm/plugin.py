@@ -12,20 +12,21 @@ from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
-from harness.swarm import web, world
-from harness.swarm.awaiting import Awaiting, end_waiting
-from harness.swarm.cooperation import children, cooperate
-from harness.swarm.keeping_role import KeepingRole
-from harness.swarm.listening import listen_safely
-from harness.swarm.local import Local
-from harness.swarm.master import Master
+from harness.swarm import web
+from harness.swarm.keeping.awaiting import Awaiting, end_waiting
+from harness.swarm.keeping.locust_csv import install_buckets
 from harness.swarm.options import add_options, one_line_errors
-from harness.swarm.other_users import needs_patching
-from harness.swarm.role import Role, logger
-from harness.swarm.shaping import settle_options
-from harness.swarm.statistics import install_buckets
+from harness.swarm.process import world
+from harness.swarm.process.cooperation import children, cooperate
+from harness.swarm.roles.local import Local
+from harness.swarm.roles.master import Master
+from harness.swarm.roles.role import Role, logger
+from harness.swarm.roles.run_owner import KeepingRole
+from harness.swarm.roles.worker import Worker
+from harness.swarm.shapes.settle import settle_options
 from harness.swarm.terminal import say
-from harness.swarm.worker import Worker
+from harness.swarm.users.other_users import needs_patching
+from harness.swarm.wire.listening import listen_safely
 from harness.words.errors import ExitCode, RouteSwarmError, one_line
 
 CHILDREN_END_S = 3

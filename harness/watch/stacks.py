@@ -13,7 +13,7 @@ _FRAME = re.compile(r'^  File "(?P<file>.*)", line (?P<line>\d+) in (?P<name>.*)
 _HARNESS = str(Path(harness.__file__).parent)
 _LIBRARY = str(Path(re.__file__).parent.parent)  # Python's own
 _STAGES = str(Path(harness.__file__).parent / "stages")  # components of targets
-_INJECTOR = str(Path(harness.__file__).parent / "target" / "injector.py")
+_INJECTOR = str(Path(harness.__file__).parent / "pipeline" / "inject" / "injector.py")
 
 
 class Held(NamedTuple):

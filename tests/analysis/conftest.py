@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 from hdrh.histogram import HdrHistogram
 
-from analysis.columns import HISTORY
-from analysis.history import OF_PROCESS, SCHEMAS
+from analysis.files.columns import HISTORY
+from analysis.files.history import OF_PROCESS, SCHEMAS
 
 COLUMNS = [
     "second", "user_class", "priority", "expected_route", "route", "tier", "outcome", "count", "sum_ms", "min_ms",
@@ -295,7 +295,7 @@ def no_plots_fixture(monkeypatch) -> None:
 
     from markupsafe import Markup
 
-    from analysis import report  # which takes matplotlib to come
+    from analysis.report import write as report  # which takes matplotlib to come
 
     def blank(figure, run):
         return report.Drawn(

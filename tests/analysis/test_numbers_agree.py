@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import fault_rows, load_run, plots, readings, statistics, wording
+from analysis import load_run, plots, statistics, wording
 from analysis.cli import main
-from analysis.measured import Measured
-from analysis.views import VIEWS
+from analysis.report import fault_rows, readings
+from analysis.report.views import VIEWS
+from analysis.run_statistics import Measured
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import load_run, readings, statistics
-from analysis.documents import Step
-from analysis.figures import FIGURES
-from analysis.measured import Measured
-from analysis.steps import latency_by_step
+from analysis import load_run, statistics
+from analysis.files.documents import Step
+from analysis.report import readings
+from analysis.report.figures import FIGURES
+from analysis.run_statistics import Measured
+from analysis.statistics.steps import latency_by_step
 
 STORM = Path(__file__).parents[2] / "results" / "example-storm"
 

@@ -22,7 +22,7 @@ TELLING = """
 import os
 from pathlib import Path
 
-from harness.swarm.session import Session
+from harness.swarm.loading.session import Session
 
 begin = Session.__init__
 
@@ -90,7 +90,7 @@ def test_a_worker_whose_stage_holds_the_thread_is_neither_lost_nor_late(
 
 def test_the_last_report_of_a_worker_whose_stage_holds_the_thread_is_waited_for(folder: Folder) -> None:
     (folder.path / "impatient.py").write_text(
-        "import harness.swarm.master\nharness.swarm.master.FINAL_REPORT_S = 0.5\nfrom busy import *\n"
+        "import harness.swarm.roles.master\nharness.swarm.master.FINAL_REPORT_S = 0.5\nfrom busy import *\n"
     )
     process = folder.headless(
         *LOAD,
@@ -133,9 +133,9 @@ def test_a_worker_that_was_suspended_until_its_connection_broke_is_late_and_goes
 
 
 SOON_LOST = """
-import harness.swarm.lost_master
+import harness.swarm.loading.lost_master
 
-harness.swarm.lost_master.LOST_AFTER_S = 4.0
+harness.swarm.loading.lost_master.LOST_AFTER_S = 4.0
 from busy import *
 """
 

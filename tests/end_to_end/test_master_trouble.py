@@ -27,15 +27,15 @@ from pathlib import Path
 
 from gevent import monkey
 
-import harness.record.outbox
+import harness.swarm.wire.outbox
 import harness.record.history
-import harness.swarm.keeping_role
+import harness.swarm.roles.run_owner
 from harness.swarm import CriticalUser, HighUser, LowUser, NormalUser
 from locust import between
 
 CriticalUser.wait_time = HighUser.wait_time = LowUser.wait_time = NormalUser.wait_time = between(0, 0.05)
-harness.record.outbox.Outbox.__init__.__defaults__ = (20_000,)
-harness.swarm.keeping_role.PROGRESS_INTERVAL_S = 1.5
+harness.swarm.wire.outbox.Outbox.__init__.__defaults__ = (20_000,)
+harness.swarm.roles.run_owner.PROGRESS_INTERVAL_S = 1.5
 write = harness.record.history.PartWriter.write
 sleep = monkey.get_original("time", "sleep")  # in the native thread that writes
 
@@ -211,9 +211,9 @@ def wire() -> Iterator[Wire]:
 
 
 LATE_SOON = """
-import harness.swarm.roll
+import harness.swarm.keeping.roll
 
-harness.swarm.roll.LATE_AFTER_S = 2.5
+harness.swarm.keeping.roll.LATE_AFTER_S = 2.5
 from busy import *
 """
 

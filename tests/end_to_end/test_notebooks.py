@@ -10,9 +10,10 @@ import pytest
 from nbclient import NotebookClient
 from user_folder import Folder
 
-from analysis import Measured, load_run, readings, sentences, statistics
+from analysis import Measured, load_run, statistics
 from analysis.cli import main
-from analysis.report import write_report
+from analysis.report import readings, sentences
+from analysis.report.write import write_report
 from analysis.statistics import fits
 
 pytestmark = pytest.mark.slow

@@ -104,7 +104,7 @@ graph = build().build()
 """
 
 TARGET = """
-from harness.target.target import Target, default_context
+from harness.pipeline.target import Target, default_context
 from harness.words.operation import Decision
 from own import build
 

@@ -16,18 +16,19 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from analysis import columns, locust_files, locust_statistics
-from analysis.csv_rows import read_rows
-from analysis.documents import Manifest, Verdict, read_document
-from analysis.faults_file import read_faults
-from analysis.hdr_texts import read_counts
-from analysis.histograms import BUCKETS
-from analysis.history import read_table
-from analysis.series_file import HISTOGRAMS, read_series, read_vitals
-from harness.judge.criteria import read_criteria
-from harness.load.corpus import read_corpus
-from harness.load.fault_plan import PLANS, read_fault_plan
-from harness.load.trace import Trace
+from analysis.files import columns, locust_files
+from analysis.files.csv_rows import read_rows
+from analysis.files.documents import Manifest, Verdict, read_document
+from analysis.files.faults_file import read_faults
+from analysis.files.hdr_texts import read_counts
+from analysis.files.histograms import BUCKETS
+from analysis.files.history import read_table
+from analysis.files.series_file import HISTOGRAMS, read_series, read_vitals
+from analysis.statistics import locust_statistics
+from harness.judge.criteria.criteria import read_criteria
+from harness.load.arrivals.trace_file import Trace
+from harness.load.corpus.corpus import read_corpus
+from harness.load.faults.plan import PLANS, read_fault_plan
 from harness.measure import series_csv
 from harness.measure import vitals as vitals_csv
 from harness.record.cases import read_cases, read_edges

@@ -17,8 +17,8 @@ import pytest
 from outcomes import ACCEPTED, REFUSED, outcome
 from readers import READERS, Reader, history, pages_end, part
 
-from analysis.csv_rows import whole_rows
-from analysis.history import read_table
+from analysis.files.csv_rows import whole_rows
+from analysis.files.history import read_table
 from analysis.run import load_run
 from harness.record.compaction import compact
 from harness.record.history import read_operations

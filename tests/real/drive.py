@@ -23,8 +23,8 @@ from uuid import uuid4
 from stageflow.pipeline.dag import UnifiedStageGraph
 from turns import PLAIN, Turns
 
-from harness.load.corpus import Scenario, read_corpus
-from harness.target.target import Identity, default_context
+from harness.load.corpus.corpus import Scenario, read_corpus
+from harness.pipeline.target import Identity, default_context
 
 HERE = Path(__file__).resolve().parent
 CORPUS = HERE / "corpus.jsonl"

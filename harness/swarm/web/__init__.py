@@ -10,8 +10,8 @@ from flask.typing import ResponseReturnValue
 from locust.env import Environment
 from locust.stats import PERCENTILES_TO_REPORT, StatsCSVFileWriter
 
-from harness.swarm.keeping_role import KeepingRole
-from harness.swarm.statistics import DownloadedCsv
+from harness.swarm.keeping.locust_csv import DownloadedCsv
+from harness.swarm.roles.run_owner import KeepingRole
 from harness.swarm.terminal import say
 from harness.swarm.web import doors
 from harness.swarm.web.may_name import CommandLine

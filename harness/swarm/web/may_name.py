@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from importlib.machinery import BuiltinImporter, FrozenImporter, PathFinder
 from pathlib import Path
 
-from harness.load.fault_plan import PLANS, criteria_path, plan_path
-from harness.target.builders import require_builder
-from harness.target.find import REFERENCE_TARGETS
+from harness.load.faults.plan import PLANS, criteria_path, plan_path
+from harness.pipeline.builders import require_builder
+from harness.pipeline.find import REFERENCE_TARGETS
 from harness.words.errors import TargetError, UsageError
 
 FILES = ("corpus", "criteria", "fault_plan")

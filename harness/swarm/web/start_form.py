@@ -14,10 +14,10 @@ from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner
 from locust.util.timespan import parse_timespan
 
-from harness.swarm.keeping import Keeper
-from harness.swarm.keeping_role import KeepingRole
+from harness.swarm.keeping.keeper import Keeper
 from harness.swarm.options import Options
-from harness.swarm.role import logger
+from harness.swarm.roles.role import logger
+from harness.swarm.roles.run_owner import KeepingRole
 from harness.swarm.terminal import say
 from harness.swarm.web.may_name import FILES, CommandLine
 from harness.words.arguments import LARGEST

@@ -17,7 +17,7 @@ from locust.env import Environment
 from locust.runners import STATE_CLEANUP, STATE_RUNNING, STATE_SPAWNING, STATE_STOPPING
 from locust.web import WebUI
 
-from harness.swarm.keeping_role import KeepingRole
+from harness.swarm.roles.run_owner import KeepingRole
 
 _BUSY = frozenset({STATE_SPAWNING, STATE_RUNNING})
 _ENDING = frozenset({STATE_STOPPING, STATE_CLEANUP})

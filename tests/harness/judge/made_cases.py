@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from harness.judge.case import Case
-from harness.judge.fault_windows import FaultWindow, windows_of
-from harness.load.fault_plan import parse_fault_plan
+from harness.judge.checkers.disturbances.fault_windows import FaultWindow, windows_of
+from harness.load.faults.plan import parse_fault_plan
 from harness.words.operation import Attempt, Call, Edge, Flag, Injection, Operation, Outcome, Span
 
 MS = 1_000_000

@@ -3,9 +3,12 @@ from __future__ import annotations
 import pytest
 
 from harness.judge.check import check
-from harness.judge.checkers import Accuracy, Conservation, Consistency, SilentFailure
+from harness.judge.checkers.outcomes.accuracy import Accuracy
+from harness.judge.checkers.outcomes.conservation import Conservation
+from harness.judge.checkers.outcomes.consistency import Consistency
+from harness.judge.checkers.outcomes.hang import Hang
+from harness.judge.checkers.outcomes.silent_failure import SilentFailure
 from harness.judge.entry import Entry, Status
-from harness.judge.hang import Hang
 from harness.judge.totals import Totals
 
 

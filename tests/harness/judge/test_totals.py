@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness.judge.steady import WHOLE_RUN, Steady
+from harness.judge.criteria.steady import WHOLE_RUN, Steady
 from harness.judge.totals import Totals, of_series
 from harness.measure.packed import packed
 from harness.measure.series import Merged, Series

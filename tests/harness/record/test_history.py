@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from harness.load.corpus import DEFAULT_CORPUS, read_corpus
+from harness.load.corpus.corpus import DEFAULT_CORPUS, read_corpus
 from harness.measure.packed import CHUNK
 from harness.record.buffer import HistoryBuffer
 from harness.record.compaction import compact

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from stageflow import PipelineContext, StageKind
 
-from harness.load.corpus import DEFAULT_CORPUS, read_corpus
-from harness.load.deck import Deck
+from harness.load.corpus.corpus import DEFAULT_CORPUS, read_corpus
+from harness.load.corpus.deck import Deck
 from harness.stages.backend import BackendReply, SimulatedBackend
 from harness.stages.reference import BACKENDS, PROMPT_LIMIT, build
 from harness.stages.router import ROUTES, route

@@ -7,9 +7,10 @@ from uuid import UUID
 import pytest
 from stageflow import PipelineContext
 
-from harness.judge.criteria import DEFAULT_CRITERIA, parse_criteria, read_criteria
-from harness.load.corpus import DEFAULT_CORPUS, read_corpus
-from harness.load.fault_plan import (
+from harness.judge.criteria.criteria import DEFAULT_CRITERIA, parse_criteria, read_criteria
+from harness.load.corpus.corpus import DEFAULT_CORPUS, read_corpus
+from harness.load.faults.capabilities import require_known, require_sent
+from harness.load.faults.plan import (
     PLANS,
     FaultPlanError,
     criteria_path,
@@ -18,13 +19,12 @@ from harness.load.fault_plan import (
     read_fault_plan,
     shipped_name,
 )
-from harness.load.surroundings import require_known, require_sent
+from harness.pipeline.find import REFERENCE_TARGETS, RESILIENT_TARGET, find_target
+from harness.pipeline.runner import TargetRunner
 from harness.stages.backend import BackendReply, CallOutcome, SimulatedBackend
 from harness.stages.resilient import DEADLINE_MS, MODELS, build
 from harness.stages.router import ROUTES
-from harness.target.find import REFERENCE_TARGETS, RESILIENT_TARGET, find_target
-from harness.target.runner import TargetRunner
-from harness.words.parts import BACKEND, BREAKER, Owner, building, parts
+from harness.words.components import BACKEND, BREAKER, Owner, building, components
 
 QUESTION = "can you write bubble sort in Python?"  # premium's
 
@@ -36,7 +36,7 @@ class Built:
         self.owner = Owner()
         with building(self.owner):
             self.graph = build(seed).build()
-        self.backends = {part.name: part for part in parts(BACKEND, owner=self.owner, alone=True)}
+        self.backends = {part.name: part for part in components(BACKEND, owner=self.owner, alone=True)}
 
     def break_down(self, *names: str) -> None:
         async def fail(*_: object) -> None:
@@ -102,7 +102,7 @@ def test_two_builds_share_nothing_and_equal_seeds_serve_alike(virtually):
         return virtually(built.ask())["result"]["service_ms"]
 
     assert service(first) == service(second) != service(other)
-    own = parts(BREAKER, owner=first.owner, alone=True)
+    own = components(BREAKER, owner=first.owner, alone=True)
     assert [part.name for part in own] == [plan.route for plan in MODELS]
     assert set(first.backends.values()).isdisjoint(second.backends.values())
 
@@ -126,7 +126,7 @@ def surroundings():
     owner = Owner()
     with building(owner):
         runner = TargetRunner(find_target(RESILIENT_TARGET), "shared", RESILIENT_TARGET, owner)
-    return runner, runner.surroundings()
+    return runner, runner.capabilities()
 
 
 def test_it_tells_the_deadline_of_its_chains():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.load.corpus import DEFAULT_CORPUS, read_corpus
+from harness.load.corpus.corpus import DEFAULT_CORPUS, read_corpus
 from harness.stages.router import INSPECTED, ROUTES, Finding, choose, route, screen
 
 any_text = st.text(st.characters(), max_size=200)  # lone surrogates included
@@ -124,7 +124,7 @@ def test_the_confidence_of_the_corpus_spreads_out():
 @pytest.mark.slow
 def test_choices_do_not_depend_on_the_hash_seed():
     program = (
-        "from harness.load.corpus import *; from harness.stages.router import route; import hashlib;"
+        "from harness.load.corpus.corpus import *; from harness.stages.router import route; import hashlib;"
         "choices = repr([route(s.text, s.priority) for s in read_corpus(DEFAULT_CORPUS)]);"
         "print(hashlib.sha256(choices.encode()).hexdigest())"
     )

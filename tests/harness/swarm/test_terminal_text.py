@@ -14,11 +14,11 @@ from locust.stats import PERCENTILES_TO_REPORT
 from harness import cli
 from harness.judge.entry import Entry, Status
 from harness.judge.verdict import conclude
-from harness.load.corpus import Scenario
+from harness.load.corpus.corpus import Scenario
+from harness.pipeline.golden import Change, GoldenDiff
 from harness.swarm import terminal
-from harness.swarm.logs import OneLine
-from harness.swarm.statistics import DownloadedCsv, PreciseCsv
-from harness.target.golden import Change, GoldenDiff
+from harness.swarm.keeping.locust_csv import DownloadedCsv, PreciseCsv
+from harness.swarm.loading.log_filter import OneLine
 
 HOSTILE = "\x1b]0;title\x07\x1b[31mred\x9b2J\u202erev\r\u2028line"
 FORMAT = "%(levelname)s: %(message)s"

@@ -10,7 +10,7 @@ import threading
 
 from stageflow import Pipeline, PipelineContext, StageKind, StageOutput
 
-from harness.target.tracing import trace_stages
+from harness.pipeline.tracing import trace_stages
 from harness.watch.stacks import NOWHERE, held_at
 from harness.watch.watched import stack_of_main
 
@@ -43,7 +43,7 @@ class Dumping:
 async def run_stage() -> None:
     graph = Pipeline(name="p").with_stage("the router", Dumping, StageKind.ROUTE).build()
     trace_stages(graph)
-    from harness.target.tracing import Trace, current_trace
+    from harness.pipeline.tracing import Trace, current_trace
 
     current_trace.set(Trace())
     await graph.run(PipelineContext.create(input_text="text"))

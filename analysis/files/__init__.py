@@ -1,0 +1,1 @@
+"""The files of a run directory, and Locust's own, as typed documents and frames."""

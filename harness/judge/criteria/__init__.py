@@ -1,0 +1,1 @@
+"""Criteria: thresholds on numbers folded from the series, and the stretches of a run they are asked of."""

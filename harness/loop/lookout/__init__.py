@@ -1,0 +1,1 @@
+"""Noticing that a step holds the thread, or that the target has forked."""

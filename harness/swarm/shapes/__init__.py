@@ -1,0 +1,1 @@
+"""Load shapes for Locust: how many users run, and in which steps."""

@@ -1,0 +1,1 @@
+"""Who sends: user classes, and the client through which each operation goes."""

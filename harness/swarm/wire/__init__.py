@@ -1,0 +1,1 @@
+"""What goes between workers and master: messages, what was sent and not confirmed, what was received."""

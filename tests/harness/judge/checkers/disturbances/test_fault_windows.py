@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from made_cases import PLAN, at, made, opened, windows
+
+from harness.judge.checkers.disturbances.fault_windows import RUN_ENDED, WindowFold, windows_of
+
+PRIMARY = "route a, tier 0"
+
+
+class TestWindows:
+    def test_what_overlaps_between_workers_is_one_window(self):
+        found = windows_of({0: opened("down", 1.0, 2.0), 1: opened("down", 1.01, 2.02)}, PLAN.fault)
+        assert [(window.start_ns, window.end_ns, window.lasted) for window in found] == [(at(1.0), at(2.02), False)]
+
+    def test_a_fault_that_opens_twice_has_two_windows(self):
+        found = windows(*opened("down", 1, 2), *opened("down", 5, 6), *opened("forced", 3, 4))
+        assert [(window.fault.name, window.start_ns) for window in found] == [
+            ("down", at(1)),
+            ("forced", at(3)),
+            ("down", at(5)),
+        ]
+
+    def test_what_was_still_open_at_the_end_has_no_end_of_its_own(self):
+        (found,) = windows(*opened("down", 1, 2, RUN_ENDED))
+        assert (found.end_ns, found.ends_ns) == (at(2), None)
+
+    def test_what_nobody_saw_close_has_no_end(self):
+        (found,) = windows(opened("down", 1, 2)[0])
+        assert (found.end_ns, found.ends_ns, found.lasted) == (None, None, True)
+
+    def test_edges_of_faults_that_the_plan_does_not_have_are_left_out(self):
+        assert windows(*opened("other", 1, 2)) == []
+
+
+class TestFold:
+    def fold(self, found, cases):
+        fold = WindowFold(found, {})
+        for case in cases:
+            fold.add(case)
+        return fold.as_json()
+
+    def test_a_row_counts_hits_fates_and_the_first_fallback(self):
+        hit = (("down", "error", PRIMARY, 1, 2),)
+        cases = [
+            made("a0 failed, b1 ok", at_ms=900),  # before the window, for reasons of its own
+            made("a0 failed, a0 ok", ordinal=1, at_ms=1010, injections=hit),
+            made("a0 failed, b1 ok", ordinal=2, at_ms=1030, injections=hit),
+            made("a0 failed, b1 ok", ordinal=3, at_ms=1020, injections=hit),
+            made("a0 rejected open, b1 ok", ordinal=4, at_ms=1500),
+        ]
+        (row,) = self.fold(windows(*opened("down", 1, 2)), cases)
+        assert (row["name"], row["kind"], row["where"]) == ("down", "error", PRIMARY)
+        assert (row["start_unix_s"], row["end_unix_s"]) == (at(1) / 1e9, at(2) / 1e9)
+        assert (row["operations_hit"], row["injected"], row["retried"], row["fell_back"]) == (3, 3, 1, 2)
+        assert row["activation_delay_ms"] == 30.0  # the attempt at b of the operation begun at 1,020 ms
+        assert (row["recovery_s"], row["false_fallbacks"], row["missed_fallbacks"], row["out_of_order"]) == (
+            None,
+            0,
+            0,
+            0,
+        )
+
+    def test_a_window_without_a_fallback_has_no_delay(self):
+        (row,) = self.fold(windows(*opened("down", 1, 2)), [made("a0 ok", at_ms=1500)])
+        assert (row["activation_delay_ms"], row["operations_hit"]) == (None, 0)
+
+    def test_wrong_uses_are_counted_in_the_windows_they_concern(self):
+        hit = (("down", "error", PRIMARY, 1, 2),)
+        cases = [
+            made("a0 ok, b1 ok", ordinal=1, at_ms=1100),
+            made("a0 failed, c2 ok", ordinal=2, at_ms=1200),
+            made("a0 failed", ordinal=3, at_ms=1300, injections=hit),
+            made("b0 failed", ordinal=4, at_ms=1400),  # not there
+            made("a0 ok, b1 ok", ordinal=5, at_ms=2500),  # not then
+        ]
+        (row,) = self.fold(windows(*opened("down", 1, 2)), cases)
+        assert (row["false_fallbacks"], row["missed_fallbacks"], row["out_of_order"]) == (1, 1, 1)
+
+    def test_where_no_operation_shows_a_next_route_none_is_missed(self):
+        case = made("a0 failed", at_ms=1300, injections=(("down", "error", PRIMARY, 1, 2),))
+        (row,) = self.fold(windows(*opened("down", 1, 2)), [case])
+        assert row["missed_fallbacks"] == 0
+
+    def test_what_is_on_for_a_window_as_a_whole_concerns_every_operation_in_it(self):
+        (row,) = self.fold(windows(*opened("forced", 1, 2)), [made("a0 rejected open, b1 ok", at_ms=1250)])
+        assert (row["activation_delay_ms"], row["injected"]) == (250.0, 0)
+
+    def test_a_fault_of_a_stand_in_counts_from_the_attempt_it_struck_and_not_from_the_one_before(self):
+        hit = (("gone", "hang", "backend b", 12, 19),)
+        case = made("a0 failed, b1 timeout, c2 ok", at_ms=1000, injections=hit)
+        (row,) = self.fold(windows(*opened("gone", 1, 2)), [case])
+        assert row["activation_delay_ms"] == 20.0  # c's begin; b's was after 10
+
+    def test_a_fault_whose_attempts_were_retried_with_success_led_to_no_fallback(self):
+        hit = (("down", "error", PRIMARY, 1, 2),)
+        case = made("a0 failed, a0 ok, b0 failed, c1 ok", at_ms=1000, injections=hit)  # two chains
+        (row,) = self.fold(windows(*opened("down", 1, 2)), [case])
+        assert row["activation_delay_ms"] is None
+
+    def test_an_attempt_rejected_at_the_route_of_the_fault_counts_as_struck(self):
+        (row,) = self.fold(windows(*opened("down", 1, 2)), [made("a0 rejected open, b1 ok", at_ms=1300)])
+        assert row["activation_delay_ms"] == 300.0
+
+    def test_a_target_that_tells_a_tier_only_has_its_delay_by_the_end_of_the_operation(self):
+        hit = (("down", "error", "stage router", 1, 2),)
+        (row,) = self.fold(windows(*opened("down", 1, 2)), [made(at_ms=1000, injections=hit, tier=1)])
+        assert row["activation_delay_ms"] == 100.0
+
+    def test_a_window_of_operations_begins_and_ends_with_those_it_hit(self):
+        late = [("first hundred", "latency", "stage router", 0, 5)]
+        cases = [made(at_ms=2000 + n * 100, ordinal=n, injections=tuple(late)) for n in range(3)]
+        (row,) = self.fold(windows(*opened("first hundred", 0, 9, RUN_ENDED)), cases)
+        assert (row["start_unix_s"], row["end_unix_s"]) == (at(2) / 1e9, at(2.2) / 1e9)
+        assert row["served_late"] == 3
+
+    def test_hits_of_a_fault_that_opens_twice_are_counted_in_their_own_window(self):
+        hit = (("down", "error", PRIMARY, 1, 2),)
+        cases = [
+            made("a0 failed, a0 ok", ordinal=n, at_ms=at_ms, injections=hit)
+            for n, at_ms in enumerate((1100, 1200, 5100))
+        ]
+        rows = self.fold(windows(*opened("down", 1, 2), *opened("down", 5, 6)), cases)
+        assert [row["operations_hit"] for row in rows] == [2, 1]
