@@ -26,6 +26,7 @@ from harness.record.run_directory import Json, create_run_directory
 from harness.record.tables import OPERATIONS, to_batch, to_table
 from harness.swarm.collector import Collector
 from harness.swarm.drawing import draw_report
+from harness.swarm.early import Ending
 from harness.swarm.inputs import Inputs, load_runner
 from harness.swarm.last_steps import judged, put_together
 from harness.swarm.manifest import agreed_on, first_manifest, load_options, stamp, versions
@@ -99,6 +100,7 @@ class Keeper:
         """Steps of the target that held the thread in this process while no load ran."""
         self._attended: tuple[Collection[int], int] | None = None
         self._gone: Gone | None = None
+        self.ending = Ending(environment)
         self.absent = ""
         """A clause on the workers that were waited for and never came; empty where that is not so."""
 
@@ -149,6 +151,7 @@ class Keeper:
         """Start writing Locust's own CSV files."""
         self.doing = f"running {self.run.run_id}"
         self.began_ns = time.time_ns()
+        self.ending.begin()
         self._live = LiveLines(self.inputs.fault_plan, self.began_ns, self._say, lambda: len(self.roll) > 1)
         self._manifest["t0"] = stamp()
         options = self._manifest["options"]
@@ -322,6 +325,7 @@ class Keeper:
             user_errors=raised_by_users(self._environment) if self.begun else {},
             other_requests=requests_of_others(self._environment.stats) if self.begun else {},
             gone=self._gone,
+            early=self.ending.early,
             blocks=self._all_blocks,
             broken=tuple(worker.broken for worker in workers if worker.broken is not None),
         )

@@ -176,6 +176,28 @@ def test_users_that_all_go_away_early_are_said(folder: Folder) -> None:
     assert (row["actual"], row["status"]) == ("0 of 4", "VALID")
 
 
+def test_a_load_that_the_locustfile_ends_early_is_said(folder: Folder, spread: list[str]) -> None:
+    (folder.path / "quits.py").write_text(
+        "import gevent\n"
+        "from busy import *\n"
+        "from locust import events\n\n"
+        "@events.test_start.add_listener\n"
+        "def later(environment, **_):\n"
+        "    def stop():\n"
+        "        gevent.sleep(1)\n"
+        "        environment.runner.quit()\n\n"
+        "    gevent.spawn(stop)\n"
+    )
+    (folder.path / "criteria.txt").write_text(HOLDS)
+    process = folder.headless(*LOAD, "-t", "60s", *spread, locustfile="quits.py")
+    assert process.wait() == own_code(folder, HOLDS), process.last_words
+    assert folder.run.verdict["verdict"] != "PASS"
+    (row,) = [row for row in folder.run.verdict["validity"] if row["name"] == "run time"]
+    assert (row["status"], row["target"]) == ("VALID", "60 s")
+    assert 0.5 < float(row["actual"].removesuffix(" s")) < 30
+    assert row["detail"].endswith(", by quits.py:9 in stop")
+
+
 def in_shell(
     folder: Folder, where: str, *arguments: object, environment: dict[str, str] | None = None
 ) -> LocustProcess:
