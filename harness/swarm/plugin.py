@@ -16,6 +16,7 @@ from harness.swarm import web, world
 from harness.swarm.awaiting import Awaiting, end_waiting
 from harness.swarm.cooperation import children, cooperate
 from harness.swarm.keeping_role import KeepingRole
+from harness.swarm.listeners import raised_before, watch_early
 from harness.swarm.listening import listen_safely
 from harness.swarm.local import Local
 from harness.swarm.master import Master
@@ -40,6 +41,7 @@ def on_command_line(parser: LocustArgumentParser) -> None:
     one_line_errors(parser)
     cooperate()
     listen_safely()
+    watch_early()
 
 
 def on_test_start(environment: Environment, **_: object) -> None:
@@ -55,7 +57,13 @@ def on_test_start(environment: Environment, **_: object) -> None:
 
 
 def on_init(environment: Environment, **_: object) -> None:
-    """Take part in a Locust process that has its runner; end it with exit 2 if the inputs cannot be used."""
+    """Take part in a Locust process that has its runner; end it with exit 2 if the inputs cannot be used.
+
+    Also where a listener has raised so far: Locust ends then, with exit 1, once all listeners of ``init`` were called.
+    """
+    for raised in raised_before(environment):
+        say(f"{raised}: Locust does not start when a listener raises before the load")
+        sys.exit(int(ExitCode.USAGE))
     if (objection := _objection(environment)) is not None:
         say(objection)
         sys.exit(int(ExitCode.USAGE))
@@ -142,7 +150,7 @@ def _await_workers(role: Master) -> None:
         _end_workers(role)
         return code
 
-    end_waiting(awaiting, end)
+    end_waiting(awaiting, end, say)
 
 
 def _end_workers(role: KeepingRole) -> None:
