@@ -26,7 +26,7 @@ def run(shown: Run) -> str:
         "most users": wording.number(totals.users_max) if totals is not None and totals.users_max else None,
         "duration": wording.seconds(totals.duration_s) if totals is not None else None,
         "target": _text(shown.manifest.options.get("target")),
-        "started": shown.manifest.t0,
+        "started": None if shown.manifest.t0 is None else _text(shown.manifest.t0),
     }
     rows = "".join(_row(name, value) for name, value in facts.items() if value is not None)
     missing = "".join(f"<li>{_text(sentence)}</li>" for sentence in shown.missing)
