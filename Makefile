@@ -41,7 +41,7 @@ lint: venv ## ruff, mypy --strict, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@cd benchmarks && ../$(BIN)/mypy --config-file= --check-untyped-defs --ignore-missing-imports --exclude real.py .
+	@cd benchmarks && ../$(BIN)/mypy --config-file= --cache-dir=../.mypy_cache --check-untyped-defs --ignore-missing-imports --exclude real.py .
 	@$(BIN)/lint-imports
 
 fuzz: venv ## 10,000 inputs for every reader of files (ROUTESWARM_FUZZ=N for another number)

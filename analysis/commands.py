@@ -141,12 +141,17 @@ def export(options: argparse.Namespace) -> int:
 
 def _write(run: Run, name: str, options: argparse.Namespace) -> int:
     form = exporting.form_of(options.output, options.format)
+    shown = options.output is None and sys.stdout.isatty()
+    if shown and form not in ("csv", "json"):
+        raise UsageError(f"export: {form} is nothing for a terminal; expected -o FILE")
     with progress(1) as step:
         step(name)
         if form == "png" or form == "svg":
             data = exporting.picture(run, name, form)
         else:
             data = exporting.encode(exporting.frame_of(run, name), form)
+    if shown:  # what reads a pipe or a file gets texts as they are
+        data = "\n".join(map(printable, data.decode().split("\n"))).encode()
     _emit(data, options.output)
     return ExitCode.PASS
 

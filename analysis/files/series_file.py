@@ -34,7 +34,7 @@ def read_series(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """
     if not path.is_file():
         return _empty_series(), ("series.csv is missing: there are no numbers over time.",)
-    data = read_file(path)
+    data = _unix_lines(read_file(path))
     whole = whole_rows(data)
     if not whole:
         refuse_foreign(path, data, COLUMNS)
@@ -52,7 +52,7 @@ def read_series(path: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
 
 def read_vitals(path: Path) -> pd.DataFrame:
     """Return the vitals frame (see ``Run.vitals``); raises ``RunError`` where the file holds something else."""
-    there = read_file(path) if path.is_file() else b""
+    there = _unix_lines(read_file(path)) if path.is_file() else b""
     data = whole_rows(there)
     kinds = {name: _TEXT_TYPE if name.endswith("_hdr") else "float64" for name in vitals.COLUMNS}
     whole = dict.fromkeys(("second", "worker", "gc_count"), "int64")
@@ -66,6 +66,11 @@ def read_vitals(path: Path) -> pd.DataFrame:
     frame = _whole(path, frame, whole)
     require_plausible(path, frame, VITALS)
     return frame
+
+
+def _unix_lines(data: bytes) -> bytes:
+    """Return rows with the line ends they were written with: a checkout on Windows, or a spreadsheet, gives others."""
+    return data.replace(b"\r\n", b"\n") if data.partition(b"\n")[0].endswith(b"\r") else data
 
 
 def _parse(data: bytes, path: Path) -> pd.DataFrame:

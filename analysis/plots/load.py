@@ -23,6 +23,7 @@ from analysis.plots.style import (
     retitle,
     scale_steps,
     scale_values,
+    spread_ends,
     styled,
 )
 from analysis.wording import latency_of, located, number, too_few_at_any_users
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 STYLES = {"linear": (PURPLE, (0, (1, 1.2))), "mmc": (BLUE, (0, (6, 2))), "usl": (VERMILLION, (0, (4, 1.5, 1, 1.5)))}
 """Colour and dashes of each model."""
 SHORT = {"linear": "linear", "mmc": "M/M/c", "usl": "USL"}
+ONE_LINE = 0.005
+"""Difference between two curves, as a share of their height, up to which they are seen as one: half a line's width."""
 
 
 def latency_against_users(
@@ -45,8 +48,8 @@ def latency_against_users(
     ``levels`` as from ``statistics.load_levels``, ``fits`` as from ``fits.fit_models``. What is not known is said under
     the axis, and how many seconds of faults and warm-up are left out: ``left_out_s``, by default those of ``levels``.
     """
-    of = f" of {latency_of(levels)}" if "latency_of" in levels else ""
-    ax = styled(ax, "Latency against users, and what models say", "concurrent users", f"mean latency{of} (ms)")
+    latency = f"mean latency of {latency_of(levels)} (ms)"
+    ax = styled(ax, "Latency against users, and what models say", "concurrent users", latency)
     return _against_users(
         ax, levels, fits, "mean_ms", lambda fit, users: fit.response_ms(users), "knee", lambda fit: fit.knee,
         left_out_s,
@@ -61,7 +64,7 @@ def throughput_against_users(
     As ``latency_against_users``; the models were fitted to the response time.
     """
     ended = f"{latency_of(levels)}, per second" if "latency_of" in levels else "ended ok per second"
-    ax = styled(ax, "Throughput against users", "concurrent users", ended)
+    ax = styled(ax, "Throughput against users, by models of latency", "concurrent users", ended)
     return _against_users(
         ax, levels, fits, "throughput_rps", lambda fit, users: fit.throughput_rps(users), "saturation point",
         lambda fit: fit.saturation, left_out_s,
@@ -88,7 +91,6 @@ def _against_users(
     curves = [(fit, modelled(fit, grid)) for fit in fits if fit.theta is not None]
     scale_values(ax, np.concatenate([values, *(curve for _, curve in curves)]))
     scale_steps(ax, float(users.min()), float(users.max()))
-    ends = []
     for fit, curve in curves:
         colour, dashes = STYLES[fit.model.name]
         chosen = fit is first
@@ -96,15 +98,32 @@ def _against_users(
             grid, curve, color=colour, linestyle="-" if chosen else dashes, linewidth=2.2 if chosen else 1.1,
             label=fit.model.name, zorder=3 if chosen else 2,
         )  # fmt: skip
-        label = f"{SHORT[fit.model.name]}{' (best)' if fit is best else ''}"
-        ends.append(End(label, float(grid[-1]), curve[-1], colour))
     ax.plot(users, values, linestyle="", marker="o", markersize=4.5, color=INK, label="measured", zorder=4)
-    ends.append(End("● measured", float(users[-1]), float(values[-1])))
+    ends = [*_ends(curves, float(grid[-1]), best, first), End("● measured", float(users[-1]), float(values[-1]))]
     if first is not None:
         _locate(ax, name if first is best else f"{SHORT[first.model.name]}'s {name}", found(first))
-    note(ax, _said(levels, fits, name, left_out_s))
-    label_ends(ax, ends)
+    label_ends(ax, ends)  # before the note, whose lines are to fit beside them
+    note(ax, _said(levels, fits, name, found, left_out_s))
+    spread_ends(ax)
     return ax
+
+
+def _ends(curves: Sequence[tuple[Fit, np.ndarray]], right: float, best: Fit | None, first: Fit | None) -> list[End]:
+    """Return a label for each curve; curves that lie on one another have one, in the colour of the one on top."""
+    groups: list[list[tuple[Fit, np.ndarray]]] = []
+    for fit, curve in curves:
+        same = (group for group in groups if np.allclose(curve, group[0][1], rtol=ONE_LINE, atol=0.0))
+        group = next(same, None)
+        if group is None:
+            groups.append(group := [])
+        group.append((fit, curve))
+    ends = []
+    for group in groups:
+        top, curve = next((pair for pair in group if pair[0] is first), group[-1])
+        names = " = ".join(SHORT[fit.model.name] for fit, _ in group)
+        is_best = " (best)" if any(fit is best for fit, _ in group) else ""
+        ends.append(End(f"{names}{is_best}", right, float(curve[-1]), STYLES[top.model.name][0]))
+    return ends
 
 
 def _locate(ax: Axes, name: str, at: Estimate) -> None:
@@ -130,7 +149,13 @@ def _locate(ax: Axes, name: str, at: Estimate) -> None:
     retitle(ax, ax.get_title(loc="left"), 14)
 
 
-def _said(levels: pd.DataFrame, fits: Sequence[Fit], name: str, left_out_s: int | None) -> str:
+def _said(
+    levels: pd.DataFrame,
+    fits: Sequence[Fit],
+    name: str,
+    found: Callable[[Fit], Estimate],
+    left_out_s: int | None,
+) -> str:
     """Return what the points are, which model is the best, and what is not known."""
     from analysis.statistics.fits import close_fits, ranked_fits
 
@@ -142,7 +167,9 @@ def _said(levels: pd.DataFrame, fits: Sequence[Fit], name: str, left_out_s: int 
     error = f"typically {number(100 * math.sqrt(first.rss / len(first.users)), 2)} % off"
     close = [SHORT[fit.model.name] for fit in close_fits(fits)]
     alike = f"Fit alike: {', '.join(close)}; {error}." if close else ""
-    said = f"{points} {alike or f'Lowest AICc: {first.model.label}, {error}.'}"
+    said = f"{points} {alike or f'Best fit: {first.model.label}, {error}.'}"
+    if math.isfinite(found(first).low):
+        said += " Shade: its 95 % interval."
     missing = [reason for reason in first.missing.split("; ") if name in reason]
     return f"{said} {missing[0][0].upper()}{missing[0][1:]}." if missing else said
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -24,6 +26,8 @@ from matplotlib.patches import Patch
 from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
+
+from harness.words.errors import printable
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -75,9 +79,18 @@ def save(ax: Axes, kind: Literal["svg", "png"], salt: str) -> bytes:
     figure = ax.figure
     buffer = io.BytesIO()
     metadata = dict.fromkeys(("Creator", "Date", "Format", "Type")) if kind == "svg" else {"Software": None}
-    with mpl.rc_context({"svg.hashsalt": salt, "svg.fonttype": "path", "font.family": "DejaVu Sans"}):
+    settings = mpl.rc_context({"svg.hashsalt": salt, "svg.fonttype": "path", "font.family": "DejaVu Sans"})
+    with settings, _boxes_for_unknown_glyphs():
         figure.savefig(buffer, format=kind, dpi=PNG_DPI, metadata=metadata)  # type: ignore[union-attr]
     return buffer.getvalue()
+
+
+@contextmanager
+def _boxes_for_unknown_glyphs() -> Iterator[None]:
+    """Draw boxes for characters that the font lacks, such as CJK, without a warning for each: tables have them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield
 
 
 def dark(ax: Axes) -> Axes:
@@ -162,10 +175,11 @@ def size_pt(ax: Axes) -> tuple[float, float]:
     """Return how wide and high the axes are with what is drawn so far, in points; the layout is done for that."""
     figure = ax.figure
     engine = figure.get_layout_engine()
-    if engine is None:
-        figure.draw_without_rendering()  # type: ignore[union-attr]
-    else:
-        engine.execute(figure)  # type: ignore[arg-type]  # what drawing begins with; the rest of it moves no axes
+    with _boxes_for_unknown_glyphs():
+        if engine is None:
+            figure.draw_without_rendering()  # type: ignore[union-attr]
+        else:
+            engine.execute(figure)  # type: ignore[arg-type]  # what drawing begins with; the rest of it moves no axes
     box = ax.get_window_extent()
     return float(box.width * 72 / figure.dpi), float(box.height * 72 / figure.dpi)
 
@@ -187,8 +201,11 @@ def shorten(name: str, limit: int = NAME_LIMIT) -> str:
 
 
 def cut(text: str, limit: int = NAME_LIMIT) -> str:
-    """Return ``text`` of at most ``limit`` characters, on one line."""
-    shown = " ".join(text.split())
+    """Return ``text`` of at most ``limit`` characters, on one line, without any that XML or a terminal cannot take.
+
+    matplotlib writes texts into comments of an SVG as they are.
+    """
+    shown = printable(" ".join(text.split()))
     return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
 
 

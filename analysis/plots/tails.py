@@ -47,7 +47,7 @@ def tail_attribution(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
         extra, part = float(row.extra_ms), float(row.extra_pct)  # type: ignore[arg-type]
         share, digits = (f" ({part:.0f} %)", 3) if abs(part) >= 0.5 else ("", 1)
         ax.annotate(
-            f"{'+' if extra > 0 else ''}{number(extra, digits)} ms{share}",
+            f"{_beyond(extra, digits)} ms{share}",
             xy=(float(max(tail[place], same[place], median[place])), place),
             xytext=(5, 0),
             textcoords="offset points",
@@ -60,8 +60,19 @@ def tail_attribution(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 5, 10]))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
     ax.legend(loc="best", fontsize=9, frameon=False, labelcolor=INK)
-    note(ax, "Numbers: what the slowest take beyond the median operations. Median: p45 to p55, of all or of a route.")
+    note(
+        ax,
+        "Numbers: what the slowest take beyond the median operations (p45 to p55 of all). As usual: what the median "
+        "operations of the slowest ones' own routes take.",
+    )
     return ax
+
+
+def _beyond(extra_ms: float, digits: int) -> str:
+    """Return a difference with its sign; one below a microsecond, which no clock here tells, is 0."""
+    if abs(extra_ms) < 0.0005:
+        return "0"
+    return f"{'+' if extra_ms > 0 else ''}{number(extra_ms, digits)}"
 
 
 MEDIAN, SAME_ROUTES, SLOWER = "median operations", "slowest 1 %: as usual on their routes", "slowest 1 %: beyond that"

@@ -170,11 +170,18 @@ def content(measured: Measured, drawn: list[Drawn], absent: list[Absent], folder
     }
 
 
+def _seen(found: object) -> object:
+    """Return what a page shows of a value: text that is not of the template with what cannot be seen escaped."""
+    plain = isinstance(found, str) and not isinstance(found, Markup)
+    return wording.visible(found, len(found)) if plain else found  # type: ignore[arg-type]  # it is text
+
+
 def render(template: str, context: dict[str, object]) -> str:
     """Return the page; what comes from the target is escaped by the template."""
     environment = Environment(
         loader=PackageLoader("analysis"),
         autoescape=True,
+        finalize=_seen,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

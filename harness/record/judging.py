@@ -29,7 +29,7 @@ from harness.judge.validity import rows as validity
 from harness.judge.validity.fault_plan import carried_out, with_failures
 from harness.judge.validity.harness_share import HarnessLag
 from harness.judge.validity.littles_law import Cycles
-from harness.judge.validity.user_errors import Gone, Requests, gone, other_users, user_errors
+from harness.judge.validity.user_errors import Early, Gone, Requests, ended_early, gone, other_users, user_errors
 from harness.judge.validity.workers import Workers
 from harness.judge.verdict import Verdict, conclude
 from harness.load.faults.kinds import Fault
@@ -78,6 +78,7 @@ class Facts:
     user_errors: Mapping[str, int] = field(default_factory=dict)  # what tasks and listeners raised -> how often
     other_requests: Mapping[str, Requests] = field(default_factory=dict)  # of users that send no operations, by kind
     gone: Gone | None = None  # users that went away before the end of the load
+    early: Early | None = None  # a load that ended before it was to end
 
 
 def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) -> Verdict:
@@ -222,6 +223,8 @@ def _validity(
         rows.append(other_users(facts.other_requests))
     if facts.gone is not None and not facts.took_part.missed:  # else users are gone with their workers, as said there
         rows.append(gone(facts.gone))
+    if facts.early is not None and not (facts.errors or facts.broken or facts.took_part.lost):  # which end a run, too
+        rows.append(ended_early(facts.early))
     if facts.held_back_s:
         rows.append(validity.held_back(facts.held_back_s, vitals))
     if facts.workers is not None:

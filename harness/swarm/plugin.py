@@ -18,6 +18,7 @@ from harness.swarm.keeping.locust_csv import install_buckets
 from harness.swarm.options import add_options, one_line_errors
 from harness.swarm.process import world
 from harness.swarm.process.cooperation import children, cooperate
+from harness.swarm.process.listeners import raised_before, watch_early
 from harness.swarm.roles.local import Local
 from harness.swarm.roles.master import Master
 from harness.swarm.roles.role import Role, logger
@@ -41,6 +42,7 @@ def on_command_line(parser: LocustArgumentParser) -> None:
     one_line_errors(parser)
     cooperate()
     listen_safely()
+    watch_early()
 
 
 def on_test_start(environment: Environment, **_: object) -> None:
@@ -56,7 +58,13 @@ def on_test_start(environment: Environment, **_: object) -> None:
 
 
 def on_init(environment: Environment, **_: object) -> None:
-    """Take part in a Locust process that has its runner; end it with exit 2 if the inputs cannot be used."""
+    """Take part in a Locust process that has its runner; end it with exit 2 if the inputs cannot be used.
+
+    Also where a listener has raised so far: Locust ends then, with exit 1, once all listeners of ``init`` were called.
+    """
+    for raised in raised_before(environment):
+        say(f"{raised}: Locust does not start when a listener raises before the load")
+        sys.exit(int(ExitCode.USAGE))
     if (objection := _objection(environment)) is not None:
         say(objection)
         sys.exit(int(ExitCode.USAGE))
@@ -143,7 +151,7 @@ def _await_workers(role: Master) -> None:
         _end_workers(role)
         return code
 
-    end_waiting(awaiting, end)
+    end_waiting(awaiting, end, say)
 
 
 def _end_workers(role: KeepingRole) -> None:

@@ -48,6 +48,8 @@ class Watch:
         self._stacks = self._told = -1
         self.exits = Exits(self._tell_why)
         """The ways out of the process."""
+        self.cause: str | None = None
+        """What a ``sys.exit`` outside a step comes from, if that is known."""
         self._enabled = False  # whether faulthandler is enabled by this class
         self.ended = 0
         """How many exceptions were raised in steps so far."""
@@ -120,7 +122,7 @@ class Watch:
         self.limit(0.0)  # an interpreter that ends has no handlers any more, and a signal would kill it
         if self._about and self._words is not None:
             error = getattr(sys, "last_value", None)  # set where one reached the top; SystemExit is none
-            by = "sys.exit outside a step" if error is None else one_line(error)
+            by = (self.cause or "sys.exit outside a step") if error is None else one_line(error)
             if isinstance(error, SystemError) and "(libev)" in str(error):
                 by += " (a descriptor of the event loop's was closed, as os.closerange in the target does it)"
             self.tell(why=f"the process was ended before the run had its verdict: {by}")

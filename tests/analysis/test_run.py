@@ -36,6 +36,16 @@ def test_routes_are_read_as_written(make_run, row, route: str) -> None:
     assert "series.csv" not in " ".join(run.missing)
 
 
+def test_files_with_the_line_ends_of_windows_are_read_as_their_own(make_run, row) -> None:
+    folder = make_run([row(second, [1_000, 2_000]) for second in range(3)])
+    before = load_run(folder).series
+    for name in ("series.csv", "vitals.csv"):
+        if (folder / name).exists():
+            (folder / name).write_bytes((folder / name).read_bytes().replace(b"\n", b"\r\n"))
+
+    assert load_run(folder).series.equals(before)
+
+
 def test_operation_ids_are_shown_as_worker_and_ordinal(make_run, verdict) -> None:
     verdict["checks"][0]["examples"] = [(1 << 40) | 5, "0-2", {"id": 3}]
 

@@ -20,7 +20,7 @@ where = { stage = "router" }
 what = { kind = "latency", ms = 1 }
 """
 
-LOAD = {"user_count": "4", "spawn_rate": "4"}
+LOAD = {"user_count": "5", "spawn_rate": "5"}
 
 
 def start_web(folder: Folder, **named: str) -> WebUi:
@@ -28,6 +28,11 @@ def start_web(folder: Folder, **named: str) -> WebUi:
     process = folder.start("--web-host", "127.0.0.1", "--web-port", port, **named)
     process.wait_for("Starting web interface")
     return WebUi(port)
+
+
+def downloaded(ui: WebUi, place: str) -> list[list[str]]:
+    with urllib.request.urlopen(f"{ui.root}{place}", timeout=30) as answer:
+        return list(csv.reader(answer.read().decode().splitlines()))
 
 
 def run_until_judged(folder: Folder, ui: WebUi, number: int, **form: str) -> None:
@@ -53,6 +58,60 @@ def test_a_fault_plan_of_the_form_is_this_runs_and_a_bad_one_is_refused(folder: 
         downloaded = list(csv.DictReader(answer.read().decode().splitlines()))
     assert [row["95%"] for row in downloaded] == [row["95%"] for row in folder.run.locust_stats]
     assert any("." in row["50%"] for row in downloaded)
+
+
+FORMULAS = """
+from fast import Router, StageOutput, pipeline_of
+
+
+class FormulaRouter(Router):
+    async def execute(self, ctx):
+        if "and more" in (ctx.snapshot.input_text or ""):
+            raise ValueError("@SUM(A)")
+        return StageOutput.ok(route="=cmd()", confidence=0.9)
+
+
+pipeline = pipeline_of(FormulaRouter)
+"""
+
+
+RAISING = """
+from busy import *
+from locust import User, constant, task
+
+
+class Raising(User):
+    fixed_count = 1
+    wait_time = constant(0.1)
+
+    @task
+    def ask(self):
+        raise ValueError("=raised()")
+"""
+
+
+@pytest.mark.parametrize("own", [[], ["--csv", "own", "--csv-full-history"]], ids=["alone", "with --csv"])
+def test_no_cell_of_what_is_downloaded_is_a_formula(folder: Folder, own: list[str]) -> None:
+    (folder.path / "formulas.py").write_text(FORMULAS)
+    (folder.path / "raising.py").write_text(RAISING)
+    port = free_port()
+    folder.draws_reports = False
+    process = folder.start("--web-port", port, *own, target="formulas:pipeline", locustfile="raising.py")
+    process.wait_for("Starting web interface")
+    ui = WebUi(port)
+    run_until_judged(folder, ui, 1)
+    places = ["/stats/requests/csv", "/stats/failures/csv", "/exceptions/csv"]
+    tables = {place: downloaded(ui, place) for place in [*places, *["/stats/requests_full_history/csv"] * bool(own)]}
+    cells = {place: {cell for row in table[1:] for cell in row} for place, table in tables.items()}
+    assert [place for place, table in tables.items() if len(table) < 2] == []
+    assert "'=cmd()" in cells["/stats/requests/csv"]
+    assert any("@SUM(A)" in cell for cell in cells["/stats/failures/csv"])
+    assert "'=raised()" in cells["/exceptions/csv"]
+    assert [cell for of_table in cells.values() for cell in of_table if cell[:1] in tuple("=+-@")] == []
+    if own:
+        assert "'=cmd()" in cells["/stats/requests_full_history/csv"]
+        assert "=cmd()" in (folder.path / "own_stats.csv").read_text(), "the file itself holds texts as they are"
+        assert len({len(row) for row in tables["/stats/requests_full_history/csv"]}) == 1
 
 
 def test_stop_in_the_baseline_ends_that_run_and_starts_no_user(folder: Folder) -> None:

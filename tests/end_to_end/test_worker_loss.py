@@ -190,6 +190,41 @@ def test_a_worker_that_joins_an_open_loop_late_with_another_corpus_and_clock_is_
     )
 
 
+BUSY_AT_FIRST = """
+import gevent
+from locust import events
+
+@events.test_start.add_listener
+def prepare(**_):
+    gevent.sleep(5.5)  # the run goes on without this worker
+
+from busy import *
+"""
+
+
+def test_a_worker_that_takes_no_part_in_the_first_seconds_began_late(folder: Folder) -> None:
+    (folder.path / "busy_at_first.py").write_text(BUSY_AT_FIRST)
+    master, worker = start_with_one_worker(folder, "--expect-workers", 2)
+    folder.start(*worker, locustfile="busy_at_first.py")
+    master.wait_for("2 workers connected")
+    folder.wait_for_workers(2)
+    folder.wait_for_history(len(folder.run.parts("operations")) + 2)
+    master.interrupt()
+    master.wait()
+    run = folder.run
+    run.assert_complete()
+    run.assert_conserved(least=20)
+    (row,) = [row for row in run.verdict["validity"] if row["name"] == "workers"]
+    assert (row["status"], row["actual"]) == ("VALID", "0 lost, 1 began late"), row
+    late = next(each["index"] for each in run.manifest["workers"] if each["pid"] == folder.track[-1].process.pid)
+    assert row["detail"].startswith(f"began late: worker {late} took no part in the first ")
+    began_s = float(row["detail"].split()[-2])
+    assert 5.5 <= began_s < 15
+    joined_ns = min(each["start_ns"] for each in run.operations if each["worker"] == late)
+    assert joined_ns / 1e9 >= datetime.fromisoformat(run.manifest["t0"]).timestamp() + began_s - 0.2
+    assert run.verdict["verdict"] != "PASS"
+
+
 def test_workers_that_never_come_are_said_in_the_verdict(folder: Folder) -> None:
     given = ("--master", *ports()[:4], "--expect-workers", 2, "--expect-workers-max-wait", 1)
     process = folder.headless(*LOAD, "-t", "2s", *given)

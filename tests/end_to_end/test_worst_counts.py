@@ -134,6 +134,29 @@ def test_what_fails_beside_our_users_is_a_concern_that_names_it(folder: Folder, 
     assert "2 of 12 users had gone" in rows["users"]["detail"]
 
 
+RAISES_IN_INIT = """
+@events.init.add_listener
+def prepare(**_):
+    raise OSError("no database")
+"""
+
+
+def test_a_listener_of_init_that_raises_before_a_run_is_prepared_is_named(folder: Folder) -> None:
+    (folder.path / "failing.py").write_text(f"from locust import events\n{RAISES_IN_INIT}\nfrom busy import *\n")
+    process = folder.headless(*LOAD, locustfile="failing.py")
+    assert process.wait() == 2, process.last_words
+    (line,) = [line for line in process.own_lines if line.startswith("routeswarm: ")]
+    assert "listener prepare of init: OSError: no database" in line
+    assert folder.runs == []
+
+
+def test_a_listener_of_init_that_raises_after_a_run_was_prepared_is_named_in_its_verdict(folder: Folder) -> None:
+    (folder.path / "failing.py").write_text(f"from busy import *\nfrom locust import events\n{RAISES_IN_INIT}")
+    process = folder.headless(*LOAD, locustfile="failing.py")
+    assert process.wait() == 12, process.last_words
+    assert folder.run.verdict["reason"].endswith(": listener prepare of init: OSError: no database")
+
+
 def test_a_load_shape_that_raises_is_no_pass(folder: Folder) -> None:
     (folder.path / "shaped.py").write_text(
         "from busy import *\n"
@@ -174,6 +197,28 @@ def test_users_that_all_go_away_early_are_said(folder: Folder) -> None:
     assert folder.run.verdict["verdict"] != "PASS"
     (row,) = [row for row in folder.run.verdict["validity"] if row["name"] == "users"]
     assert (row["actual"], row["status"]) == ("0 of 4", "VALID")
+
+
+def test_a_load_that_the_locustfile_ends_early_is_said(folder: Folder, spread: list[str]) -> None:
+    (folder.path / "quits.py").write_text(
+        "import gevent\n"
+        "from busy import *\n"
+        "from locust import events\n\n"
+        "@events.test_start.add_listener\n"
+        "def later(environment, **_):\n"
+        "    def stop():\n"
+        "        gevent.sleep(1)\n"
+        "        environment.runner.quit()\n\n"
+        "    gevent.spawn(stop)\n"
+    )
+    (folder.path / "criteria.txt").write_text(HOLDS)
+    process = folder.headless(*LOAD, "-t", "60s", *spread, locustfile="quits.py")
+    assert process.wait() == own_code(folder, HOLDS), process.last_words
+    assert folder.run.verdict["verdict"] != "PASS"
+    (row,) = [row for row in folder.run.verdict["validity"] if row["name"] == "run time"]
+    assert (row["status"], row["target"]) == ("VALID", "60 s")
+    assert 0.5 < float(row["actual"].removesuffix(" s")) < 30
+    assert row["detail"].endswith(", by quits.py:9 in stop")
 
 
 def in_shell(

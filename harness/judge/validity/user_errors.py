@@ -41,6 +41,14 @@ class Gone(NamedTuple):
     asked: int
 
 
+class Early(NamedTuple):
+    """A load that ended before it was to end."""
+
+    lasted_s: float
+    asked_s: float | None  # its run time; None of a load shape that went on
+    by: str | None  # place in the locustfile that ended it; None where somebody else did (Ctrl-C, a signal, Stop)
+
+
 def user_errors(errors: Mapping[str, int]) -> Entry:
     """VALID with a concern: the locustfile raised (text -> how often, the first one first); INVALID if its shape did.
 
@@ -90,6 +98,16 @@ def gone(users: Gone) -> Entry:
     detail = f"{concern}: they stopped themselves, or raised where no task runs (on_start)"
     actual = f"{users.there:,} of {users.asked:,}"
     return Entry("users", Status.VALID, actual, "all to the end", detail, required=False, concern=concern)
+
+
+def ended_early(load: Early) -> Entry:
+    """VALID with a concern: the load did not last as long as it was meant to, and what was to come was not tested."""
+    planned = "its load shape had ended" if load.asked_s is None else f"its {load.asked_s:g} s were over"
+    by = "" if load.by is None else f", by {load.by}"
+    concern = f"the load ended after {load.lasted_s:.1f} s, before {planned}{by}"
+    detail = concern if by else f"{concern}: it was stopped (Ctrl-C, a signal, the web UI, or workers that left)"
+    target = "to its end" if load.asked_s is None else f"{load.asked_s:g} s"
+    return Entry("run time", Status.VALID, f"{load.lasted_s:.1f} s", target, detail, required=False, concern=concern)
 
 
 def _named(name: str, requests: Requests) -> str:

@@ -39,6 +39,7 @@ from harness.swarm.keeping.manifest import agreed_on, first_manifest, load_optio
 from harness.swarm.keeping.report_process import draw_report
 from harness.swarm.keeping.roll import Roll
 from harness.swarm.keeping.shape_connection import connect, disconnect
+from harness.swarm.process.early import Ending
 from harness.swarm.shapes.settle import is_trimmed, shape_of
 from harness.swarm.users.bands import repeated_by, shares_of
 from harness.swarm.users.open_loop import declared_schedules
@@ -100,6 +101,7 @@ class Keeper:
         """Steps of the target that held the thread in this process while no load ran."""
         self._attended: tuple[Collection[int], int] | None = None
         self._gone: Gone | None = None
+        self.ending = Ending(environment)
         self.absent = ""
         """A clause on the workers that were waited for and never came; empty where that is not so."""
 
@@ -150,6 +152,7 @@ class Keeper:
         """Start writing Locust's own CSV files."""
         self.doing = f"running {self.run.run_id}"
         self.began_ns = time.time_ns()
+        self.ending.begin()
         self._live = LiveLines(self.inputs.fault_plan, self.began_ns, self._say, lambda: len(self.roll) > 1)
         self._manifest["t0"] = stamp()
         options = self._manifest["options"]
@@ -323,6 +326,7 @@ class Keeper:
             user_errors=raised_by_users(self._environment) if self.begun else {},
             other_requests=requests_of_others(self._environment.stats) if self.begun else {},
             gone=self._gone,
+            early=self.ending.early,
             blocks=self._all_blocks,
             broken=tuple(worker.broken for worker in workers if worker.broken is not None),
         )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import io
 import math
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -121,6 +122,15 @@ class DownloadedCsv(PreciseCsv):
     def exceptions_csv(self, csv_writer: CSVWriter) -> None:
         """Write exceptions of user classes."""
         super().exceptions_csv(_Defusing(csv_writer))
+
+
+def defused_rows(path: Path) -> Iterator[str]:
+    """Yield the rows of a CSV file of Locust's as they are downloaded."""
+    with path.open(encoding="utf-8", errors="backslashreplace", newline="") as file:
+        for row in csv.reader(file):
+            line = io.StringIO()
+            _Defusing(csv.writer(line)).writerow(row)
+            yield line.getvalue()
 
 
 class _Defusing:

@@ -46,14 +46,32 @@ class _Log:
         return getattr(logging, name)
 
 
+_before: list[tuple[object, BaseException]] = []  # who and what; the frame that tells who goes on to others
+
+
+def watch_early() -> None:
+    """Remember what listeners raise from now on, until ``watch_listeners`` has somebody to tell."""
+    _before.clear()
+    _tell(lambda error: _before.append((_listener(error), error)))
+
+
+def raised_before(environment: Environment) -> list[str]:
+    """Return what listeners raised since ``watch_early``, each in one line."""
+    return [told_of(_which(environment, listener), error) for listener, error in _before]
+
+
 def watch_listeners(environment: Environment, on_raised: OnRaised) -> None:
     """Have ``on_raised`` called with which listener raised, in words, and what."""
 
     def told(error: BaseException) -> None:
-        on_raised(_which(environment, error.__traceback__), error)
+        on_raised(_which(environment, _listener(error)), error)
 
+    _tell(told)
+
+
+def _tell(on_raised: Callable[[BaseException], object]) -> None:
     module: Any = locust.event
-    module.logging = _Log(told)
+    module.logging = _Log(on_raised)
 
 
 def watch_greenlets(environment: Environment, on_raised: OnRaised) -> None:
@@ -92,9 +110,14 @@ def _what(traceback: TracebackType | None) -> str:
     return f"{GREENLET}{outermost.f_code.co_qualname.rpartition('<locals>.')[2]}"
 
 
-def _which(environment: Environment, traceback: TracebackType | None) -> str:
-    """Return the listener and its event, from the frame of ``EventHook.fire`` that caught what it raised."""
-    handler = None if traceback is None else traceback.tb_frame.f_locals.get("handler")
+def _listener(error: BaseException) -> object:
+    """Return what raised, from the frame of ``EventHook.fire`` that has just caught it; None where that is not one."""
+    traceback = error.__traceback__
+    return None if traceback is None else traceback.tb_frame.f_locals.get("handler")
+
+
+def _which(environment: Environment, handler: object) -> str:
+    """Return in words which listener that is, and of which event."""
     if handler is None:
         return f"{LISTENER}of an event"
     hooks = {name: hook for name, hook in vars(environment.events).items() if isinstance(hook, EventHook)}

@@ -132,6 +132,8 @@ class Role:
     def on_raised(self, which: str, error: BaseException) -> None:
         """Count it with what tasks raise: Locust shows those, and workers tell their master of them."""
         told, frames = told_of(which, error), "".join(traceback.format_tb(error.__traceback__))
+        if which.endswith(" of init"):
+            self.lookout.watch.cause = told  # Locust's main ends the process by ``sys.exit`` after such an event
         if isinstance(self.runner, WorkerRunner):
             self.runner.send_message("exception", {"msg": told, "traceback": frames})  # as of a task (runners.py)
         else:

@@ -47,6 +47,15 @@ class KeepingRole(Role):
         self._stop_asked = False
         self._beginning: gevent.Greenlet | None = None
 
+    def wire(self) -> None:
+        """Listen to Locust."""
+        super().wire()
+        self.environment.events.test_stopping.add_listener(lambda **_: self._see_end())
+
+    def _see_end(self) -> None:
+        if self.keeper is not None and self._finishing is None:
+            self.keeper.ending.see()
+
     def open_run(self) -> None:
         """Prepare a run: its inputs, its folder and its baseline.
 
@@ -223,6 +232,7 @@ class KeepingRole(Role):
         if self.keeper is None:
             return
         if self._finishing is None:
+            self._see_end()  # a master that gets Ctrl-C is here before Locust stops the run
             self._finishing = gevent.spawn(self._finish, self.keeper)
         join_through_interrupts(self._finishing)
 

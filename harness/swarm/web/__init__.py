@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import cast
 
-from flask import jsonify
+from flask import Response, jsonify
 from flask.typing import ResponseReturnValue
 from locust.env import Environment
 from locust.stats import PERCENTILES_TO_REPORT, StatsCSVFileWriter
 
-from harness.swarm.keeping.locust_csv import DownloadedCsv
+from harness.swarm.keeping.locust_csv import DownloadedCsv, defused_rows
 from harness.swarm.roles.run_owner import KeepingRole
 from harness.swarm.terminal import say
 from harness.swarm.web import doors
@@ -21,6 +22,29 @@ from harness.swarm.web.status_line import with_line
 from harness.swarm.web.swarm_state import SwarmState
 
 View = Callable[..., ResponseReturnValue]
+
+
+def _download_defused(environment: Environment, protected: Callable[[View], View]) -> None:
+    """Have no cell of what can be downloaded be a formula; the files of ``--csv`` hold texts as they are.
+
+    Those are written by a writer that Locust's ``main`` keeps for itself, so that the UI may have another one.
+    """
+    web_ui, options = environment.web_ui, environment.parsed_options
+    assert web_ui is not None
+    assert options is not None
+    written = web_ui.stats_csv_writer
+    web_ui.stats_csv_writer = DownloadedCsv(environment, PERCENTILES_TO_REPORT)
+    if not (options.stats_history_enabled and isinstance(written, StatsCSVFileWriter)):
+        return
+    path = Path(written.stats_history_file_name()).absolute()
+
+    def history() -> ResponseReturnValue:
+        written.stats_history_flush()  # else it may lack the last 10 s (stats.py, CSV_STATS_FLUSH_INTERVAL_SEC)
+        headers = {"Content-Disposition": "attachment; filename=requests_full_history.csv", "Cache-Control": "no-cache"}
+        return Response(defused_rows(path), mimetype="text/csv", headers=headers)
+
+    assert web_ui.app is not None
+    web_ui.app.view_functions["locust.request_stats_full_history_csv"] = protected(history)
 
 
 def extend(environment: Environment, role: KeepingRole) -> None:
@@ -66,7 +90,6 @@ def extend(environment: Environment, role: KeepingRole) -> None:
     web_ui.app.add_url_rule(f"{base}/status", "routeswarm.status", protected(status))
     web_ui.app.add_url_rule(f"{base}/report", "routeswarm.report", protected(results.report))
     web_ui.app.add_url_rule(f"{base}/<path:name>", "routeswarm.file", protected(results.file))
-    if not isinstance(web_ui.stats_csv_writer, StatsCSVFileWriter):  # with --csv, it writes Locust's files as well
-        web_ui.stats_csv_writer = DownloadedCsv(environment, PERCENTILES_TO_REPORT)
+    _download_defused(environment, protected)
     links = web_ui.template_args.setdefault("extended_csv_files", [])
     links.append({"href": "./routeswarm/report", "title": "RouteSwarm report"})

@@ -313,7 +313,9 @@ def test_models_stand_beside_what_was_measured_and_the_best_is_named(plot, name:
     assert {"linear", "mmc", "usl"} <= set(drawn)
     assert "USL (best)" in texts
     assert any(text.startswith(f"{name} at ") for text in texts)
-    assert "Universal Scalability Law" in ax.get_xlabel().replace("\n", " ")
+    said = ax.get_xlabel().replace("\n", " ")
+    assert "Best fit: Universal Scalability Law" in said
+    assert said.endswith("Shade: its 95 % interval.")
 
 
 def test_models_that_fit_alike_are_named_and_none_is_called_the_best() -> None:
@@ -327,6 +329,18 @@ def test_models_that_fit_alike_are_named_and_none_is_called_the_best() -> None:
     assert "Fit alike: " in said
     assert not any("best" in text for text in texts)
     assert "● measured" in texts
+
+
+@pytest.mark.parametrize("plot", [plots.latency_against_users, plots.throughput_against_users])
+def test_models_that_are_one_line_have_one_label(plot) -> None:
+    users = np.array([20, 40, 60, 80, 100], dtype=float)
+    levels = pd.DataFrame({"users": users, "mean_ms": [39.0, 41.0, 38.5, 41.0, 38.0]})
+    levels["throughput_rps"] = 1000 * users / (300 + levels["mean_ms"])
+    ax = plot(levels, fits.fit_models(levels, think_ms=300.0))
+
+    assert [text.get_text() for text in ax.texts if "USL" in text.get_text()] == ["linear = M/M/c = USL"]
+    assert len({line.get_label() for line in ax.lines} & {"linear", "mmc", "usl"}) == 3
+    assert_readable(ax)
 
 
 @pytest.mark.parametrize(("servers", "digits"), [(16.0, 1), (24.0, 0)])
@@ -377,6 +391,12 @@ def test_tail_bars_show_the_median_and_what_the_tail_adds() -> None:
     assert [text.get_text() for text in ax.texts] == ["+30 ms (326 %)", "-20.8 ms (-226 %)"]
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [*widths][:3]
     assert_readable(ax)
+
+
+def test_what_no_clock_tells_apart_is_nought() -> None:
+    ax = plots.tail_attribution(tail(["model", "guard", "router"], [3.0, 0.2, 0.1], [30.0, 0.00002, -0.0007]))
+
+    assert [text.get_text() for text in ax.texts] == ["+30 ms (100 %)", "0 ms", "-0.0007 ms"]
 
 
 def test_many_stages_are_put_together() -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import re
+import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
 
-from analysis import export
+from analysis import export, load_run, plots
 from analysis.cli import main
+from analysis.plots import style
 
 HOSTILE = "\x1b]0;title\x07\x1b[31mred\x9b2J\u202erev\u2028line[/]"
 
@@ -56,6 +61,85 @@ def test_a_report_says_where_it_is_in_one_printable_line(run: Path, no_plots, ca
     page = (run / "report.md").read_text(encoding="utf-8")
     assert "\x1b" not in page
     assert "\u202e" not in page
+
+
+MARK = f"<img src=x>{HOSTILE}"
+
+
+def marked(found: object) -> object:
+    """Return a document with a mark at the end of each text."""
+    if isinstance(found, dict):
+        return {key: marked(value) for key, value in found.items()}
+    if isinstance(found, list):
+        return [marked(value) for value in found]
+    return f"{found}{MARK}" if isinstance(found, str) else found
+
+
+def test_no_text_of_a_run_is_markup_or_unseen_on_its_pages(tmp_path: Path, no_plots) -> None:
+    folder = tmp_path / "example-overload"
+    shutil.copytree(Path(__file__).parents[2] / "results" / folder.name, folder)
+    for name in ("manifest.json", "verdict.json"):
+        (folder / name).write_text(json.dumps(marked(json.loads((folder / name).read_text()))))
+    assert main(["report", str(folder)]) == 0
+    run = load_run(folder)
+    assert run.verdict is not None
+
+    html, markdown = ((folder / name).read_text(encoding="utf-8") for name in ("report.html", "report.md"))
+    outside_code = re.sub(r"(`+).+?\1", "", markdown)
+    for page in (html, outside_code, run._repr_html_(), run.verdict._repr_html_()):
+        assert "img src=x" in page, "the mark is shown"
+        assert re.search(r"(?<!\\)<img src=x>", page) is None
+    for page in (html, markdown, run._repr_html_(), run.verdict._repr_html_()):
+        assert not {char for char in page if not char.isprintable()} - {"\n", "\t"}
+
+
+@pytest.mark.slow
+def test_plots_of_such_a_run_are_whole_files_and_say_nothing_beside_the_report(run: Path, capsys) -> None:
+    assert main(["report", str(run)]) == 0
+
+    shown = capsys.readouterr()
+    assert is_plain(shown.err)
+    assert "Warning" not in shown.err
+    drawings = sorted((run / "plots").glob("*.svg"))
+    assert drawings
+    for path in (run / "report.html", *drawings):
+        text = path.read_text(encoding="utf-8")
+        assert not {char for char in text if not char.isprintable()} - {"\n", "\t"}, path
+    for path in drawings:
+        ElementTree.parse(path)
+
+
+@pytest.mark.parametrize("name", ["\u4e2d\u6587", "\U0001f600"])
+def test_a_name_in_characters_that_the_font_lacks_is_drawn_without_a_warning(name: str) -> None:
+    ax = plots.tail_attribution(
+        pd.DataFrame(
+            {"component": [name], "kind": "", "median_ms": 1.0, "tail_ms": 2.0, "extra_ms": 1.0, "same_routes_ms": 1.0}
+        ).assign(extra_pct=100.0)
+    )
+    assert [label.get_text() for label in ax.get_yticklabels()] == [name]
+    assert style.save(ax, "png", "salt")  # warnings are errors here
+
+
+class Terminal(io.TextIOWrapper):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_what_is_exported_to_a_terminal_is_shown_as_text(run: Path, form: str, monkeypatch) -> None:
+    terminal = Terminal(io.BytesIO(), encoding="utf-8")
+    monkeypatch.setattr("sys.stdout", terminal)
+    assert main(["export", str(run), "series", "--format", form]) == 0
+
+    written = terminal.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    assert r"\x1b[31mred" in written.replace(r"\u001b", r"\x1b")
+    assert is_plain(written)
+
+
+def test_a_picture_is_nothing_for_a_terminal(run: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr("sys.stdout", Terminal(io.BytesIO(), encoding="utf-8"))
+    assert main(["export", str(run), "priorities", "--format", "png"]) == 2
+    assert "nothing for a terminal" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("folder", ["no\x1b[31m\nerror: forged", "none\u202e", "x" * 4_000])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.judge.entry import Status
-from harness.judge.validity.user_errors import Gone, Requests, gone, other_users, user_errors
+from harness.judge.validity.user_errors import Early, Gone, Requests, ended_early, gone, other_users, user_errors
 
 
 def test_tasks_and_listeners_that_raised_are_told_apart() -> None:
@@ -56,3 +56,20 @@ def test_requests_of_other_users_that_failed_are_named_the_most_frequent_first()
 def test_users_that_went_away_early_are_a_concern(users: Gone, concern: str) -> None:
     row = gone(users)
     assert (row.status, row.concern) == (Status.VALID, concern)
+
+
+@pytest.mark.parametrize(
+    ("load", "concern", "target"),
+    [
+        (
+            Early(3.21, 60, "mine.py:7 in stop"),
+            "the load ended after 3.2 s, before its 60 s were over, by mine.py:7 in stop",
+            "60 s",
+        ),
+        (Early(3.21, None, None), "the load ended after 3.2 s, before its load shape had ended", "to its end"),
+    ],
+)
+def test_a_load_that_ended_early_is_a_concern(load: Early, concern: str, target: str) -> None:
+    row = ended_early(load)
+    assert (row.status, row.concern, row.actual, row.target) == (Status.VALID, concern, "3.2 s", target)
+    assert row.detail.startswith(concern)

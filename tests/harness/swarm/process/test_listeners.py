@@ -11,7 +11,7 @@ from locust import User
 from locust.env import Environment
 
 from harness.swarm.process.leaving import Lasting
-from harness.swarm.process.listeners import told_of, watch_greenlets, watch_listeners
+from harness.swarm.process.listeners import raised_before, told_of, watch_early, watch_greenlets, watch_listeners
 
 
 def fails(**_: object) -> None:
@@ -73,6 +73,19 @@ def test_locusts_own_record_stays_locusts(
     (record,) = caplog.records
     assert (record.levelname, record.pathname) == ("ERROR", locust.event.__file__)
     assert len(told) == 1
+
+
+def test_those_that_raise_before_there_is_anybody_to_tell_are_remembered_until_then(
+    environment: Environment, told: list[str]
+) -> None:
+    seen: list[list[str]] = []
+    watch_early()
+    environment.events.init.add_listener(fails)
+    environment.events.init.add_listener(lambda **_: seen.append(raised_before(environment)))
+    environment.events.init.fire(environment=environment)
+    assert seen == [["listener fails of init: OSError: database not there"]], "not the one that asks"
+    watch_early()
+    assert (raised_before(environment), told) == ([], [])
 
 
 @pytest.fixture
