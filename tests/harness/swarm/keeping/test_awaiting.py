@@ -9,7 +9,7 @@ from typing import Any
 import gevent
 import pytest
 
-from harness.swarm import awaiting
+from harness.swarm.keeping import awaiting
 from harness.swarm.keeping.awaiting import Awaiting, end_waiting
 
 NUMBER = "0f" * 16

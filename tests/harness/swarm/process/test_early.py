@@ -8,7 +8,7 @@ from typing import Any
 import gevent
 import pytest
 
-from harness.swarm import early
+from harness.swarm.process import early
 from harness.swarm.process.early import Ending
 
 
