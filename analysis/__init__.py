@@ -40,10 +40,15 @@ _HOME = {
     "read_table": "analysis.files.history",
 }
 
+_OF_REPORT = frozenset({"fault_rows", "readings", "sentences", "views"})
+"""Modules that copies of the notebooks import from here."""
+
 
 def __getattr__(name: str) -> object:
     if name in _HOME:
         return getattr(import_module(_HOME[name]), name)
+    if name in _OF_REPORT:
+        return import_module(f"analysis.report.{name}")
     if name in __all__:
         return import_module(f"analysis.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
