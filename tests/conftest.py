@@ -1,8 +1,10 @@
-"""What all tests share: Hypothesis without deadlines or chance, and operations made from a few words."""
+"""What all tests share: Hypothesis without deadlines or chance, their order, and operations made from a few words."""
 
 from __future__ import annotations
 
+import compileall
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -12,8 +14,23 @@ from harness.words.operation import Operation, Outcome, operation_id
 settings.register_profile("routeswarm", deadline=None, derandomize=True)
 settings.load_profile("routeswarm")
 
+REPOSITORY = Path(__file__).resolve().parents[1]
+
 MS = 1_000_000
 START_NS = 1_740_000_000_000_000_000
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile the packages once: where PYTHONDONTWRITEBYTECODE is set, each process of a test would do it again."""
+    if not hasattr(config, "workerinput"):
+        for package in ("harness", "analysis", "locustfiles"):
+            compileall.compile_dir(REPOSITORY / package, quiet=2)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the fast tests last: what one worker does alone at the end, when there is nothing left to steal, is short."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 def operation(ordinal: int = 0, *, worker: int = 0, response_ms: float = 5.0, **fields: object) -> Operation:

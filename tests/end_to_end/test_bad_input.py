@@ -182,6 +182,7 @@ def test_bad_input_with_two_processes(folder: Folder, prepare: Callable[[Folder]
 
 def test_a_worker_that_lacks_the_target_ends_the_run_with_2(folder: Folder) -> None:
     """Only a worker of another folder can find this out; the run had no load."""
+    folder.draws_reports = True
     spread = ports()
     master = folder.headless("--master", "--expect-workers", 1, *spread[:4], "-u", 2, "-r", 2, "-t", "20s")
     elsewhere = folder.path / "elsewhere"

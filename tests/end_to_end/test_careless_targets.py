@@ -12,7 +12,6 @@ from locust_process import LocustProcess
 from user_folder import Folder, ports
 
 pytestmark = pytest.mark.slow
-DRAWS_REPORTS = False
 
 LOAD = ("-u", 4, "-r", 4, "-t", "2s", "--baseline-size", 4)
 
@@ -34,8 +33,7 @@ def test_forks_and_cleared_callbacks_leave_the_run_as_it_was(folder: Folder, spr
     process = start(folder, "forks", *spread)
     code = process.wait()
     run = folder.run
-    assert code == run.verdict["exit_code"]
-    assert code in (0, 12), process.last_words  # a busy machine may make a run of 2 s one that cannot be trusted
+    run.assert_concluded("PASS", "PASS WITH CONCERNS", code=code)
     run.assert_complete()
     run.assert_conserved(least=20)
     assert {check["status"] for check in run.verdict["checks"]} == {"VALID"}

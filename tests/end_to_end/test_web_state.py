@@ -116,6 +116,7 @@ def test_the_baseline_is_of_the_classes_that_are_picked_now(folder: Folder) -> N
 
 
 def test_edit_changes_the_users_and_nothing_else(folder: Folder, spread: list[str]) -> None:
+    folder.draws_reports = True
     process, ui = open_ui(folder, *spread, workers=2 if spread else 0)
     assert ui.post("/swarm", **LOAD, run_time="600")["success"] is True
     wait_for_run(folder, ui, 1)
