@@ -33,7 +33,8 @@ def test_forks_and_cleared_callbacks_leave_the_run_as_it_was(folder: Folder, spr
     process = start(folder, "forks", *spread)
     code = process.wait()
     run = folder.run
-    run.assert_concluded("PASS", "PASS WITH CONCERNS", code=code)
+    assert code == run.verdict["exit_code"]
+    assert code in (0, 12), process.last_words  # a busy machine may make a run of 2 s one that cannot be trusted
     run.assert_complete()
     run.assert_conserved(least=20)
     assert {check["status"] for check in run.verdict["checks"]} == {"VALID"}

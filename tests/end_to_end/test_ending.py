@@ -203,8 +203,10 @@ def test_one_that_cannot_be_ended_is_killed_and_has_its_verdict(holding: Folder,
     assert_nothing_left(process, before)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("way", ["spin", "c", "signals"])
+@pytest.mark.parametrize(
+    ("way", "number"),
+    [("spin", signal.SIGINT), ("spin", signal.SIGTERM), ("c", signal.SIGTERM), ("signals", signal.SIGINT)],
+)
 def test_signals_work_while_a_stage_holds_the_thread(holding: Folder, way: str, number: signal.Signals) -> None:
     process = holding.headless(*QUICK, "-t", "1h", "--deadline-ms", 600_000, target=f"holding:with_{way}")
     wait_until((holding.path / "held").exists, "the stage that holds the thread")

@@ -37,7 +37,7 @@ def start_apart(folder: Folder, *more: str | int) -> tuple[LocustProcess, Locust
 
 
 def test_workers_forked_apart_from_their_master_take_part_and_end_with_it(folder: Folder) -> None:
-    master, launcher = start_apart(folder, "-t", "2s")
+    master, launcher = start_apart(folder, "-t", "4s")
     code = master.wait()
     folder.run.assert_concluded("PASS", "PASS WITH CONCERNS", code=code)
     assert_ended(master, 0)

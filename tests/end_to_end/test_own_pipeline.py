@@ -344,7 +344,7 @@ def test_users_of_another_kind_and_what_they_raise(folder: Folder) -> None:
 
 def test_a_short_run_compares_most_of_what_it_sent_with_the_baseline(folder: Folder) -> None:
     """The corpus is twenty times what is sent; under load the target decides otherwise."""
-    load = ("-u", 20, "-r", 20, "-t", "3s", "--processes", 2, *ports())
+    load = ("-u", 10, "-r", 10, "-t", "2s", "--processes", 2, *ports())
     process = folder.headless(
         *load, "--corpus", "", "--baseline-size", 60, target="fast:crowded", locustfile=LOCUSTFILE
     )
