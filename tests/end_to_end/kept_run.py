@@ -23,7 +23,14 @@ FILES = {
 }
 REPORT_FILES = {"report.html", "report.md", "plots"}
 
+OF_THE_MACHINE = frozenset({"harness share", "event loop lag", "processor"})
+"""Rows of validity that other processes of the machine can break: the product tells its user to repeat such a run."""
+
 Row = dict[str, Any]
+
+
+class BusyMachineError(AssertionError):
+    """A run that cannot be trusted, by nothing but rows of the machine: the test is done again, at most twice."""
 
 
 class KeptRun:
@@ -76,6 +83,27 @@ class KeptRun:
         """Return the status of a row of the verdict."""
         rows = [*self.verdict["criteria"], *self.verdict["checks"], *self.verdict["validity"]]
         return next(row["status"] for row in rows if row["name"] == name)
+
+    @property
+    def doubts(self) -> list[Row]:
+        """The rows of the verdict that do not hold."""
+        rows = [*self.verdict["criteria"], *self.verdict["checks"], *self.verdict["validity"]]
+        return [row for row in rows if row["status"] not in ("PASS", "VALID")]
+
+    def assert_concluded(self, *wanted: str, code: int | None = None) -> None:
+        """The verdict is one of those ``wanted``, and ``code``, where it is given, is its exit code."""
+        found = self.verdict["verdict"]
+        said = "\n".join([f"{found} ({code}): {self.verdict['reason']}", *map(str, self.doubts)])
+        if found not in wanted and self.is_of_the_machine:
+            raise BusyMachineError(said)
+        assert found in wanted, said
+        assert code in (None, self.verdict["exit_code"]), said
+
+    @property
+    def is_of_the_machine(self) -> bool:
+        """Whether the run cannot be trusted and nothing but rows of the machine says so."""
+        broken = {row["name"] for row in self.doubts if row["status"] == "INVALID"}
+        return self.verdict["verdict"] == "INCONCLUSIVE" and bool(broken) and broken <= OF_THE_MACHINE
 
     def outcomes(self) -> dict[str, int]:
         """Return the outcomes that occurred, counted in the history."""

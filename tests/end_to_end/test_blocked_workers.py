@@ -13,7 +13,6 @@ from locust_process import LocustProcess, free_port, wait_until
 from user_folder import Folder, ports
 
 pytestmark = pytest.mark.slow
-DRAWS_REPORTS = False
 
 LOAD = ("-u", 12, "-r", 12, "--baseline-size", 4)
 
@@ -77,7 +76,7 @@ def test_a_worker_whose_stage_holds_the_thread_is_neither_lost_nor_late(
     assert "setting state to missing" not in process.said
     assert [(worker["fate"], worker["late"]) for worker in workers] == [("finished", None)] * 2
     assert run.status("workers") == "VALID"
-    assert run.verdict["verdict"] != "INCONCLUSIVE", run.verdict["reason"]
+    run.assert_concluded("PASS", "PASS WITH CONCERNS")
     # Seconds in which nothing ended have no row; the first and the last may see users come and go.
     users: dict[int, int] = {int(row["second"]): int(row["users"]) for row in run.series}
     assert {users[second] for second in sorted(users)[2:-2]} == {12}, "users of a worker that stands still are there"

@@ -12,7 +12,6 @@ from locust_process import LocustProcess
 from user_folder import Folder, ports
 
 pytestmark = pytest.mark.slow
-DRAWS_REPORTS = False
 
 LOAD = ("-u", 4, "-r", 4, "-t", "2s", "--baseline-size", 4)
 

@@ -13,7 +13,6 @@ from locust_process import LocustProcess, wait_until
 from user_folder import Folder, ports
 
 pytestmark = pytest.mark.slow
-DRAWS_REPORTS = False
 
 HOLDING = r"""
 import asyncio, ctypes, itertools, os, re, signal, subprocess, sys, threading, time
@@ -204,8 +203,10 @@ def test_one_that_cannot_be_ended_is_killed_and_has_its_verdict(holding: Folder,
     assert_nothing_left(process, before)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("way", ["spin", "c", "signals"])
+@pytest.mark.parametrize(
+    ("way", "number"),
+    [("spin", signal.SIGINT), ("spin", signal.SIGTERM), ("c", signal.SIGTERM), ("signals", signal.SIGINT)],
+)
 def test_signals_work_while_a_stage_holds_the_thread(holding: Folder, way: str, number: signal.Signals) -> None:
     process = holding.headless(*QUICK, "-t", "1h", "--deadline-ms", 600_000, target=f"holding:with_{way}")
     wait_until((holding.path / "held").exists, "the stage that holds the thread")
@@ -245,8 +246,9 @@ def test_a_target_that_ends_the_process_as_it_is_imported_is_named(folder: Folde
 
 
 def test_a_target_that_changes_the_current_folder_keeps_its_run(holding: Folder) -> None:
-    assert holding.headless(*QUICK, target="holding:with_elsewhere").wait() == 0
+    code = holding.headless(*QUICK, target="holding:with_elsewhere").wait()
     holding.run.assert_complete()
+    holding.run.assert_concluded("PASS", "PASS WITH CONCERNS", code=code)
     holding.run.assert_conserved()
 
 
@@ -279,15 +281,16 @@ def test_a_loop_that_was_broken_ends_the_run_and_its_verdict_says_why(holding: F
 
 def test_threads_that_do_not_end_do_not_keep_the_process(holding: Folder) -> None:
     process = holding.headless(*QUICK, target="holding:with_thread_at_2")
-    assert process.wait() == holding.run.verdict["exit_code"] == 0
+    code = process.wait()
+    holding.run.assert_concluded("PASS", "PASS WITH CONCERNS", code=code)
     assert any("forever" in line for line in process.stderr)
 
 
 def test_a_stage_that_blocks_for_a_while_is_measured_named_and_not_ended(holding: Folder) -> None:
     load = ("-u", 4, "-r", 4, "-t", "9s", "--baseline-size", 4)
     process = holding.headless(*load, target="holding:with_sleeping")
-    assert process.wait() == 0
-    assert holding.run.verdict["verdict"] == "PASS WITH CONCERNS"
+    code = process.wait()
+    holding.run.assert_concluded("PASS WITH CONCERNS", code=code)
     (block,) = holding.run.totals["blocks"]
     assert block["stage"] == "router"
     assert block["place"].startswith("holding.py")

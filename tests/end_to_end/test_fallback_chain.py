@@ -6,7 +6,6 @@ import pytest
 from user_folder import Folder, ports
 
 pytestmark = pytest.mark.slow
-DRAWS_REPORTS = False
 
 CHAIN = """
 from stageflow import Pipeline, StageOutput

@@ -14,7 +14,6 @@ from locust_process import REPOSITORY, LocustProcess
 from user_folder import Folder, ports
 
 pytestmark = pytest.mark.slow
-DRAWS_REPORTS = False
 
 # Parts at the top of a module belong to no build. The collector is off, so that those of the baseline stay.
 CHAIN = """

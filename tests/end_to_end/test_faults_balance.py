@@ -98,6 +98,7 @@ def faulty(folder: Folder) -> Folder:
 def test_a_chain_under_faults_leaves_a_balanced_ledger_and_nothing_silent_or_missed_with_two_workers(
     faulty: Folder,
 ) -> None:
+    faulty.draws_reports = True
     plan = ("--fault-plan", "plan.toml", "--deadline-ms", 5000)
     process = faulty.headless("--processes", 2, *ports(), *plan, "-u", 6, "-r", 6, "-t", "6s", target="faulty:pipeline")
     process.wait()

@@ -11,7 +11,6 @@ from locust_process import LocustProcess, free_port, wait_until
 from user_folder import Folder, ports
 
 pytestmark = pytest.mark.slow
-DRAWS_REPORTS = False
 
 LOAD = ("-u", 10, "-r", 10, "--baseline-size", 4)
 
@@ -38,7 +37,9 @@ def start_apart(folder: Folder, *more: str | int) -> tuple[LocustProcess, Locust
 
 
 def test_workers_forked_apart_from_their_master_take_part_and_end_with_it(folder: Folder) -> None:
-    master, launcher = start_apart(folder, "-t", "2s")
+    master, launcher = start_apart(folder, "-t", "4s")
+    code = master.wait()
+    folder.run.assert_concluded("PASS", "PASS WITH CONCERNS", code=code)
     assert_ended(master, 0)
     assert_ended(launcher, 0)
     folder.run.assert_conserved(least=50)

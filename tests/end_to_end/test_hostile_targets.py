@@ -14,7 +14,6 @@ from kept_run import KeptRun, Row
 from user_folder import Folder
 
 pytestmark = pytest.mark.slow
-DRAWS_REPORTS = False
 
 CRASH = re.compile(r"<Greenlet .* failed with|could not be drawn|checker crashed|Uncaught exception in event handler")
 """What a crash of the harness looks like; tracebacks of the target are its own log's."""

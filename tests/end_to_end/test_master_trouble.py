@@ -17,7 +17,6 @@ from locust_process import LocustProcess, free_port, wait_until
 from user_folder import Folder, ports
 
 pytestmark = pytest.mark.slow
-DRAWS_REPORTS = False
 
 LOAD = ("-u", 12, "-r", 12, "--baseline-size", 10)
 

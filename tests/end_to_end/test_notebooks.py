@@ -43,6 +43,14 @@ def said(cells: list[nbformat.NotebookNode], stream: str) -> str:
     return "".join(output.text for output in outputs if output.output_type == "stream" and output.name == stream)
 
 
+@pytest.fixture(scope="module")
+def of_example() -> list[nbformat.NotebookNode]:
+    """The cells of the notebook for one run, executed where there is no run but the example."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.delenv("ROUTESWARM_RUN", raising=False)
+        return execute("post_analysis.ipynb", monkeypatch)
+
+
 def test_a_fresh_run_goes_through_both_notebooks(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.headless("-u", 4, "-r", 4, "-t", "3s").wait()
     run = load_run(folder.run.path)
@@ -63,17 +71,18 @@ def test_a_fresh_run_goes_through_both_notebooks(folder: Folder, monkeypatch: py
     assert len(shown(cells, "image/png")) == 1
 
 
-def test_without_a_run_of_ones_own_they_read_the_example(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable in ("ROUTESWARM_RUN", "ROUTESWARM_BASELINE", "ROUTESWARM_CANDIDATE"):
+def test_without_a_run_of_ones_own_they_read_the_example(
+    of_example: list[nbformat.NotebookNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("ROUTESWARM_BASELINE", "ROUTESWARM_CANDIDATE"):
         monkeypatch.delenv(variable, raising=False)
 
-    cells = execute("post_analysis.ipynb", monkeypatch)
-    assert len(shown(cells, "image/png")) == 11
-    tables = "".join(shown(cells, "text/html"))
+    assert len(shown(of_example, "image/png")) == 11
+    tables = "".join(shown(of_example, "text/html"))
     for fault in load_run(EXAMPLES[3]).faults["name"]:
         assert fault in tables
     assert "Universal Scalability Law" in tables
-    assert said(cells, "stderr") == ""
+    assert said(of_example, "stderr") == ""
     cells = execute("compare_runs.ipynb", monkeypatch)
     pages = shown(cells, "text/html")
     assert any("not comparable" in page and "num users" in page for page in pages)
@@ -99,10 +108,9 @@ def test_plain_locust_files_go_through_and_sections_say_what_they_lack(
 
 
 def test_the_notebook_says_what_report_and_terminal_say(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    of_example: list[nbformat.NotebookNode], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delenv("ROUTESWARM_RUN", raising=False)
-    shown_in = " ".join(said(execute("post_analysis.ipynb", monkeypatch), "stdout").split())
+    shown_in = " ".join(said(of_example, "stdout").split())
     for path, in_notebook in ((EXAMPLES[3], 6), (EXAMPLES[2], 3)):
         shutil.copytree(path, tmp_path / path.name)
         run = Measured(load_run(tmp_path / path.name))

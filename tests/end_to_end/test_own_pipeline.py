@@ -13,9 +13,8 @@ from locust_process import LOCUSTFILE
 from user_folder import BUSY_LOCUSTFILE, SCENARIOS, Folder, ports
 
 pytestmark = pytest.mark.slow
-DRAWS_REPORTS = False
 
-LOAD = ("-u", 5, "-r", 5, "-t", "1s")
+LOAD = ("-u", 5, "-r", 5, "-t", "2s")  # of which preparing takes 0.6 s, and more where processors are short
 
 TEN_LINES = """
 from locust import constant, task
@@ -147,7 +146,7 @@ def test_tasks_of_users_and_task_sets_and_a_scenario_of_ones_own(folder: Folder)
 def assert_passed(run: KeptRun, code: int) -> None:
     run.assert_complete()
     run.assert_conserved(least=20)
-    assert (code, run.verdict["verdict"]) == (0, "PASS")
+    run.assert_concluded("PASS", code=code)
     assert {row["outcome"] for row in run.operations} == {"ok"}
     assert {row["asked_route"] for row in run.operations} == {"long", "short"}
 
@@ -227,7 +226,7 @@ def test_what_the_target_logs_by_the_root_logger_is_counted_and_what_locust_does
     process.wait()
     run = folder.run
     assert run.totals["log_records"] == {"ERROR": run.totals["operations"]}
-    assert run.verdict["verdict"] == "PASS WITH CONCERNS"
+    run.assert_concluded("PASS WITH CONCERNS")
     assert sum("what a pity" in line for line in process.stderr) <= 10
     assert any("RuntimeError: of the locustfile" in line for line in process.stderr)
 
@@ -253,16 +252,18 @@ def test_two_thousand_users(folder: Folder) -> None:
     assert len({row["user"] for row in run.operations}) == 2000
     assert run.totals["users_max"] == 2000
     assert {row["outcome"] for row in run.operations} == {"ok"}
-    assert code == 0
+    run.assert_concluded("PASS", "PASS WITH CONCERNS", code=code)
 
 
 def test_two_runs_at_once_in_one_folder(folder: Folder) -> None:
-    both = [folder.headless(*LOAD, "-t", "2s") for _ in range(2)]
-    assert [process.wait() for process in both] == [0, 0]
+    both = [folder.headless(*LOAD) for _ in range(2)]
+    codes = [process.wait() for process in both]
     assert len(folder.runs) == 2
     for run in folder.runs:
         run.assert_complete()
         run.assert_conserved()
+        run.assert_concluded("PASS", "PASS WITH CONCERNS")
+    assert codes == [0, 0]
     latest = folder.results / "latest"
     assert latest.is_symlink()
     assert latest.resolve() in {run.path.resolve() for run in folder.runs}
@@ -273,9 +274,10 @@ def test_two_runs_at_once_in_one_folder(folder: Folder) -> None:
 
 def test_equal_seeds_decide_alike_and_other_seeds_do_not(folder: Folder) -> None:
     decided = []
+    (folder.path / "quick.py").write_text(BUSY_LOCUSTFILE.replace("0.05", "0.01"))
     for seed in (3, 3, 4):
-        process = folder.headless("-u", 1, "-t", "2s", "--seed", seed, "--baseline-size", 0)
-        process.wait()
+        load = ("-u", 1, "-t", "2s", "--seed", seed, "--baseline-size", 0)
+        folder.headless(*load, locustfile="quick.py").wait()
         rows = folder.runs[-1].operations
         decided.append([(row["user_class"], row["scenario"], row["route"], row["outcome"]) for row in rows])
     first, again, other = decided
@@ -327,12 +329,12 @@ class Other(User):
 
 def test_users_of_another_kind_and_what_they_raise(folder: Folder) -> None:
     (folder.path / "others.py").write_text(OTHERS)
-    process = folder.headless(*LOAD, "--processes", 2, *ports(), locustfile="others.py")
+    process = folder.headless(*LOAD, "-t", "3s", "--processes", 2, *ports(), locustfile="others.py")
     code = process.wait()
     run = folder.run
     assert any(row["Type"] == "GET" for row in run.locust_stats)
-    assert (code, run.status("recording")) == (0, "VALID"), run.verdict["reason"]
-    assert run.verdict["verdict"] == "PASS WITH CONCERNS"
+    assert run.status("recording") == "VALID"
+    run.assert_concluded("PASS WITH CONCERNS", code=code)
     assert "tasks of the locustfile raised" in run.verdict["reason"]
     ((raised, count),) = run.totals["user_errors"].items()
     assert re.fullmatch(r"no such key \(others\.py:\d+\)", raised)
@@ -342,7 +344,7 @@ def test_users_of_another_kind_and_what_they_raise(folder: Folder) -> None:
 
 def test_a_short_run_compares_most_of_what_it_sent_with_the_baseline(folder: Folder) -> None:
     """The corpus is twenty times what is sent; under load the target decides otherwise."""
-    load = ("-u", 20, "-r", 20, "-t", "1s", "--processes", 2, *ports())
+    load = ("-u", 10, "-r", 10, "-t", "2s", "--processes", 2, *ports())
     process = folder.headless(
         *load, "--corpus", "", "--baseline-size", 60, target="fast:crowded", locustfile=LOCUSTFILE
     )

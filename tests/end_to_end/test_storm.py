@@ -12,7 +12,6 @@ from locust_process import REPOSITORY, LocustProcess
 from user_folder import Folder
 
 pytestmark = pytest.mark.slow
-DRAWS_REPORTS = False
 
 SECONDS = 12
 STORM = """

@@ -41,6 +41,7 @@ def page() -> Iterator[Page]:
 
 
 def test_a_run_from_the_start_form_to_the_report(folder: Folder, page: Page) -> None:
+    folder.draws_reports = True
     port = free_port()
     process = folder.start("--web-host", "127.0.0.1", "--web-port", port, target="harness.stages.reference:build")
     process.wait_for("Starting web interface")
@@ -94,8 +95,9 @@ def test_a_run_from_the_start_form_to_the_report(folder: Folder, page: Page) -> 
     expect(line.get_by_role("link")).to_have_count(0)
 
     page.get_by_role("button", name="Stop").click()
-    process.wait_for("verdict  PASS")
+    process.wait_for("verdict  ")
     run = folder.run
+    run.assert_concluded("PASS")
     run.assert_complete()
     run.assert_conserved(least=20)
     assert run.manifest["options"]["target"] == "fast:gated"

@@ -113,6 +113,7 @@ def test_the_form_names_nothing_beyond_the_folder_calls_nothing_and_quotes_no_fi
 
 def test_a_link_in_a_run_is_not_followed_out_of_it(with_secrets: Folder) -> None:
     folder = with_secrets
+    folder.draws_reports = True
     ui = start(folder)
     assert ui.post("/swarm", **LOAD)["success"] is True
     folder.wait_for_history(parts=1)

@@ -14,8 +14,9 @@ from locust_process import LocustProcess, free_port
 from user_folder import Folder, ports
 
 pytestmark = pytest.mark.slow
+STARTS_AGAIN = True
 
-LOAD = ("--headless", "--only-summary", "-u", 4, "-r", 4, "-t", "1s", "--baseline-size", 4)
+LOAD = ("--headless", "--only-summary", "--no-report", "-u", 4, "-r", 4, "-t", "2s", "--baseline-size", 4)
 RUN = ("--target", "looking:pipeline", "--corpus", "corpus.jsonl", "--criteria", "criteria.txt", *LOAD)
 
 LOOKING = """
@@ -49,6 +50,7 @@ class Beside({kind}):
 @pytest.fixture
 def looking(folder: Folder) -> Folder:
     (folder.path / "looking.py").write_text(LOOKING)
+    folder.draws_reports = True  # unless its arguments say otherwise: a variable would be seen by the target
     return folder
 
 
@@ -57,6 +59,10 @@ def seen_by_targets(folder: Folder) -> list[dict[str, object]]:
     found = [json.loads(path.read_text()) for path in folder.path.glob("seen-*.json")]
     assert found
     return found
+
+
+def assert_ran(folder: Folder, code: int) -> None:
+    folder.run.assert_concluded("PASS", "PASS WITH CONCERNS", code=code)
 
 
 def assert_native(folder: Folder, variables: Sequence[str] = ()) -> None:
@@ -106,12 +112,12 @@ pipeline = pipeline_of(Spawning)
     ids=["locust", "module", "flags", "harness", "routeswarm"],
 )
 def test_no_way_to_start_a_run_patches_the_target(looking: Folder, words: tuple[str | Path, ...]) -> None:
-    assert command(looking, *words, *RUN).wait() == 0
+    assert_ran(looking, command(looking, *words, *RUN).wait())
     assert_native(looking)
 
 
 def test_workers_of_all_kinds_are_native(looking: Folder) -> None:
-    assert looking.bare("-f", "busy.py", *RUN, "--processes", 2, *ports()).wait() == 0
+    assert_ran(looking, looking.bare("-f", "busy.py", *RUN, "-t", "3s", "--processes", 2, *ports()).wait())
     assert len(seen_by_targets(looking)) == 3  # the master as well, which makes the baseline
     assert_native(looking)
 
@@ -119,8 +125,10 @@ def test_workers_of_all_kinds_are_native(looking: Folder) -> None:
 def test_a_worker_that_gets_its_locustfile_from_the_master_is_native(looking: Folder) -> None:
     port = free_port()
     worker = looking.bare("--worker", "-f", "-", "--master-port", port)
-    master = looking.bare("-f", "busy.py", *RUN, "--master", "--master-bind-port", port, "--expect-workers", 1)
-    assert master.wait() == 0
+    master = looking.bare(
+        "-f", "busy.py", *RUN, "-t", "3s", "--master", "--master-bind-port", port, "--expect-workers", 1
+    )
+    assert_ran(looking, master.wait())
     assert worker.wait() == 0
     assert_native(looking)
 
@@ -129,13 +137,14 @@ def test_a_worker_that_gets_its_locustfile_from_the_master_is_native(looking: Fo
 def test_the_patched_world_is_there_for_those_who_ask(looking: Folder, how: str) -> None:
     words = ["--monkey-patch"] if how == "option" else []
     environment = {} if words else {"ROUTESWARM_MONKEY_PATCH": "true"}
-    assert looking.bare("-f", "busy.py", *RUN, *words, environment=environment).wait() == 0
+    assert_ran(looking, looking.bare("-f", "busy.py", *RUN, *words, environment=environment).wait())
     assert {str(seen["sleep"]).split(".")[0] for seen in seen_by_targets(looking)} == {"gevent"}
     assert looking.run.manifest["world"] == "monkey-patched"
 
 
 def test_the_report_names_the_world(looking: Folder) -> None:
-    assert looking.bare("-f", "busy.py", *RUN, "--monkey-patch").wait() == 0
+    words = [word for word in RUN if word != "--no-report"]
+    assert_ran(looking, looking.bare("-f", "busy.py", *words, "--monkey-patch").wait())
     assert "monkey-patched" in (looking.run.path / "report.html").read_text()
 
 
@@ -168,7 +177,7 @@ def test_a_script_that_imports_locust_first_is_told_what_to_do(looking: Folder) 
 
 def test_a_script_that_imports_routeswarm_first_runs_native(looking: Folder) -> None:
     script = "import harness.swarm, locust.main, sys; sys.argv[0] = 'locust'; locust.main.main()"
-    assert command(looking, sys.executable, "-c", script, "-f", "busy.py", *RUN).wait() == 0
+    assert_ran(looking, command(looking, sys.executable, "-c", script, "-f", "busy.py", *RUN).wait())
     assert_native(looking)
 
 
@@ -198,5 +207,5 @@ def test_processes_that_a_stage_spawns_are_not_brought_into_the_harness(
 ) -> None:
     (folder.path / "spawning.py").write_text(SPAWNING)
     given = ("--target", "spawning:pipeline", "--corpus", "corpus.jsonl", "--criteria", "criteria.txt", *LOAD)
-    command(folder, *words, *given, "-u", 1, "-t", "3s", "--no-report").wait()
+    command(folder, *words, *given, "-u", 1, "-t", "3s").wait()
     assert {row["route"] for row in folder.run.operations if row["outcome"] == "ok"} == {"locust imported: False"}

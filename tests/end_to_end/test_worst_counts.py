@@ -12,7 +12,6 @@ from locust_process import LocustProcess
 from user_folder import Folder
 
 pytestmark = pytest.mark.slow
-DRAWS_REPORTS = False
 
 LOAD = ("-u", 4, "-r", 4, "-t", "1s", "--baseline-size", 4, "--target", "fast:slow")
 HOLDS, BREAKS = "p95_ms < 5000\n", "p95_ms >= 5000\n"
@@ -227,7 +226,7 @@ def in_shell(
     """Run Locust with its standard output led to ``where``, and leave with its exit code."""
     given = ["-f", "busy.py", "--corpus", "corpus.jsonl", "--criteria", "criteria.txt"]
     given += ["--results-dir", "results", "--headless", "--only-summary", *map(str, (*LOAD, *arguments))]
-    command = shlex.join([sys.executable, "-m", "locust", *given])
+    command = shlex.join([sys.executable, "-m", "locust", "--no-report", *given])
     process = LocustProcess(
         ["bash", "-c", f'{command} {where}; exit "${{PIPESTATUS[0]}}"'],
         folder.path,
