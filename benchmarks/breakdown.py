@@ -21,30 +21,29 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gevent import monkey
+import harness.swarm  # noqa: F401  # before Locust, which would patch this process
 
-monkey.patch_all()  # as Locust does, before anything else
+import gevent  # isort: skip
+from closed_loop import BusyUser  # isort: skip
+from locust.env import Environment
+from locust.runners import LocalRunner
 
-import gevent  # noqa: E402
-from closed_loop import BusyUser  # noqa: E402
-from locust.env import Environment  # noqa: E402
-from locust.runners import LocalRunner  # noqa: E402
-
-from harness.loop import HubLoop, use_native_logging_lock  # noqa: E402
-from harness.measure.packed import CHUNK  # noqa: E402
-from harness.measure.series import Merged  # noqa: E402
-from harness.measure.series_csv import write_header, write_rows  # noqa: E402
-from harness.pipeline.find import find_target  # noqa: E402
-from harness.pipeline.target import default_context  # noqa: E402
-from harness.record.buffer import HistoryBuffer  # noqa: E402
-from harness.record.history import PartWriter  # noqa: E402
-from harness.record.tables import warm_up  # noqa: E402
-from harness.swarm.inputs import load_inputs  # noqa: E402
-from harness.swarm.keeping.locust_csv import install_buckets  # noqa: E402
-from harness.swarm.loading.loader import YOUNG_COLLECTIONS  # noqa: E402
-from harness.swarm.loading.session import Session, open_session  # noqa: E402
-from harness.swarm.options import Options  # noqa: E402
-from harness.words.clock import Epoch  # noqa: E402
+from harness.loop import HubLoop
+from harness.measure.packed import CHUNK
+from harness.measure.recorder import Recorder
+from harness.measure.series import Merged
+from harness.measure.series_csv import write_header, write_rows
+from harness.pipeline.find import find_target
+from harness.pipeline.target import default_context
+from harness.record.buffer import HistoryBuffer
+from harness.record.history import PartWriter
+from harness.record.tables import warm_up
+from harness.swarm.inputs import load_inputs
+from harness.swarm.keeping.locust_csv import install_buckets
+from harness.swarm.loading.loader import YOUNG_COLLECTIONS
+from harness.swarm.loading.session import Session, open_session
+from harness.swarm.options import Options
+from harness.words.clock import Epoch
 
 RECORDING = "recording (series, history, spans, to disk)"
 ON_THE_WAY = "of it the history, as each operation ends"
@@ -62,13 +61,15 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         logging.disable(logging.WARNING)  # Locust's, of a core that is busy: it is meant to be
         install_buckets()
-        use_native_logging_lock()
         warm_up()
-        options = Options("one_stage:pipeline", "shared", None, None, None, 30_000, 1, Path("results"), 0)
+        options = Options(
+            "one_stage:pipeline", "shared", None, None, None, 30_000, 1, Path("results"), 0, draws_report=False
+        )
         self.loop = HubLoop()
         self.loop.start()
         self.session = Session(load_inputs(options), "breakdown", self.loop, Epoch.of_this_process(), 0, 1)
         self.history = HistoryBuffer(self.session.epoch)  # one for all turns, as in a run
+        self.recorder = Recorder((self.history.fold,), (self.history.fold_spans,), (self.history.fold_attempts,))
         self.environment = Environment(user_classes=[BusyUser])
         self.runner = LocalRunner(self.environment)
         self.environment.runner = self.runner
@@ -137,11 +138,12 @@ class Bench:
         while len(given) < RECORDED_AT_ONCE:
             user.route()
         self.session.record = record
-        add = self.history.add
+        add = self.recorder.record
         began = time.process_time()
         for operation in given:
             add(*operation)
         cost = (time.process_time() - began) / len(given) * 1e6
+        self.recorder.hand_on()
         self.history.take()
         return cost
 
