@@ -30,6 +30,7 @@ from locust.runners import LocalRunner
 
 from harness.loop import HubLoop
 from harness.measure.packed import CHUNK
+from harness.measure.recorder import Recorder
 from harness.measure.series import Merged
 from harness.measure.series_csv import write_header, write_rows
 from harness.pipeline.find import find_target
@@ -68,6 +69,7 @@ class Bench:
         self.loop.start()
         self.session = Session(load_inputs(options), "breakdown", self.loop, Epoch.of_this_process(), 0, 1)
         self.history = HistoryBuffer(self.session.epoch)  # one for all turns, as in a run
+        self.recorder = Recorder((self.history.fold,), (self.history.fold_spans,), (self.history.fold_attempts,))
         self.environment = Environment(user_classes=[BusyUser])
         self.runner = LocalRunner(self.environment)
         self.environment.runner = self.runner
@@ -136,11 +138,12 @@ class Bench:
         while len(given) < RECORDED_AT_ONCE:
             user.route()
         self.session.record = record
-        add = self.history.add
+        add = self.recorder.record
         began = time.process_time()
         for operation in given:
             add(*operation)
         cost = (time.process_time() - began) / len(given) * 1e6
+        self.recorder.hand_on()
         self.history.take()
         return cost
 

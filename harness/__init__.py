@@ -6,4 +6,6 @@ The folders follow the data: ``load`` (what is asked) -> ``swarm`` (Locust users
 them.
 """
 
+__all__ = ["__version__"]
+
 __version__ = "0.1.0"

@@ -5,7 +5,7 @@ The users are slots: ``-u 200`` lets up to 200 operations be in flight.
 
 from locust import task
 
-from harness.swarm import ArrivalRateUser, Poisson
+from harness.swarm import ArrivalRateUser, Poisson, sending
 
 
 class Arrival(ArrivalRateUser):
@@ -14,6 +14,7 @@ class Arrival(ArrivalRateUser):
     schedule = Poisson(100)
 
     @task
+    @sending()
     def anything(self) -> None:
         """Send the next scenario of any kind and priority."""
         self.route()

@@ -2,7 +2,7 @@
 
 from locust import task
 
-from harness.swarm import RouteUser, StaircaseShape, declare_defaults
+from harness.swarm import RouteUser, StaircaseShape, declare_defaults, sending
 
 declare_defaults(target="harness.stages.resilient:build", deadline_ms=1_000)
 
@@ -13,6 +13,7 @@ class Programmer(RouteUser):
     priorities = range(8)
 
     @task
+    @sending("code")
     def code(self) -> None:
         """Send the next scenario with code in it."""
         self.route("code")

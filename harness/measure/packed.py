@@ -170,7 +170,8 @@ class OperationPacker:
             return None
         rows = np.frombuffer(b"".join(self.rows), OPERATION_ROW)
         chunk = Chunk(rows, self._labels.things, self._scenarios.things, self._errors, self._unfit)
-        self.rows, self._errors, self._unfit = [], {}, []
+        self.rows.clear()  # not another list: who counts them has looked it up once
+        self._errors, self._unfit = {}, []
         self._labels, self._scenarios = self._labels.kept(), self._scenarios.kept()
         return chunk
 

@@ -1,7 +1,7 @@
 """The history of one worker until it is handed over: rows in, the bytes of an Arrow stream out.
 
-Operations and spans are packed one by one and turned into batches a chunk at a time (``measure.packed``), so that no
-single operation pays for many; the rows of the other tables are few.
+Operations, spans and attempts come a chunk at a time from the recorder (``measure.recorder``), so that no single
+operation pays for many; the rows of the other tables are few.
 """
 
 from __future__ import annotations
@@ -14,23 +14,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from harness.measure.packed import (
-    ABSENT_NS,
-    CHUNK,
-    Chunk,
-    Fold,
-    LabelSet,
-    OperationPacker,
-    SpanChunk,
-    SpanLabelSet,
-    SpanPacker,
-)
+from harness.measure.packed import ABSENT_NS, Chunk, LabelSet, SpanChunk, SpanLabelSet
 from harness.record.tables import ATTEMPTS, OPERATIONS, SPANS, TABLES, to_batch
 from harness.words.clock import Epoch
-from harness.words.operation import AttemptTuple, Operation, SpanSeen
-
-ROWS_AT_ONCE = 256
-"""Rows of the other tables turned into one batch: about 0.4 ms of work."""
 
 RARE = ("injections", "calls", "edges")
 """Tables that most runs have next to nothing for."""
@@ -149,35 +135,32 @@ class _Table:
 
 
 class HistoryBuffer:
-    """Operations, spans and attempts of one worker since they were last taken.
+    """A fold of operations, spans and attempts (``measure.recorder``) into the history of one worker.
+
+    Holds what came since it was last taken.
 
     Args:
         epoch: the offset of its clock.
-        fold: another consumer of the same operations, a chunk at a time (``Series.fold``).
 
     """
 
-    def __init__(self, epoch: Epoch, fold: Fold | None = None) -> None:
-        self._fold = fold
-        self._packer = OperationPacker()
-        self._span_packer = SpanPacker()
-        self._pack_operation, self._pack_spans = self._packer.add, self._span_packer.add  # looked up once
+    def __init__(self, epoch: Epoch) -> None:
         self._operations = _Table(OPERATIONS, epoch.offset_ns)
         self._spans = _Table(SPANS, epoch.offset_ns)
         self._attempts = _Table(ATTEMPTS, epoch.offset_ns)
         self._rare = {table: _Table(TABLES[table], epoch.offset_ns) for table in RARE}
 
-    def add(self, operation: Operation, spans: Iterable[SpanSeen], tried: Sequence[AttemptTuple] = ()) -> None:
-        """Take one operation, its spans, and the attempts its target told."""
-        self._pack_operation(operation)
-        self._pack_spans(operation.id, spans)
-        if tried:
-            identifier, rows = operation.id, self._attempts.rows
-            rows += [(identifier, ordinal, *attempt) for ordinal, attempt in enumerate(tried)]
-            if len(rows) >= ROWS_AT_ONCE:
-                self._attempts.pack()
-        if len(self._packer.rows) >= CHUNK:
-            self._pack()
+    def fold(self, chunk: Chunk) -> None:
+        """Take operations."""
+        self._operations.write(lambda: _whole(chunk), chunk.operations)
+
+    def fold_spans(self, chunk: SpanChunk) -> None:
+        """Take spans."""
+        self._spans.write(lambda: spans_batch(chunk), chunk.spans)
+
+    def fold_attempts(self, rows: Sequence[tuple[object, ...]]) -> None:
+        """Take attempts."""
+        self._attempts.write(lambda: to_batch(ATTEMPTS, rows), lambda: rows)
 
     def note(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
         """Take rows of one of the tables in ``RARE``."""
@@ -185,7 +168,6 @@ class HistoryBuffer:
 
     def take(self) -> dict[str, bytes]:
         """Return the bytes of each table that has rows, and forget them."""
-        self._pack()
         taken = {
             "operations": self._operations.take(),
             "spans": self._spans.take(),
@@ -193,17 +175,6 @@ class HistoryBuffer:
             **{table: kept.take() for table, kept in self._rare.items()},
         }
         return {table: part for table, part in taken.items() if part is not None}
-
-    def _pack(self) -> None:
-        """Turn what is packed into batches, and let others fold it."""
-        chunk = self._packer.take()
-        if chunk is not None:
-            self._operations.write(lambda: _whole(chunk), chunk.operations)
-        spans = self._span_packer.take()
-        if spans is not None:
-            self._spans.write(lambda: spans_batch(spans), spans.spans)
-        if chunk is not None and self._fold is not None:
-            self._fold(chunk)  # last: whatever it raises, the history is whole
 
 
 def _whole(chunk: Chunk) -> pa.RecordBatch:

@@ -28,6 +28,7 @@ from harness.swarm.users.bands import (
     weighted,
 )
 from harness.swarm.users.client import StageflowClient
+from harness.swarm.users.declared import sending
 from harness.swarm.users.open_loop import ArrivalRateUser
 from harness.words.operation import Operation
 
@@ -51,6 +52,7 @@ __all__ = [
     "StaircaseShape",
     "Trace",
     "declare_defaults",
+    "sending",
     "sends",
     "weighted",
 ]

@@ -25,7 +25,7 @@ from harness.record.judging import Facts
 from harness.record.run_directory import Json, create_run_directory
 from harness.record.tables import OPERATIONS, to_batch, to_table
 from harness.swarm.inputs import Inputs, load_runner
-from harness.swarm.keeping.collector import Collector
+from harness.swarm.keeping.collector import Collector, Subscription
 from harness.swarm.keeping.last_steps import judged, put_together
 from harness.swarm.keeping.live_lines import LiveLines
 from harness.swarm.keeping.locust_csv import (
@@ -58,6 +58,7 @@ class Keeper:
         loop: the process's loop, for the baseline.
         say: shows a line to the user.
         on_failure: called when data cannot be written any more.
+        now_ns: the Unix time of this host.
 
     Raises:
         UsageError: the run's folder cannot be made.
@@ -71,7 +72,9 @@ class Keeper:
         loop: HubLoop,
         say: Callable[[str], None],
         on_failure: Callable[[RecordError], None],
+        now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
+        self._now_ns = now_ns
         self._environment = environment
         self.inputs = inputs
         self._loop = loop
@@ -80,7 +83,7 @@ class Keeper:
         self.run = create_run_directory(inputs.options.results_dir, locustfile)
         self._manifest = first_manifest(self.run.run_id, inputs, locustfile, load_options(environment))
         self.run.write_json(self.run.manifest, self._manifest)
-        self.collector = Collector(self.run, on_failure)
+        self.collector = Collector(self.run, on_failure, self._now_s)
         self._csv: RunCsvWriter | None = None
         self.roll = Roll(self.collector.workers, {**versions(), **agreed_on(inputs)})
         self._stats_reset = False
@@ -90,9 +93,8 @@ class Keeper:
         self._baseline_began_s: float | None = None  # None: not begun, or written down
         self.doing = ""  # in words, for the web UI
         self._load_changes: list[Json] = []
-        self.began_ns = time.time_ns()
+        self.began_ns = self._now_ns()
         """Unix time of this host from which the seconds of the run count."""
-        self._live: LiveLines | None = None
         self.partition: Partition | None = None
         """How the arrivals were shared out over workers, once that is so."""
         self.stopped_ns: int | None = None
@@ -151,10 +153,11 @@ class Keeper:
     def begin(self) -> None:
         """Start writing Locust's own CSV files."""
         self.doing = f"running {self.run.run_id}"
-        self.began_ns = time.time_ns()
+        self.began_ns = self._now_ns()
         self.ending.begin()
-        self._live = LiveLines(self.inputs.fault_plan, self.began_ns, self._say, lambda: len(self.roll) > 1)
-        self._manifest["t0"] = stamp()
+        live = LiveLines(self.inputs.fault_plan, self.began_ns, self._say, lambda: len(self.roll) > 1)
+        self.collector.subscribe(Subscription("lines of edges", live.add, close=live.close))
+        self._manifest["t0"] = stamp(self._now_s())
         options = self._manifest["options"]
         assert isinstance(options, dict)
         options.update(load_options(self._environment))  # the web UI's form has been read only now
@@ -164,12 +167,15 @@ class Keeper:
         self._stats_reset = bool(self._environment.reset_stats)
         if self._shape is not None:
             options["load_shape"] = self._shape.description
-            connect(self._shape, self._environment, self.collector, self._noise_floor)
+            connect(self._shape, self._environment, self.collector, self._noise_floor, self._now_s)
 
     def note_load(self, users: int, spawn_rate: float) -> None:
         """Take note that the load was changed while the run goes on."""
-        self._load_changes.append({"at": stamp(), "num_users": users, "spawn_rate": spawn_rate})
+        self._load_changes.append({"at": stamp(self._now_s()), "num_users": users, "spawn_rate": spawn_rate})
         self._manifest["load_changes"] = [*self._load_changes]
+
+    def _now_s(self) -> float:
+        return self._now_ns() / 1e9
 
     @property
     def begun(self) -> bool:
@@ -179,7 +185,7 @@ class Keeper:
     def introduce(self, worker: dict[str, Json]) -> None:
         """Take what a worker says of itself."""
         before = self.roll.joined_late
-        for difference in self.roll.introduce(worker, (time.time_ns() - self.began_ns) / 1e9):
+        for difference in self.roll.introduce(worker, (self._now_ns() - self.began_ns) / 1e9):
             self._say(difference)
         for name in self.roll.joined_late if self._scheduled else ():
             if name not in before:
@@ -211,9 +217,6 @@ class Keeper:
 
     def receive(self, delta: Delta) -> None:
         """Take what a worker hands over."""
-        if self._live is not None and self.collector.expects(delta):
-            offset = delta["clock_offset"]
-            self._live.show(delta["worker"], delta["edges"], 0 if offset is None else offset[0], delta["gathered_ns"])
         self.collector.receive(delta)
 
     def finish(self, refused: UsageError | None = None) -> Verdict:
@@ -225,15 +228,13 @@ class Keeper:
         self._count_undone()
         self.collector.close()
         self._try("the baseline", self._write_baseline)
-        if self._live is not None:
-            self._live.close()
         self._try("Locust's CSV files", self._finish_csv)
         if self.begun:
             self._environment.events.reset_stats.remove_listener(self._on_reset)
             self._environment.events.spawning_complete.remove_listener(self._on_all_started)
             if self._shape is not None:
                 disconnect(self._shape, self._environment)
-        self._manifest["t1"] = stamp()
+        self._manifest["t1"] = stamp(self._now_s())
         put_together(self.run.history, self._say)
         self._manifest["workers"] = self.roll.rows()
         self._manifest["hosts"] = self.roll.hosts() or self._manifest["hosts"]
@@ -258,7 +259,7 @@ class Keeper:
         """Count what lost workers had due after they were last heard of as not delivered: nobody else sent it."""
         if self.partition is None:
             return
-        stopped_ns = time.time_ns() if self.stopped_ns is None else self.stopped_ns
+        stopped_ns = self._now_ns() if self.stopped_ns is None else self.stopped_ns
         for index in self.roll.missing():
             heard_ns = self.roll.last_heard_ns(index)
             self.collector.arrivals.add(self.partition.undone(self.inputs.schedules, index, heard_ns, stopped_ns))

@@ -8,6 +8,7 @@ from time import monotonic
 
 from harness.load.faults.describe import in_words
 from harness.load.faults.plan import FaultPlan
+from harness.swarm.wire.delta import Delta
 from harness.words.operation import THE_RUN_ENDED, Edge
 
 LINES_PER_S = 20
@@ -55,6 +56,11 @@ class LiveLines:
         self._numbered = 0
         self._second = -1
         self._said = self._unsaid = 0
+
+    def add(self, delta: Delta) -> None:
+        """Take what a worker hands over."""
+        offset = delta["clock_offset"]
+        self.show(delta["worker"], delta["edges"], 0 if offset is None else offset[0], delta["gathered_ns"])
 
     def show(self, worker: int, edges: Sequence[Sequence[object]], offset_ns: int, gathered_ns: int) -> None:
         """Take the edges that a worker saw until ``gathered_ns``, and say those that no other worker can go before.

@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterable, Mapping
 from harness.judge.validity.agreement import differences
 from harness.judge.validity.workers import Workers
 from harness.record.run_directory import Json
-from harness.swarm.keeping.collector import CLOSED_AFTER_S, WorkerRecord
+from harness.swarm.keeping.collector import CLOSED_AFTER_S
 from harness.swarm.keeping.manifest import stamp
 from harness.swarm.keeping.reach import Reach
+from harness.swarm.keeping.worker_record import WorkerRecord
 
 LATE_AFTER_S = float(CLOSED_AFTER_S)
 """Seconds between two reports, by the worker's clock, after which it is late: ``series.csv`` does not wait longer. Not

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from locust.env import Environment
 
 from harness.judge.criteria.noise_floor import NoiseFloor
-from harness.swarm.keeping.collector import Collector
+from harness.swarm.keeping.collector import Collector, Subscription
 from harness.swarm.shapes.ramp_to_failure import RampToFailureShape
 from harness.swarm.shapes.timed import RouteShape
 
@@ -21,15 +21,19 @@ def connect(
     environment: Environment,
     collector: Collector,
     noise_floor: Callable[[], NoiseFloor | None],
+    now_s: Callable[[], float] = time.time,
 ) -> None:
-    """Let a shape see when users have come, when they are about to go, and, for a search, what is measured."""
+    """Let a shape see when users have come, when they are about to go, and, for a search, what is measured.
+
+    ``now_s`` is the Unix time of this host, by which the collector notes when reports arrive.
+    """
     environment.events.spawning_complete.add_listener(shape.look)
     environment.events.test_stopping.add_listener(shape.leave)
     if isinstance(shape, RampToFailureShape):
-        collector.watchers.append(shape.watch)
+        collector.subscribe(Subscription("search", lambda delta: shape.watch(delta["series"])))
 
         def reported_until(end: float) -> bool:
-            if time.time() >= end + REPORT_PATIENCE_S:
+            if now_s() >= end + REPORT_PATIENCE_S:
                 return True
             workers = [worker for worker in collector.workers.values() if not worker.final]
             return bool(workers) and all(worker.last_report >= end for worker in workers)

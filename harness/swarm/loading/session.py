@@ -13,6 +13,7 @@ from harness.load.arrivals.share import Counts
 from harness.load.corpus.deck import Deck, deck_of
 from harness.loop import HubLoop, Pacer
 from harness.measure.blocks import WireBlock
+from harness.measure.recorder import Recorder
 from harness.measure.series import Series
 from harness.measure.vitals import WireVitals
 from harness.pipeline.target import Identity
@@ -101,8 +102,13 @@ class Session:
         self._workers = workers
         self.epoch = epoch
         self._series = Series(epoch, self.routes.of)
-        self._history = HistoryBuffer(epoch, self._series.fold)
-        self.record = self._history.add
+        self._history = HistoryBuffer(epoch)
+        self._recorder = Recorder(
+            operations=(self._history.fold, self._series.fold),
+            spans=(self._history.fold_spans,),
+            attempts=(self._history.fold_attempts,),
+        )
+        self.record = self._recorder.record
         """Write down one operation, its spans, and the attempts its target told."""
         self._decks: dict[tuple[frozenset[int], str | None], Deck] = {}
         self._id_prefix = (int.from_bytes(run_id.encode()[-8:]) & 0xFFFFFFFF) << 96
@@ -166,6 +172,7 @@ class Session:
         """Return what came since the last call, and forget it."""
         for gather in self.before_take:
             gather()
+        self._recorder.hand_on()
         users, self._users = self._users, {}
         edges, self._edges = self._edges, []
         seq = self._taken
@@ -177,7 +184,7 @@ class Session:
             "gathered_ns": now_ns() + self.epoch.offset_ns,
             "arrivals": self.started,
             "history": self._history.take(),
-            "series": self._series.take(),  # after the history, which hands on the last chunk
+            "series": self._series.take(),
             "users": users,
             "edges": [(cast(int, at_ns) + self.epoch.offset_ns, *rest) for at_ns, *rest in edges],
             "log_records": dict(self.log_records),

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import cycle
-from typing import cast
-from weakref import WeakKeyDictionary
 
 from locust import TaskSet, User, between, task
 from locust.env import Environment
@@ -18,6 +16,7 @@ from harness.load.corpus.corpus import Scenario
 from harness.load.corpus.deck import DeckKey, few_of
 from harness.swarm.loading.session import session_of
 from harness.swarm.users.client import StageflowClient
+from harness.swarm.users.declared import Task, said_by, sending
 from harness.words.operation import Operation
 
 
@@ -51,13 +50,6 @@ class RouteUser(User):
         return self.client.route(draw())
 
 
-Task = Callable[[TaskSet | User], None]
-"""Locust gives a task what holds it: the user, or the task set of one."""
-
-_sent_by: WeakKeyDictionary[Task, str | None] = WeakKeyDictionary()
-"""What a task made by ``sends`` sends."""
-
-
 def sends(kind: str | None) -> Task:
     """Return a task, of a user or a task set, that sends the next scenario of a kind, or of any kind for None."""
 
@@ -66,10 +58,9 @@ def sends(kind: str | None) -> Task:
         assert isinstance(user, RouteUser)
         user.route(kind)
 
-    _sent_by[task] = kind
     task.__name__ = kind or "anything"
     task.__doc__ = f"Send the next scenario of kind {kind}." if kind else "Send the next scenario of any kind."
-    return task
+    return sending(kind)(task)
 
 
 def weighted(tasks: Mapping[Task, int]) -> list[TaskSet | Task]:
@@ -77,46 +68,25 @@ def weighted(tasks: Mapping[Task, int]) -> list[TaskSet | Task]:
     return [task for task, weight in tasks.items() for _ in range(weight)]
 
 
+_UNSAID: Mapping[str | None, float] = {None: 0.5, **dict.fromkeys(KINDS, 0.5 / len(KINDS))}
+
+
 def shares_of(user_classes: Iterable[type[User]]) -> dict[DeckKey, float]:
-    """Return in which proportion users of some classes will draw from which decks, as far as their tasks show it."""
+    """Return from which decks the baseline is to take scenarios for users of some classes, in which proportion.
+
+    They are the decks that their tasks say they draw from. Of a task that says nothing, nothing is known but the
+    priorities of its user: half of what is taken for it is of any kind, half of each kind as much.
+    """
     shares: dict[DeckKey, float] = {}
     for user in user_classes:
         if not issubclass(user, RouteUser) or issubclass(user, RepeatingUser):
             continue
-        for kind, share in _kinds_of(user, NESTED).items():
-            key = frozenset(user.priorities), kind
-            shares[key] = shares.get(key, 0) + share * (user.weight or 1)
-    return shares
-
-
-NESTED = 5
-"""Task sets within task sets that are looked into."""
-
-_ANY: Mapping[str | None, float] = {None: 0.5, **dict.fromkeys(KINDS, 0.5 / len(KINDS))}
-
-
-def _kinds_of(holder: type[User | TaskSet], depth: int) -> Mapping[str | None, float]:
-    """Return the shares of kinds in what the tasks of a user or a task set send."""
-    tasks = cast("list[Task | type[TaskSet]]", list(holder.tasks))
-    if not tasks or not depth:
-        return _ANY
-    kinds: dict[str | None, float] = {}
-    for one in tasks:
-        of_task = _kinds_of(one, depth - 1) if isinstance(one, type) else _kinds_in(one)
-        for kind, share in of_task.items():
-            kinds[kind] = kinds.get(kind, 0) + share / len(tasks)
-    return kinds
-
-
-def _kinds_in(task: Task) -> Mapping[str | None, float]:
-    """Return the shares of kinds in what a task sends: of one written by hand, the kinds that are named in it."""
-    if task in _sent_by:
-        return {_sent_by[task]: 1.0}
-    code = getattr(task, "__code__", None)
-    if code is None or "route" not in code.co_names:
-        return _ANY
-    named = [kind for kind in KINDS if kind in code.co_consts]
-    return dict.fromkeys(named, 1 / len(named)) if named else {None: 1.0}
+        said, unsaid = said_by(user)
+        for kinds, weight in ((said, 1.0), (_UNSAID, unsaid)):
+            for kind, share in kinds.items():
+                key = frozenset(user.priorities), kind
+                shares[key] = shares.get(key, 0) + share * weight * (user.weight or 1)
+    return {key: share for key, share in shares.items() if share > 1e-9}  # not what rounding has left of nothing
 
 
 question = sends("question")

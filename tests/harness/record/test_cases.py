@@ -6,9 +6,9 @@ from collections import Counter
 
 import pyarrow as pa
 import pytest
+from recorded import RecordedHistory
 
 from harness.record import cases
-from harness.record.buffer import HistoryBuffer
 from harness.record.cases import count_rows, read_cases, read_edges
 from harness.record.compaction import compact
 from harness.record.history import PartWriter
@@ -29,7 +29,7 @@ class History:
         self._buffers = {}
 
     def buffer(self, worker=0):
-        return self._buffers.setdefault(worker, HistoryBuffer(Epoch(1000)))
+        return self._buffers.setdefault(worker, RecordedHistory(Epoch(1000)))
 
     def take(self, worker=0):
         return self.buffer(worker).take()

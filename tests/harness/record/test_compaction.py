@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from recorded import RecordedHistory
 
 from harness.record import compaction
-from harness.record.buffer import HistoryBuffer
 from harness.record.compaction import compact
 from harness.record.history import PartWriter, parts_of, read_operations
 from harness.words.clock import Epoch
@@ -22,7 +22,7 @@ SPANS = [("guard", "guard", 1, 2, "ok"), ("router", "route", 2, 3, "ok")]
 @pytest.fixture
 def history(operation, tmp_path):
     """Return a folder with twelve parts of each of three workers, and the ids of its operations in order."""
-    writer, buffer = PartWriter(tmp_path), HistoryBuffer(Epoch(0))
+    writer, buffer = PartWriter(tmp_path), RecordedHistory(Epoch(0))
     ids = []
     for second in range(12):
         for worker in (0, 1, 11):
@@ -85,7 +85,7 @@ def test_a_history_that_was_put_together_stays_as_it_is(history):
 def test_parts_that_come_after_it_are_read_and_put_together_as_well(history, operation):
     folder, expected = history
     compact(folder)
-    writer, buffer = PartWriter(folder), HistoryBuffer(Epoch(0))
+    writer, buffer = PartWriter(folder), RecordedHistory(Epoch(0))
     writer._sequence["operations", 1] = 12
     buffer.add(operation(999, worker=1), ())
     writer.write("operations", 1, buffer.take()["operations"])
@@ -108,7 +108,7 @@ def test_files_end_where_they_are_long_enough(history, monkeypatch):
 
 
 def test_the_sequential_pass_and_a_single_part_are_left_alone(operation, tmp_path):
-    writer, buffer = PartWriter(tmp_path), HistoryBuffer(Epoch(0))
+    writer, buffer = PartWriter(tmp_path), RecordedHistory(Epoch(0))
     buffer.add(operation(), ())
     writer.write("operations", 0, buffer.take()["operations"])
     (part,) = parts_of(tmp_path, "operations").paths

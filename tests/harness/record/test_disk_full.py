@@ -5,13 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
-PRELUDE = """
+PRELUDE = f"""
 import resource, sys
+sys.path.append({str(Path(__file__).parent)!r})
 from pathlib import Path
-from harness.record.buffer import HistoryBuffer
+from recorded import RecordedHistory
 from harness.record.history import PartWriter
 from harness.record.tables import warm_up
 from harness.record.run_directory import RunDirectory, create_run_directory, require_writable
@@ -20,11 +22,11 @@ from harness.words.errors import RecordError, RouteSwarmError, UsageError
 from harness.words.operation import Operation, Outcome
 
 folder = Path(sys.argv[1])
-buffer = HistoryBuffer(Epoch(0))
+buffer = RecordedHistory(Epoch(0))
 for n in range(2000):
-    error = f"Error: {n * 7919 % 2000:x}"
+    error = f"Error: {{n * 7919 % 2000:x}}"
     times = (n, n, n, n, n)
-    buffer.add(Operation(n, 0, n, "N", f"s{n}", 4, None, *times, Outcome.OK, "r", "r", None, 0, 1, None, error), ())
+    buffer.add(Operation(n, 0, n, "N", f"s{{n}}", 4, None, *times, Outcome.OK, "r", "r", None, 0, 1, None, error), ())
 part = buffer.take()["operations"]
 
 def full():

@@ -7,10 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from recorded import RecordedHistory
 
 from harness.load.corpus.corpus import DEFAULT_CORPUS, read_corpus
 from harness.measure.packed import CHUNK
-from harness.record.buffer import HistoryBuffer
 from harness.record.compaction import compact
 from harness.record.history import PartWriter, parts_of, read_attempts, read_operations
 from harness.stages import router
@@ -55,7 +55,7 @@ def written(tmp_path):
     """Return a function that writes operations through a buffer and returns their folder."""
 
     def write(operations, offset_ns=0, spans=()):
-        buffer, writer = HistoryBuffer(Epoch(offset_ns)), PartWriter(tmp_path)
+        buffer, writer = RecordedHistory(Epoch(offset_ns)), PartWriter(tmp_path)
         for operation in operations:
             buffer.add(operation, spans)
         for table, part in buffer.take().items():
@@ -75,7 +75,7 @@ class TestRoundTrip:
     @example([{"error": "E" * 300, "route": "nul\0", "scenario": "ü🚀", "user_class": ""}])
     def test_operations_are_read_back_as_they_were(self, operation, tmp_path_factory, many):
         operations = [operation(n, **fields) for n, fields in enumerate(many)]
-        folder, buffer = tmp_path_factory.mktemp("history"), HistoryBuffer(Epoch(0))
+        folder, buffer = tmp_path_factory.mktemp("history"), RecordedHistory(Epoch(0))
         for made in operations:
             buffer.add(made, ())
         for table, part in buffer.take().items():
@@ -111,14 +111,14 @@ class TestRoundTrip:
         assert {(row["start_ns"], row["end_ns"]) for row in rows} <= {(1001, 1002), (1002, 1003)}
 
     def test_what_was_taken_is_not_taken_again(self, operation):
-        buffer = HistoryBuffer(Epoch(0))
+        buffer = RecordedHistory(Epoch(0))
         assert buffer.take() == {}
         buffer.add(operation(), [("router", "route", 1, 2, "ok")])
         assert set(buffer.take()) == {"operations", "spans"}
         assert buffer.take() == {}
 
     def test_attempts_are_read_back_in_order_under_their_operation_on_the_clock_of_the_epoch(self, operation, tmp_path):
-        buffer, writer = HistoryBuffer(Epoch(1000)), PartWriter(tmp_path)
+        buffer, writer = RecordedHistory(Epoch(1000)), PartWriter(tmp_path)
         first = ("a", 0, 5, 7, "failed", "closed", "ConnectionError: 503", None, None)
         second = ("b", 1, 8, 9, "ok", None, None, 7, 8)
         buffer.add(operation(3), (), (first, second))
@@ -138,7 +138,7 @@ class TestRoundTrip:
             list(read_attempts(parts_of(folder, "operations").paths))
 
     def test_an_operation_without_spans_has_no_part_of_spans(self, operation):
-        buffer = HistoryBuffer(Epoch(0))
+        buffer = RecordedHistory(Epoch(0))
         buffer.add(operation(), ())
         assert set(buffer.take()) == {"operations"}
 
@@ -146,7 +146,7 @@ class TestRoundTrip:
 class TestRowsThatNoColumnCanHold:
     @pytest.mark.parametrize("spoilt", [1, CHUNK + 3])
     def test_lost_spans_are_an_error_and_the_others_are_kept(self, operation, tmp_path, caplog, spoilt):
-        buffer, writer = HistoryBuffer(Epoch(0)), PartWriter(tmp_path)
+        buffer, writer = RecordedHistory(Epoch(0)), PartWriter(tmp_path)
         for n in range(spoilt):
             buffer.add(operation(n), [("good", "route", 1, 2, "ok"), ("\ud800", "route", 1, 2, "ok")])
         parts = buffer.take()
@@ -158,7 +158,7 @@ class TestRowsThatNoColumnCanHold:
         assert "cannot be written down" in caplog.text
 
     def test_a_lost_operation_is_an_error(self, operation, tmp_path):
-        buffer = HistoryBuffer(Epoch(0))
+        buffer = RecordedHistory(Epoch(0))
         buffer.add(operation(0, route="\ud800"), ())
         buffer.add(operation(1), ())
         with pytest.raises(RecordError, match="1 of the operations"):
@@ -169,7 +169,7 @@ class TestRowsThatNoColumnCanHold:
 class TestParts:
     def test_parts_are_read_by_worker_and_time(self, operation, tmp_path):
         writer = PartWriter(tmp_path)
-        buffer = HistoryBuffer(Epoch(0))
+        buffer = RecordedHistory(Epoch(0))
         expected = []
         for ordinal in range(12):
             for worker in (0, 1, 11):
@@ -179,7 +179,7 @@ class TestParts:
         assert [op.id for op in read(tmp_path)] == sorted(expected)
 
     def test_no_part_replaces_another(self, operation, tmp_path):
-        writer, buffer = PartWriter(tmp_path), HistoryBuffer(Epoch(0))
+        writer, buffer = PartWriter(tmp_path), RecordedHistory(Epoch(0))
         buffer.add(operation(), [("router", "route", 1, 2, "ok")])
         parts = buffer.take()
         for _ in range(3):
@@ -237,7 +237,7 @@ class TestBroken:
         assert parts_of(tmp_path, "operations").paths == ()
 
     def test_a_folder_that_is_gone_is_a_record_error_naming_the_part(self, operation, tmp_path):
-        buffer = HistoryBuffer(Epoch(0))
+        buffer = RecordedHistory(Epoch(0))
         buffer.add(operation(), ())
         with pytest.raises(
             RecordError, match=r"gone/operations-w000-000000\.parquet: cannot write history: .*No such file"
@@ -279,7 +279,7 @@ def ten_thousand(operation):
 
 def test_an_operation_of_a_realistic_run_takes_at_most_64_bytes_on_disk(operation, tmp_path):
     # parts of about 300 operations: a second of 100 users with 0.3 s of think time
-    writer, buffer = PartWriter(tmp_path), HistoryBuffer(Epoch(0))
+    writer, buffer = PartWriter(tmp_path), RecordedHistory(Epoch(0))
     for ordinal, made in enumerate(ten_thousand(operation), start=1):
         buffer.add(made, ())
         if ordinal % 300 == 0:

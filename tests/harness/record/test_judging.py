@@ -6,6 +6,7 @@ import csv
 from collections import Counter
 
 import pytest
+from recorded import RecordedHistory
 
 from harness.judge.checkers.outcomes.vocabulary import Vocabulary
 from harness.judge.criteria.criteria import DEFAULT_CRITERIA, parse_criteria
@@ -18,7 +19,6 @@ from harness.load.faults.plan import parse_fault_plan
 from harness.measure.packed import packed
 from harness.measure.series import Merged, Series
 from harness.measure.series_csv import write_header, write_rows
-from harness.record.buffer import HistoryBuffer
 from harness.record.faults_csv import HEADER, write_faults
 from harness.record.history import PartWriter, parts_of, read_operations
 from harness.record.judging import Facts, judge_run
@@ -57,7 +57,7 @@ def run(tmp_path, operation):
 
 
 def write_history(folder, operations):
-    buffer, writer = HistoryBuffer(Epoch(0)), PartWriter(folder)
+    buffer, writer = RecordedHistory(Epoch(0)), PartWriter(folder)
     for op in operations:
         buffer.add(op, [("router", "route", op.start_ns, op.end_ns, "ok")])
     for table, part in buffer.take().items():
@@ -368,7 +368,7 @@ class TestFaults:
                 part.unlink()
             for part in parts_of(directory.history, "spans").paths:
                 part.unlink()
-            buffer, writer = HistoryBuffer(Epoch(0)), PartWriter(directory.history)
+            buffer, writer = RecordedHistory(Epoch(0)), PartWriter(directory.history)
             for n, op in enumerate(operations):
                 at, hit = op.start_ns, n % 10 == 0
                 tried = [("fast", 0, at, at + 9, "failed" if hit else "ok", None, None, None, None)]

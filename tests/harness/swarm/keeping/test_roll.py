@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from harness.judge.validity.workers import Workers
-from harness.swarm.keeping.collector import WorkerRecord
 from harness.swarm.keeping.reach import Reach
 from harness.swarm.keeping.roll import Roll
+from harness.swarm.keeping.worker_record import WorkerRecord
 
 S = 1_000_000_000
 

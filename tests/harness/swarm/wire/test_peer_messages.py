@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from locust.rpc import Message
 from locust.stats import StatsEntryDict, StatsErrorDict
+from recorded import RecordedHistory
 
 from harness.measure.blocks import Block
 from harness.measure.series import Key as SeriesKey
 from harness.measure.series import Series
 from harness.measure.vitals import Vitals
-from harness.record.buffer import HistoryBuffer
 from harness.record.tables import TABLES
 from harness.swarm.wire import peer_shapes
 from harness.swarm.wire.delta import Delta
@@ -46,7 +46,7 @@ def report(count: int = 3) -> dict[str, Any]:
     """Return a worker's report as it comes out of the wire."""
     epoch = Epoch(NOW_S * 10**9)
     series = Series(epoch)
-    history = HistoryBuffer(epoch, series.fold)
+    history = RecordedHistory(epoch, series.fold)
     for ordinal in range(count):
         history.add(operation(ordinal), [["router", "route", 0, 1, "ok"]])
     history.note("edges", [(5, "fault", "late", "closed", "open", "the plan")])
