@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run check test test-real lint fuzz bench bench-real bench-analysis soak venv venv-real clean
+.PHONY: run check test test-real lint docs fuzz bench bench-real bench-analysis soak venv venv-real clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -47,6 +47,9 @@ lint: venv ## ruff, mypy --strict, import contracts
 	@$(BIN)/mypy
 	@cd benchmarks && ../$(BIN)/mypy --config-file= --cache-dir=../.mypy_cache --check-untyped-defs --ignore-missing-imports --exclude real.py .
 	@$(BIN)/lint-imports
+
+docs: venv ## what the checkers say of themselves, into docs/
+	@$(BIN)/python scripts/checker_pages.py
 
 fuzz: venv ## 10,000 inputs for every reader of files (ROUTESWARM_FUZZ=N for another number)
 	@ROUTESWARM_FUZZ=$(or $(ROUTESWARM_FUZZ),10000) $(BIN)/python -m pytest tests/fuzz -n 2 --dist worksteal --durations=0

@@ -13,14 +13,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.judge.checkers.outcomes.vocabulary import Vocabulary
 from harness.judge.criteria.criteria import parse_criteria
 from harness.judge.criteria.noise_floor import NoiseFloor
 from harness.judge.criteria.steps import Step
+from harness.judge.facts import Facts
 from harness.load.corpus.corpus import DEFAULT_CORPUS, read_corpus
+from harness.load.corpus.vocabulary import Vocabulary
 from harness.load.faults.plan import plan_path, read_fault_plan
 from harness.record.faults_csv import write_faults
-from harness.record.judging import Facts, judge_run
+from harness.record.judging import judge_run
 from harness.record.run_directory import RunDirectory
 
 

@@ -7,21 +7,12 @@ from dataclasses import dataclass
 from analysis.files.documents import Entry, Manifest, Verdict
 from analysis.report.evidence import BROKEN
 from analysis.wording import value
+from harness.judge.checkers.registry import named, registered
 from harness.judge.criteria.criteria import parse_criterion
 from harness.words.errors import CriteriaError
 
 GUIDE = "docs/testing-your-pipeline.md"
-RECOMMENDATIONS = {
-    "conservation": "Report it as a defect of RouteSwarm, with the run directory.",
-    "hang": "Give stages a timeout below --deadline-ms; the spans of the operations name the stages that ended.",
-    "silent failure": "Read the operations' flag: no_route is often a breaker that answers.",
-    "silent fallback": "Let the target's output, an event or its history say that a fallback served.",
-    "fallback correctness": "Check when the chain goes on: after a failure, a timeout or an open breaker only.",
-    "fallback loop": "Let a chain try each route once, in its declared order.",
-    "state preservation": "Hand each attempt its own copy of the protected context.",
-    "breaker legality": "Check the breaker's thresholds and that nothing passes it while it is open.",
-    "ledger": "Find what swallowed the faults that are unaccounted for: a fault that leaves no trace is not handled.",
-    "recovery": "Look for what keeps the load up after the fault: retries, queues, breakers that stay open.",
+OF_ROWS = {
     "workers": "Find what killed or stopped the worker; run again.",
     "recording": "Read the evidence for which record differs; run again with room on the disk.",
     "harness share": "Run fewer users per process, or more --processes where there are cores.",
@@ -31,11 +22,15 @@ RECOMMENDATIONS = {
     "Little's law": "Let tasks send through self.route alone.",
     "delivered load": "Start more users, then more --processes: each user sends one request at a time.",
     "backpressure": "Use a faster disk for --results-dir, a core for the master, or less load.",
+    "fault plan": "Read the evidence for what the function of a reload raised; mend it and run again.",
+    "locustfile": "Mend the load shape: the evidence has its error, locust_exceptions.csv the line.",
+    "event loop": "Read the evidence for what ended the loop; run without it, or report it with the run directory.",
+    "judging": "Report it as a defect of RouteSwarm, with the run directory and what the terminal said.",
     "agreement": "Install and copy the same versions, corpus and options to every worker.",
     "clocks": "Synchronise the workers' clocks.",
     "highest load that holds": "Begin the search at fewer users, or with criteria that one user can meet.",
 }
-"""What to do about a broken row, by its name; the guide says more."""
+"""What to do about a broken row that is no check, by its name; the guide says more. Checks say it themselves."""
 OF_LATENCY = (
     "See where the time went (target, loop or harness) and what the slowest 1 % waited for, then the stages' spans."
 )
@@ -50,9 +45,6 @@ BY_METRIC = {
     "settings; then how long the fallback's own route takes.",
 }
 """What to do about a broken criterion, by its metric; those of latency are not named here."""
-_OF_CHECK = {"accuracy_pct": "accuracy", "consistency_pct": "consistency"}
-"""Metrics that a check measures: its advice is theirs."""
-_PER_REQUEST = "per-request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,34 +75,20 @@ def findings(verdict: Verdict | None, manifest: Manifest | None = None) -> list[
 
 def _advice(kind: str, entry: Entry, verdict: Verdict, manifest: Manifest) -> str | None:
     """Return what to do about a broken row."""
-    name = entry.name
-    if kind == "criterion" and name not in RECOMMENDATIONS:
+    checker = named(entry.name)
+    if kind == "criterion" and entry.name not in OF_ROWS:
         try:
-            metric = parse_criterion(name).metric
+            metric = parse_criterion(entry.name).metric
         except CriteriaError:  # of a later version
             return None
-        if metric not in _OF_CHECK:
+        # A metric that a check measures has its advice.
+        checker = next((each for each in registered() if each.metric == metric), None)
+        if checker is None:
             return OF_LATENCY if metric.endswith("_ms") else BY_METRIC.get(metric)
-        name = _OF_CHECK[metric]
-    if name == "accuracy":
-        loaded = any(each.name == "consistency" and each.status == "INVALID" for each in verdict.checks)
-        return _LOADED if loaded else _WRONG
-    return _of_consistency(manifest.options.get("graph_scope")) if name == "consistency" else RECOMMENDATIONS.get(name)
-
-
-_LOADED = "Consistency is INVALID as well: begin there, for load or chance changes decisions."
-_WRONG = "Load does not change decisions, as far as consistency could tell: read the router's rules for the examples."
-
-
-def _of_consistency(scope: object) -> str:
-    """Return what to do about decisions that differ; another graph scope is advised where it would be another."""
-    elsewhere = "module globals, caches, clients, the clock, chance"
-    if scope == _PER_REQUEST:
-        return f"Each request had a graph of its own: look for what else they share or depend on ({elsewhere})."
-    return (
-        f"Run with --graph-scope {_PER_REQUEST}: if it goes away, requests share state through the graph. Else "
-        f"look for what else they share or depend on ({elsewhere})."
-    )
+    if checker is None:
+        return OF_ROWS.get(entry.name)
+    broken = {each.name for each in verdict.checks if each.status in BROKEN}
+    return checker.advise(broken, manifest.options)
 
 
 def recommendations(verdict: Verdict | None, found: list[Finding]) -> list[str]:

@@ -11,16 +11,16 @@ import pandas as pd
 from analysis.files.documents import Entry, Verdict
 from analysis.run import Run
 from analysis.wording import number
+from harness.judge.checkers.registry import named, registered
 from harness.load.corpus.corpus import DEFAULT_CORPUS, Corpus, read_corpus
 from harness.load.faults.kinds import Kind
 from harness.words.errors import CorpusError
 
-NO_CHECKER = (
+PROPERTIES = (
     "priority inversion", "starvation", "oscillation", "thundering herd", "bystander damage", "head-of-line blocking",
-    "orphan work", "log reconciliation", "leaks of one operation's data into another",
-    "thresholds and probes of breakers",
+    "orphan work", "log reconciliation",
 )  # fmt: skip
-"""Properties of ``docs/definitions.md`` that nothing decides yet: its section 'Not there yet'."""
+"""Names of checkers to come: each goes on the list of what no checker exists for until there is one of its name."""
 OF_PLAIN = (
     "Plain Locust files hold no verdict and no single operations: nothing was judged, and routes, fallbacks, "
     "priorities and stages are not in them."
@@ -34,7 +34,13 @@ def not_tested(run: Run) -> list[str]:
     if run.plain:
         return [OF_PLAIN]
     sentences = [*_of_verdict(run.verdict), *_of_load(run), *_of_corpus(run), *_of_faults(run)]
-    return [*sentences, f"No checker exists yet for: {', '.join(NO_CHECKER)}."]
+    return [*sentences, f"No checker exists yet for: {', '.join(no_checker())}."]
+
+
+def no_checker() -> list[str]:
+    """Return the properties that nothing decides, and the parts of others that their checkers leave out."""
+    absent = [name for name in PROPERTIES if named(name) is None]
+    return [*absent, *(part for checker in registered() for part in checker.not_judged)]
 
 
 def _of_verdict(verdict: Verdict | None) -> Iterator[str]:
@@ -43,8 +49,23 @@ def _of_verdict(verdict: Verdict | None) -> Iterator[str]:
         return
     entries = (*verdict.criteria, *verdict.checks, *verdict.validity, *verdict.hypotheses)
     yield from (_unknown(entry) for entry in entries if entry.status == "UNKNOWN")
+    yield from _not_made({entry.name for entry in verdict.checks})
     if not verdict.hypotheses:
         yield "No hypothesis was stated for this run."
+
+
+def _not_made(rows: set[str]) -> Iterator[str]:
+    """Yield the checks that have no row, by what the run lacked; checks that need nothing have rows, or none."""
+    lacking: dict[str, list[str]] = {}
+    for checker in registered():
+        if not checker.needs or checker.name in rows:
+            continue
+        if checker.left_out:
+            yield f"{checker.name} was not checked: {checker.unknown_when}."
+        else:
+            lacking.setdefault(" or ".join(sorted(checker.needs)), []).append(checker.name)
+    for needs, names in lacking.items():
+        yield f"Not checked, for want of {needs}: {', '.join(names)}."
 
 
 def _unknown(entry: Entry) -> str:

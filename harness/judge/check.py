@@ -1,14 +1,18 @@
-"""One pass of a history, as operations or as cases, through all checkers."""
+"""One pass of a history, as operations or as cases, through all checkers and folds."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from harness.judge.case import Case
+from harness.judge.checker import Checker
 from harness.judge.entry import Entry, Status
 from harness.words.errors import one_line
 from harness.words.operation import Operation
+
+logger = logging.getLogger("harness")
 
 Item = TypeVar("Item")
 Taken = TypeVar("Taken", contravariant=True)
@@ -19,33 +23,6 @@ class Fold(Protocol[Taken]):
 
     def add(self, item: Taken, /) -> None:
         """Take one."""
-
-
-class Decides(Fold[Taken], Protocol[Taken]):
-    """A checker of operations, or of cases."""
-
-    name: str
-    required: bool
-
-    def close(self) -> Entry:
-        """Decide, after the last one."""
-
-
-class Checker(Protocol):
-    """What decides one property, of operations.
-
-    It is told every operation once (``add``) and then decides (``close``). It knows no other checker. One that raises
-    is UNKNOWN, and says so.
-    """
-
-    name: str
-    required: bool
-
-    def add(self, operation: Operation) -> None:
-        """Take one operation of the history."""
-
-    def close(self) -> Entry:
-        """Decide, after the last operation."""
 
 
 class FoldsOperations:
@@ -72,53 +49,61 @@ class Where(Generic[Taken]):
             self._add(item)
 
 
-class OfOperations:
-    """A checker of operations, where cases are fed; ``where`` says which of them it is to see."""
-
-    def __init__(self, checker: Checker, where: Callable[[Case], bool] | None = None) -> None:
-        self.name, self.required, self.close = checker.name, checker.required, checker.close
-        self._add = checker.add
-        self._where = where
-
-    def add(self, case: Case) -> None:
-        """Hand on the operation of one case."""
-        if self._where is None or self._where(case):
-            self._add(case.operation)
-
-
-def check(history: Iterable[Item], checkers: Sequence[Decides[Item]], folds: Sequence[Fold[Item]] = ()) -> list[Entry]:
-    """Feed every operation (or case) to every checker and fold, once, and return the checkers' decisions in order.
-
-    A checker that raises is UNKNOWN and names its error; the others go on. A fold that raises, raises.
-    """
-    guarded = [_Guarded(checker) for checker in checkers]
-    adders = [fold.add for fold in folds] + [checker.add for checker in guarded]
+def feed(history: Iterable[Item], folds: Sequence[Fold[Item]]) -> None:
+    """Feed every operation (or case) to every fold, once; what a fold raises is raised."""
+    adders = [fold.add for fold in folds]
     for item in history:
         for add in adders:
             add(item)
+
+
+def check(
+    history: Iterable[Item], checkers: Sequence[Checker[Any]], folds: Sequence[Fold[Item]] = ()
+) -> list[Entry | None]:
+    """Feed every operation (or case) to every checker and fold, and return the checkers' decisions in order.
+
+    A checker that raises is UNKNOWN and names its error; the others go on. A fold that raises, raises.
+    """
+    guarded = [Guarded(checker) for checker in checkers]
+    feed(history, [*folds, *guarded])
     return [checker.close() for checker in guarded]
 
 
-class _Guarded(Generic[Item]):
-    """A checker that turns UNKNOWN when it raises."""
+class Guarded:
+    """A checker that turns UNKNOWN when it raises, and then leaves its traceback in the log."""
 
-    def __init__(self, checker: Decides[Item]) -> None:
-        self._checker = checker
+    def __init__(self, checker: Checker[Any]) -> None:
+        self.checker = checker
         self._crash: str | None = None
 
-    def add(self, item: Item) -> None:
+    def add(self, item: Any, /) -> None:
+        """Hand on one operation, or case, until the checker has raised."""
         if self._crash is not None:
             return
         try:
-            self._checker.add(item)
+            self.checker.add(item)
         except Exception as error:  # noqa: BLE001  # a crashed checker is UNKNOWN, whatever it raised
-            self._crash = one_line(error)
+            self._crashed(error)
 
-    def close(self) -> Entry:
+    def close(self) -> Entry | None:
+        """Return what the checker decides; UNKNOWN where it raised."""
         if self._crash is None:
             try:
-                return self._checker.close()
+                return self.checker.close()
             except Exception as error:  # noqa: BLE001  # a crashed checker is UNKNOWN, whatever it raised
-                self._crash = one_line(error)
+                self._crashed(error)
         detail = f"the checker crashed: {self._crash}"
-        return Entry(self._checker.name, Status.UNKNOWN, None, None, detail, required=self._checker.required)
+        return Entry(self.checker.name, Status.UNKNOWN, None, None, detail, required=self.checker.required)
+
+    def totals(self) -> dict[str, object]:
+        """Return what the checker adds to the totals; nothing where it raised, since that would be half of it."""
+        if self._crash is None:
+            try:
+                return self.checker.totals()
+            except Exception as error:  # noqa: BLE001  # a crashed checker is UNKNOWN, whatever it raised
+                self._crashed(error)
+        return {}
+
+    def _crashed(self, error: Exception) -> None:
+        self._crash = one_line(error)
+        logger.error("the checker %r crashed: %s", self.checker.name, self._crash, exc_info=error)

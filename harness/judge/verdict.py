@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from harness.judge.entry import Entry, Status
@@ -32,6 +32,10 @@ class Verdict:
     validity: tuple[Entry, ...]
     totals: dict[str, object]
     hypotheses: tuple[Entry, ...] = ()
+
+    def refused(self, why: str) -> Verdict:
+        """Return the verdict on a run that was refused before its load: it has the exit code of a user's mistake."""
+        return replace(self, conclusion=Conclusion.INCONCLUSIVE, exit_code=ExitCode.USAGE, reason=f"refused: {why}")
 
     def as_json(self) -> dict[str, object]:
         """Return the content of ``verdict.json``."""

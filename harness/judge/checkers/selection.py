@@ -1,91 +1,73 @@
-"""Which checks, hypotheses and totals a run gets besides those of every run, by its target and its plan."""
+"""What a run is judged by: the checkers that it gets, its hypotheses, and what both add to the totals."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from harness.judge.case import Case
-from harness.judge.check import Decides, Fold, OfOperations, Where
-from harness.judge.checkers.disturbances.fault_windows import WindowFold, windows_of
+from harness.judge.check import Fold, FoldsOperations, Guarded, Where
+from harness.judge.checker import OfCases
+from harness.judge.checkers.disturbances.fault_windows import WindowFold, windows_in
 from harness.judge.checkers.disturbances.hypotheses import Activation, hypotheses, touches
 from harness.judge.checkers.disturbances.ledger import Ledger
 from harness.judge.checkers.disturbances.overload import Overload
-from harness.judge.checkers.disturbances.recovery import Recovery
-from harness.judge.checkers.fallbacks.breakers import BreakerLegality, breakers_as_json
-from harness.judge.checkers.fallbacks.chain_deadline import ChainDeadline
-from harness.judge.checkers.fallbacks.context_preservation import RouteHistory, StatePreservation
+from harness.judge.checkers.fallbacks.context_preservation import RouteHistory
 from harness.judge.checkers.fallbacks.determinism import Determinism
-from harness.judge.checkers.fallbacks.fallbacks import FallbackCorrectness, FallbackLoop, SilentFallback
-from harness.judge.checkers.outcomes.silent_failure import SilentFailure
+from harness.judge.checkers.registry import AnyChecker, registered
 from harness.judge.entry import Entry, Status
-from harness.load.faults.kinds import Fault
-from harness.words.operation import Edge
+from harness.judge.evidence import Evidence, Need
+from harness.words.operation import Operation
 
 CHANGES_RULES, MOVES_CLOCK = "reload", "clock_jump"
-_SEEN_OR_NOT_THERE = frozenset({BreakerLegality.name, ChainDeadline.name, StatePreservation.name})
-"""Checks of what a target need not have: without it they are left out and not UNKNOWN."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What of a history is there to be judged."""
-
-    attempts: int = 0  # rows
-    injections: int = 0
-    calls: int = 0
-    untied_calls: int = 0  # those of them that carry no operation
-    edges: Mapping[int, Sequence[Edge]] = ()  # type: ignore[assignment]  # by worker
-    faults: tuple[Fault, ...] = ()  # of the plan; none where there was none
-    chain_deadline_ms: float | None = None  # as the target's chains declare it
+def selected(evidence: Evidence) -> list[AnyChecker]:
+    """Return the checkers that a run gets, in the order of their rows."""
+    return [
+        evidence.once(checker.of)
+        for checker in registered()
+        if not checker.needs or not checker.needs.isdisjoint(evidence.there)
+    ]
 
 
-class CaseChecks:
-    """The checks of one run that need cases.
+class Checks:
+    """The checks of one run, and the folds of its hypotheses."""
 
-    Args:
-        seen: what is there.
-        reference: routes of the baseline by scenario.
-        users: concurrent users by Unix second.
-
-    """
-
-    def __init__(self, seen: Seen, reference: Mapping[str, str | None], users: Mapping[int, int]) -> None:
-        edges = dict(seen.edges)
-        self._breaker_edges = {w: [edge for edge in all_ if edge.what == "breaker"] for w, all_ in edges.items()}
-        self._all_breaker_edges = [edge for seen_ in self._breaker_edges.values() for edge in seen_]
-        fault_edges = {worker: [edge for edge in all_ if edge.what == "fault"] for worker, all_ in edges.items()}
-        self._windows = windows_of(fault_edges, seen.faults)
-        self._tells = seen.attempts > 0
-        self._plan = bool(seen.faults)
-        self._window_fold = WindowFold(self._windows, reference)
-        self._ledger = Ledger(reference, seen.injections)
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self._tells = Need.ATTEMPTS in evidence.there
+        self._plan = Need.PLAN in evidence.there
+        self._guarded = [Guarded(checker) for checker in selected(evidence)]
+        self._windows = evidence.once(windows_in)
+        self._window_fold = WindowFold(self._windows, evidence.reference)
         self._activation = Activation(self._windows)
         self._determinism = Determinism()
         self._history = RouteHistory()
-        self._overload = Overload(self._windows, users)
-        self.silent_failure = SilentFailure(self._ledger)
-        self.checkers: list[Decides[Case]] = []
-        if self._tells or self._plan or seen.calls:
-            self.checkers.append(SilentFallback(seen.calls, seen.untied_calls))
-        if self._tells:
-            self.checkers += [FallbackCorrectness(), FallbackLoop(), StatePreservation()]
-            self.checkers.append(ChainDeadline(seen.chain_deadline_ms))
-        if self._tells or self._all_breaker_edges:
-            self.checkers.append(BreakerLegality(self._all_breaker_edges))
-        if any(not fault.whole_window for fault in seen.faults) or seen.injections:
-            self.checkers.append(self._ledger)
-        if self._plan:
-            self.checkers.append(OfOperations(Recovery(self._windows, users, self._breaker_edges)))
-        of_equal_rules = Where(self._determinism, self.equal_rules)
-        self.folds: list[Fold[Case]] = []
-        if self._tells or self._plan:
-            self.folds = [self._window_fold, self._activation, of_equal_rules, self._history, self._overload]
+        self._overload = Overload(self._windows, evidence.users)
+        self._entries: dict[str, Entry] = {}
 
     @property
-    def needed(self) -> bool:
+    def need_cases(self) -> bool:
         """Whether there is anything that needs cases; else operations do."""
-        return bool(self.checkers)
+        return any(isinstance(each.checker, OfCases) for each in self._guarded)
+
+    @property
+    def of_cases(self) -> list[Fold[Case]]:
+        """What is to be fed every case: checkers, and folds of hypotheses and windows."""
+        folds = [self._fed_cases(each) for each in self._guarded]
+        if self._tells or self._plan:
+            of_equal_rules = Where(self._determinism, self.equal_rules)
+            folds += [self._window_fold, self._activation, of_equal_rules, self._history, self._overload]
+        return folds
+
+    @property
+    def of_operations(self) -> list[Fold[Operation]]:
+        """What is to be fed every operation, where nothing needs cases: then nothing disturbed any of them."""
+        return [*self._guarded]
+
+    def _fed_cases(self, guarded: Guarded) -> Fold[Case]:
+        fold: Fold[Case] = guarded if isinstance(guarded.checker, OfCases) else FoldsOperations(guarded)
+        return Where(fold, self.undisturbed) if guarded.checker.undisturbed else fold
 
     def undisturbed(self, case: Case) -> bool:
         """Whether an operation ran under the conditions of the baseline: no fault hit it or its rules."""
@@ -101,32 +83,58 @@ class CaseChecks:
                 return False
         return True
 
+    def close(self) -> list[Entry]:
+        """Decide, after the last one: return the rows that stand in the verdict, in their order."""
+        entries = {each.checker.name: each.close() for each in self._guarded}
+        self._entries = {name: entry for name, entry in entries.items() if entry is not None}
+        return [
+            self._entries[each.checker.name]
+            for each in self._guarded
+            if each.checker.name in self._entries and not self._left_out(each.checker)
+        ]
+
+    def _left_out(self, checker: AnyChecker) -> bool:
+        entry = self._entries[checker.name]
+        return checker.left_out and entry.status is Status.UNKNOWN and not entry.required
+
     @property
-    def latency_x(self) -> float | None:
-        """Latency of fallbacks with the primary's breaker open, in times of the clean primary's."""
-        return self._activation.latency_x
+    def measured(self) -> dict[str, float | None]:
+        """What criteria ask checks for, by name; without those that could not be decided."""
+        found: dict[str, float | None] = {
+            each.checker.name: each.checker.percent
+            for each in self._guarded
+            if each.checker.metric is not None and self._decided(each.checker.name)
+        }
+        found["fallback latency"] = self._activation.latency_x
+        return found
 
-    def shown(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Return the entries that stand in the verdict."""
-        return [e for e in entries if e.status is not Status.UNKNOWN or e.required or e.name not in _SEEN_OR_NOT_THERE]
+    def _decided(self, name: str) -> bool:
+        return name in self._entries and self._entries[name].status is not Status.UNKNOWN
 
-    def hypotheses(self, entries: Sequence[Entry]) -> list[Entry]:
+    def hypotheses(self) -> list[Entry]:
         """Return what the run says on the hypotheses; none where its target tells no attempts and there was no plan."""
         if not self._tells and not self._plan:
             return []
-        decided = {entry.name: entry for entry in entries}
-        for checker in (BreakerLegality([]), FallbackCorrectness(), StatePreservation()):
-            decided.setdefault(checker.name, checker.close())
-        found = hypotheses(decided, self._all_breaker_edges, self._activation, self._determinism, self._history)
-        return [*found, self._overload.close(decided[FallbackCorrectness.name])]
+        edges = [edge for seen in self._evidence.breaker_edges.values() for edge in seen]
+        decided = self._with_those_of_no_row()
+        found = hypotheses(decided, edges, self._activation, self._determinism, self._history)
+        return [*found, self._overload.close(decided["fallback correctness"])]
+
+    def _with_those_of_no_row(self) -> Mapping[str, Entry]:
+        """Return all entries by name, also of checkers that this run did not get: what they say of nothing."""
+        unfed = (checker for checker in registered() if checker.name not in self._entries)
+        closed = {checker.name: Guarded(self._evidence.once(checker.of)).close() for checker in unfed}
+        return self._entries | {name: entry for name, entry in closed.items() if entry is not None}
 
     def totals(self) -> dict[str, object]:
-        """Return what ``totals`` of the verdict holds besides those of every run."""
+        """Return what checks, windows and hypotheses add to ``totals`` of the verdict."""
         found: dict[str, object] = {}
-        if self._all_breaker_edges:
-            found["breakers"] = breakers_as_json(self._breaker_edges)
+        for each in self._guarded:
+            found |= each.totals()
         if self._plan:
-            found["ledger"] = self._ledger.as_json()
+            found.setdefault(
+                "ledger", self._evidence.once(Ledger.of).as_json()
+            )  # also where its faults hit no operation
             found["faults"] = self._window_fold.as_json()
         if self._tells:
             found["fallback_latency"] = self._activation.as_json()

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import replace
 
 from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner
 
-from harness.judge.checkers.outcomes.vocabulary import Vocabulary
 from harness.judge.criteria.noise_floor import NoiseFloor, highest
+from harness.judge.facts import Facts
 from harness.judge.validity.user_errors import Gone
 from harness.judge.validity.workers import Workers
-from harness.judge.verdict import Conclusion, Verdict
+from harness.judge.verdict import Verdict
 from harness.load.arrivals.partition import Partition
 from harness.load.corpus.corpus import Scenario
+from harness.load.corpus.vocabulary import Vocabulary
 from harness.loop import HubLoop
 from harness.measure.blocks import Block, stacks_of
 from harness.pipeline.baseline import one_by_one
 from harness.record.faults_csv import write_faults
 from harness.record.history import write_table
-from harness.record.judging import Facts
 from harness.record.run_directory import Json, create_run_directory
 from harness.record.tables import OPERATIONS, to_batch, to_table
 from harness.swarm.inputs import Inputs, load_runner
@@ -45,7 +44,7 @@ from harness.swarm.users.bands import repeated_by, shares_of
 from harness.swarm.users.open_loop import declared_schedules
 from harness.swarm.wire.delta import Delta
 from harness.words.clock import Epoch
-from harness.words.errors import ExitCode, RecordError, UsageError
+from harness.words.errors import RecordError, UsageError
 from harness.words.operation import Operation, Outcome
 
 
@@ -238,12 +237,8 @@ class Keeper:
         put_together(self.run.history, self._say)
         self._manifest["workers"] = self.roll.rows()
         self._manifest["hosts"] = self.roll.hosts() or self._manifest["hosts"]
-        facts = self._facts()
+        facts = self._facts(refused)
         verdict = judged(self.run, self.inputs.criteria, facts, self._say)
-        if refused is not None:
-            verdict = replace(
-                verdict, conclusion=Conclusion.INCONCLUSIVE, exit_code=ExitCode.USAGE, reason=f"refused: {refused}"
-            )
         self._manifest["counts"] = {"arrivals": facts.arrivals, "locust_requests": facts.locust_requests}
         self._try("the stacks", lambda: self.run.write_stacks(stacks_of(facts.blocks)))
         self._try("the manifest", lambda: self.run.write_json(self.run.manifest, self._manifest))
@@ -292,7 +287,7 @@ class Keeper:
         """Whether a user class of the run is open-loop."""
         return bool(declared_schedules(self._environment.user_classes))
 
-    def _facts(self) -> Facts:
+    def _facts(self, refused: UsageError | None) -> Facts:
         workers = self.collector.workers.values()
         levels: dict[str, int] = {}
         for worker in workers:
@@ -330,6 +325,7 @@ class Keeper:
             early=self.ending.early,
             blocks=self._all_blocks,
             broken=tuple(worker.broken for worker in workers if worker.broken is not None),
+            refused=None if refused is None else str(refused),
         )
 
     @property

@@ -9,9 +9,11 @@ from pathlib import Path
 import gevent
 
 from harness.judge.criteria.criteria import Criterion
+from harness.judge.facts import Facts
+from harness.judge.judging import not_judged
 from harness.judge.verdict import Verdict
 from harness.record.compaction import compact
-from harness.record.judging import Facts, judge_run, not_judged
+from harness.record.judging import judge_run
 from harness.record.run_directory import RunDirectory
 from harness.words.errors import RecordError, RouteSwarmError, one_line
 

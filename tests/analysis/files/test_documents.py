@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from analysis.files.documents import Totals
-from harness.record.judging import Facts, judge_run
+from harness.judge.facts import Facts
+from harness.record.judging import judge_run
 from harness.record.run_directory import create_run_directory
 
 

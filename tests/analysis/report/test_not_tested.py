@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from analysis import load_run
-from analysis.report.not_tested import NO_CHECKER, not_tested
+from analysis.report.not_tested import PROPERTIES, no_checker, not_tested
+from harness.judge.checkers.registry import registered
 from harness.load.corpus.corpus import Scenario, read_corpus, write_corpus
 
 DEFINITIONS = Path(__file__).parents[3] / "docs" / "definitions.md"
@@ -32,10 +33,28 @@ def said(folder: Path) -> str:
 def test_the_checkers_that_do_not_exist_are_those_of_the_definitions(make_run, verdict) -> None:
     section = " ".join(DEFINITIONS.read_text(encoding="utf-8").partition("## Not there yet")[2].split())
 
-    for name in NO_CHECKER[:8]:
+    for name in PROPERTIES:
         assert name in section
-    assert NO_CHECKER[-1].split()[0] in section
-    assert "No checker exists yet for: priority inversion, starvation" in said(make_run([], verdict=verdict))
+    assert f"No checker exists yet for: {', '.join(no_checker())}." in said(make_run([], verdict=verdict))
+
+
+def test_a_property_that_gets_a_checker_is_no_longer_said_to_have_none(monkeypatch) -> None:
+    assert no_checker()[: len(PROPERTIES)] == [*PROPERTIES]
+
+    there = {PROPERTIES[0]: object()}
+    monkeypatch.setattr("analysis.report.not_tested.named", there.get)
+    assert no_checker()[: len(PROPERTIES) - 1] == [*PROPERTIES[1:]]
+
+
+@pytest.mark.parametrize("checker", registered(), ids=lambda checker: checker.name)
+def test_every_check_that_a_run_did_not_get_is_named_and_no_other(make_run, verdict, checker) -> None:
+    verdict["checks"] = []
+    without = [line for line in said(make_run([], verdict=verdict)).splitlines() if "ot checked" in line]
+    assert any(checker.name in line for line in without) == bool(checker.needs)
+
+    verdict["checks"] = [{"name": checker.name, "status": "VALID", "detail": "", "examples": []}]
+    having = [line for line in said(make_run([], verdict=verdict)).splitlines() if "ot checked" in line]
+    assert not any(checker.name in line for line in having)
 
 
 def test_priorities_and_routes_of_the_corpus_that_were_never_sent_are_named(

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from harness.judge.check import check
+from harness.judge.check import Guarded, check, feed
+from harness.judge.checkers.disturbances.silent_failure import SilentFailure
 from harness.judge.checkers.outcomes.accuracy import Accuracy
 from harness.judge.checkers.outcomes.conservation import Conservation
 from harness.judge.checkers.outcomes.consistency import Consistency
 from harness.judge.checkers.outcomes.hang import Hang
-from harness.judge.checkers.outcomes.silent_failure import SilentFailure
 from harness.judge.entry import Entry, Status
 from harness.judge.totals import Totals
 
@@ -31,6 +31,9 @@ class Crashing:
         if self._at is None:
             raise LookupError("nothing there")
         return Entry(self.name, Status.VALID, None, None, "")
+
+    def totals(self):
+        return {self.name: self.seen}
 
 
 class UnprintableError(Exception):
@@ -69,6 +72,21 @@ def test_a_crashed_checker_is_unknown_and_does_not_disturb_the_others(operation,
     error = "LookupError: nothing there" if at is None else "ZeroDivisionError: of all things"
     assert crashed.detail == f"the checker crashed: {error}"
     assert entries == check(history, all_checkers([operation()]))
+
+
+@pytest.mark.parametrize("at", [2, None])
+def test_a_crash_leaves_its_traceback_in_the_log(history, caplog, at):
+    check(history, [Crashing("crashing", at)])
+    (record,) = caplog.records
+    assert (record.name, record.levelname) == ("harness", "ERROR")
+    assert "'crashing'" in record.message
+    assert record.exc_info[2].tb_next.tb_frame.f_code.co_name in ("add", "close")
+
+
+def test_a_crashed_checker_adds_nothing_to_the_totals(history):
+    whole, crashed = Guarded(Crashing("a", 100)), Guarded(Crashing("b", 2))
+    feed(history, [whole, crashed])
+    assert (whole.totals(), crashed.totals()) == ({"a": 3}, {})
 
 
 def test_a_checker_is_told_nothing_after_it_crashed(history):

@@ -8,12 +8,13 @@ from collections import Counter
 import pytest
 from recorded import RecordedHistory
 
-from harness.judge.checkers.outcomes.vocabulary import Vocabulary
 from harness.judge.criteria.criteria import DEFAULT_CRITERIA, parse_criteria
 from harness.judge.entry import Status
+from harness.judge.facts import Facts
 from harness.judge.validity.user_errors import Gone
 from harness.judge.validity.workers import Workers
 from harness.judge.verdict import Conclusion
+from harness.load.corpus.vocabulary import Vocabulary
 from harness.load.faults.kinds import Error, Fault, Reload, Where
 from harness.load.faults.plan import parse_fault_plan
 from harness.measure.packed import packed
@@ -21,7 +22,7 @@ from harness.measure.series import Merged, Series
 from harness.measure.series_csv import write_header, write_rows
 from harness.record.faults_csv import HEADER, write_faults
 from harness.record.history import PartWriter, parts_of, read_operations
-from harness.record.judging import Facts, judge_run
+from harness.record.judging import judge_run
 from harness.record.run_directory import create_run_directory
 from harness.words.clock import Epoch
 from harness.words.errors import ExitCode, RunError

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from harness.judge.case import Case, ran, walks
 from harness.judge.checkers.disturbances.ledger import Fate, balance, fate_of, struck_by
 from harness.judge.checkers.fallbacks.fallbacks import Ways, gave_way, given_up, wrong_uses
+from harness.judge.evidence import Evidence
 from harness.load.faults.kinds import Fault
 from harness.words.operation import LABELS_KEPT, Attempt, Edge
 
@@ -105,6 +106,11 @@ def windows_of(edges: Mapping[int, Iterable[Edge]], faults: Sequence[Fault]) -> 
         for span in spans_of(edges)
         if span.name in by_name
     ]
+
+
+def windows_in(evidence: Evidence) -> list[FaultWindow]:
+    """Return the windows of one run; ask for them by ``evidence.once``, since what they come to is counted in them."""
+    return windows_of(evidence.fault_edges, evidence.facts.faults)
 
 
 def spans_of(edges: Mapping[int, Iterable[Edge]]) -> list[Span]:
@@ -218,7 +224,7 @@ def concerns(window: FaultWindow, case: Case) -> bool:
 
 def _note(window: FaultWindow, case: Case) -> None:
     """Count what an operation that a window concerns did with its fallbacks."""
-    for kind in {kind for walk in walks(case.attempts) for kind in wrong_uses(walk)}:
+    for kind in dict.fromkeys(kind for walk in walks(case.attempts) for kind in wrong_uses(walk)):
         window.wrong[kind] += 1
     routes = given_up(case)
     if routes is not None and (routes in window.given_up or len(window.given_up) < LABELS_KEPT):

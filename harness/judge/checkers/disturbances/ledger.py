@@ -24,9 +24,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Self
 
 from harness.judge.case import QUOTES, Case, quoted, ran, walks
+from harness.judge.checker import OfCases
 from harness.judge.entry import EXAMPLES, Entry, Status, zero_of
+from harness.judge.evidence import Evidence, Need
 from harness.words.operation import Attempt, AttemptOutcome, Call, Injection, Span
 
 DELAYS = frozenset({"latency", "slow", "block"})
@@ -148,7 +151,7 @@ def _answered_by(case: Case) -> Fate:
     return Fate.NO_EFFECT if answered.issuperset(case.operation.route.split("/")) else Fate.UNACCOUNTED
 
 
-class Ledger:
+class Ledger(OfCases):
     """Every injected fault is accounted for, and no more than what was injected.
 
     Args:
@@ -158,7 +161,16 @@ class Ledger:
     """
 
     name = "ledger"
-    required = True
+    place = 110
+    needs = frozenset({Need.FAULTS})
+    means = "an injected fault left no trace: no retry, no fallback, no error, no delay"
+    advice = "Find what swallowed the faults that are unaccounted for: a fault that leaves no trace is not handled."
+    invalid_when = "an injected fault is accounted for by nothing"
+    unknown_when = (
+        "no fault hit an operation; an injected fault belongs to no operation of the history; or a changed key or "
+        "answer has no route to be compared with"
+    )
+    source = "ours"
 
     def __init__(self, reference: Mapping[str, str | None], written: int) -> None:
         self._reference = reference
@@ -168,6 +180,11 @@ class Ledger:
         self.silent = 0
         """Operations that ended ok with a fault that nothing accounts for."""
         self.by_fault: dict[str, Counter[Fate]] = {}
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Self:
+        """Return the checker of one run."""
+        return cls(evidence.reference, evidence.seen.injections)
 
     def add(self, case: Case) -> None:
         """Settle the injections of one case."""
@@ -222,6 +239,10 @@ class Ledger:
         else:
             detail = f"{detail}; unaccounted: {zero_of(injected)}"
         return Entry(self.name, status, actual, "0 unaccounted", detail)
+
+    def totals(self) -> dict[str, object]:
+        """Return ``ledger``."""
+        return {"ledger": self.as_json()}
 
     def as_json(self) -> dict[str, object]:
         """Return the balance as it stands in ``verdict.json``."""

@@ -10,10 +10,13 @@ the last ten seconds* of it before the window are compared with. Numbers with * 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Self
 
-from harness.judge.checkers.disturbances.fault_windows import OPEN, FaultWindow
+from harness.judge.checker import OfOperations
+from harness.judge.checkers.disturbances.fault_windows import OPEN, FaultWindow, windows_in
 from harness.judge.checkers.disturbances.recovery_search import BIN_NS, RecoveryRule, Search, Timeline, searches
 from harness.judge.entry import Entry, Status
+from harness.judge.evidence import Evidence, Need
 from harness.words.operation import Edge, Operation
 
 RULE = RecoveryRule()
@@ -27,7 +30,7 @@ GROWN = 1.1
 """How many times the users there may be, for latencies to be compared at all."""
 
 
-class Recovery:
+class Recovery(OfOperations):
     """After each fault the run becomes again what it was before.
 
     Args:
@@ -38,7 +41,15 @@ class Recovery:
     """
 
     name = "recovery"
-    required = True
+    place = 120
+    needs = frozenset({Need.PLAN})
+    means = "routing did not become what it was before a fault, long after the fault was over"
+    advice = "Look for what keeps the load up after the fault: retries, queues, breakers that stay open."
+    invalid_when = (
+        "a fault was over for 10 s* without another one, and 3 s* in a row as before it never came (*Recovery* below)"
+    )
+    unknown_when = "the run says nothing on it (below); then it is not required"
+    source = "Bronson et al. 2021"
 
     def __init__(
         self, windows: Sequence[FaultWindow], users: Mapping[int, int], breakers: Mapping[int, Sequence[Edge]]
@@ -47,6 +58,11 @@ class Recovery:
         self._users = users
         self._breakers = breakers
         self._timeline = Timeline()
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Self:
+        """Return the checker of one run."""
+        return cls(evidence.once(windows_in), evidence.users, evidence.breaker_edges)
 
     def add(self, operation: Operation) -> None:
         """Take one operation of the run, hit or not."""

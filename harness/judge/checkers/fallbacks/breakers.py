@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 from harness.judge.case import QUOTES, Case, quoted, ran
+from harness.judge.checker import OfCases
 from harness.judge.entry import EXAMPLES, Entry, Status, zero_of
+from harness.judge.evidence import Evidence, Need
 from harness.words.operation import LABELS_KEPT, OTHER, Edge
 
 LEGAL = frozenset({("closed", "open"), ("open", "half_open"), ("half_open", "closed"), ("half_open", "open")})
@@ -27,7 +30,7 @@ NOT_JUDGED = "thresholds, open time and number of probes not judged"
 """What a breaker's settings allow stands in no history: when it opens, for how long, and how many probes it permits."""
 
 
-class BreakerLegality:
+class BreakerLegality(OfCases):
     """Breakers move along legal edges, and no call goes through an open one.
 
     Edges forced from outside may be any. How many probes a breaker permits, and its thresholds, stand in no history:
@@ -36,14 +39,32 @@ class BreakerLegality:
     """
 
     name = "breaker legality"
-    required = True
+    place = 100
+    needs = frozenset({Need.ATTEMPTS, Need.BREAKER_EDGES})
+    left_out = True
+    means = "a circuit breaker made a step that it may not make, or let a call through while it was open"
+    advice = "Check the breaker's thresholds and that nothing passes it while it is open."
+    invalid_when = (
+        "an edge that is not closed → open → half_open → {closed, open} and was not forced; or an attempt was executed "
+        'under an open breaker without "all breakers open". Thresholds, open time and number of probes are not judged, '
+        "and its detail says so first"
+    )
+    unknown_when = "no attempt was made under a breaker, and no breaker tells its edges"
+    not_judged = ("thresholds and probes of breakers",)
+    source = "Azure Architecture Center, resilience4j"
 
-    def __init__(self, edges: Sequence[Edge]) -> None:
-        self._edges = edges
+    def __init__(self, edges: Sequence[Edge] | Mapping[int, Sequence[Edge]]) -> None:
+        self._by_worker = dict(edges) if isinstance(edges, Mapping) else {0: edges}
+        self._edges = [edge for seen in self._by_worker.values() for edge in seen]
         self._cases = 0
         self._through = 0
         self._examples: list[int] = []
         self._quotes: list[str] = []
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Self:
+        """Return the checker of one run."""
+        return cls(evidence.breaker_edges)
 
     def add(self, case: Case) -> None:
         """Look at the attempts of one operation."""
@@ -74,6 +95,10 @@ class BreakerLegality:
         found = tuple(self._examples)
         actual = f"{len(illegal) + self._through:,}"
         return Entry(self.name, Status.INVALID, actual, "0", f"{detail}, e.g. {'; '.join(parts + self._quotes)}", found)
+
+    def totals(self) -> dict[str, object]:
+        """Return ``breakers``, where there are edges."""
+        return {"breakers": breakers_as_json(self._by_worker)} if self._edges else {}
 
 
 def is_legal(edge: Edge) -> bool:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from harness.judge.case import Case, walks
+from harness.judge.checker import OfCases
 from harness.judge.checkers.outcomes.hang import LATE_MS
 from harness.judge.entry import EXAMPLES, Entry, Status, zero_of
+from harness.judge.evidence import Evidence, Need
 
 BLOCK = "block"
 """Kind of a fault that holds the event loop, and so every operation."""
 
 
-class ChainDeadline:
+class ChainDeadline(OfCases):
     """No way down a fallback chain takes longer than the deadline the chain declares, and 50 ms*.
 
     From the begin of its first attempt to the end of its last. Of several chains the longest deadline counts for all:
@@ -23,7 +27,19 @@ class ChainDeadline:
     """
 
     name = "chain deadline"
-    required = True
+    place = 90
+    needs = frozenset({Need.ATTEMPTS})
+    left_out = True
+    means = "a fallback chain took over 50 ms longer than the `deadline_ms` it declares"
+    advice = (
+        "Look for a route that catches its cancellation, or blocks the loop: the attempts of the operation say which."
+    )
+    invalid_when = (
+        "from the begin of its first attempt to the end of its last, an operation took over 50 ms* longer than the "
+        "deadline that the chain declares (`deadline_ms`; of several chains the longest, each chain for itself)"
+    )
+    unknown_when = "no chain declares a deadline, or no operation tells its attempts"
+    source = "ours"
 
     def __init__(self, deadline_ms: float | None) -> None:
         self._deadline_ms = deadline_ms
@@ -32,6 +48,11 @@ class ChainDeadline:
         self._longest_ns = 0
         self._late: list[tuple[int, int, int]] = []  # operation, begin and end of its way
         self._blocked: list[tuple[int, int]] = []  # begin and end of a fault that held the loop
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Self:
+        """Return the checker of one run."""
+        return cls(evidence.facts.chain_deadline_ms)
 
     def add(self, case: Case) -> None:
         """Measure the ways of one operation whose attempts are told."""

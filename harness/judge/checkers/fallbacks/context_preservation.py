@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from harness.judge.case import Case, walks
-from harness.judge.checkers.fallbacks.fallbacks import Evidence
+from harness.judge.checker import OfCases
+from harness.judge.checkers.fallbacks.fallbacks import Violations
 from harness.judge.entry import Entry
+from harness.judge.evidence import Need
 from harness.words.operation import AttemptOutcome
 
 
-class StatePreservation:
+class StatePreservation(OfCases):
     """Protected context reaches every attempt as the one before it was given it, but for declared writes.
 
     Compared are the checksums that a fallback chain with protected keys tells: what an attempt was given with what
@@ -19,12 +21,20 @@ class StatePreservation:
     """
 
     name = "state preservation"
-    required = True
+    place = 80
+    needs = frozenset({Need.ATTEMPTS})
+    left_out = True
+    means = "the protected context changed from one attempt to the next"
+    advice = "Hand each attempt its own copy of the protected context."
+    invalid_when = "the protected context an attempt was given differs from what the attempt before it left"
+    unknown_when = "no chain with protected keys made two attempts"
+    not_judged = ("leaks of one operation's data into another",)
+    source = "ROUTE-004 H3"
 
     def __init__(self) -> None:
         self.pairs = 0
         """Attempts whose context was compared with that of the one before."""
-        self._found = Evidence()
+        self._found = Violations()
 
     def add(self, case: Case) -> None:
         """Look at the attempts of one operation."""
@@ -50,7 +60,7 @@ class RouteHistory:
 
     def __init__(self) -> None:
         self._cases = 0
-        self._found = Evidence()
+        self._found = Violations()
 
     def add(self, case: Case) -> None:
         """Look at one operation that ended ok and fell back."""

@@ -1,18 +1,19 @@
-"""Checkers of fallbacks: told where they happened, rightly used, in order, and not in circles.
+"""Fallback correctness: fallbacks rightly used and in order; and what other checkers ask of ways down a chain.
 
-Each is a fold over cases. Inside an attempt a route may ask several backends: that is its own matter.
+Inside an attempt a route may ask several backends: that is its own matter.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 from harness.judge.case import QUOTES, Case, primary_answered_first, quoted, ran, walks
+from harness.judge.checker import OfCases
 from harness.judge.entry import EXAMPLES, Entry, Status, Unseen, zero_of
-from harness.words.operation import LABELS_KEPT, Attempt, AttemptOutcome, Call, Outcome, Span
+from harness.judge.evidence import Need
+from harness.words.operation import LABELS_KEPT, Attempt, AttemptOutcome, Outcome
 
 SERVED = "served"
 FAILED = frozenset({AttemptOutcome.FAILED, AttemptOutcome.TIMEOUT})
@@ -22,7 +23,7 @@ CLOSED = "closed"
 NOTHING_UNSEEN = Unseen()
 
 
-class Evidence:
+class Violations:
     """Violations of one property: how many, a few operations, and fewer quotes of their rows."""
 
     def __init__(self) -> None:
@@ -55,75 +56,6 @@ class Evidence:
         if unseen.outweighs(n):
             return Entry(name, Status.UNKNOWN, None, "0", detail, required=False)
         return Entry(name, Status.VALID, "0", "0", detail)
-
-
-class SilentFallback:
-    """No operation was served by a fallback that nothing tells of, and no fallback is told that did not happen.
-
-    Truth is the log of the backends. A hidden fallback is an operation that ended ok, says tier 0 and one attempt and
-    tells none, although inside one of its ROUTE stages a call was not served and a later one of another backend was.
-    Told and not happened is a tier above that of any attempt that answered. Source: ROUTE-004 section 1.3.
-
-    Args:
-        calls: rows of the backends' logs.
-        untied: those of them that carry no operation. Where they are most, the logs say nothing of operations that
-            tell no attempts.
-
-    """
-
-    name = "silent fallback"
-    required = True
-
-    def __init__(self, calls: int = 0, untied: int = 0) -> None:
-        self._calls = calls
-        self._untied = untied
-        self._telling = 0  # operations that tell their attempts
-        self._silent = 0
-        self._found = Evidence()
-
-    def add(self, case: Case) -> None:
-        """Look at one operation that ended ok."""
-        if not case.answered:
-            return
-        operation = case.operation
-        if case.attempts:
-            self._telling += 1
-            answered = [attempt.tier for attempt in case.attempts if attempt.outcome == AttemptOutcome.OK]
-            if answered and operation.tier > max(answered):
-                self._found.add("told and not happened", case)
-            return
-        self._silent += 1
-        if not operation.tier and operation.attempts <= 1 and hidden_fallback(case):
-            self._found.add("not told", case)
-
-    def close(self) -> Entry:
-        """INVALID if a fallback was not told, or told and not made; UNKNOWN where most could not be looked at."""
-        n, unseen = self._telling + self._silent, NOTHING_UNSEEN
-        lost = f"{self._untied:,} of {self._calls:,} calls in the backends' logs carry no operation"
-        if self._untied * 2 > self._calls or not self._calls:
-            why = lost if self._calls else "they tell no attempts, and no backend logs calls"
-            n, unseen = self._telling, Unseen(self._silent, why)
-        entry = self._found.decide(self.name, n, "fallbacks not told", "no operation ended ok", unseen)
-        if self._untied and not unseen.count:
-            entry = replace(entry, detail=f"{lost}, {entry.detail}")
-        return entry
-
-
-def hidden_fallback(case: Case) -> bool:
-    """Whether the backends' logs show that another backend served after one had not, inside one ROUTE stage."""
-    return any(
-        _other_served(call, case.calls, span)
-        for span in case.spans
-        if span.kind == "route"
-        for call in case.calls
-        if call.outcome != SERVED and span.start_ns <= call.arrived_ns <= span.end_ns
-    )
-
-
-def _other_served(lost: Call, calls: Sequence[Call], span: Span) -> bool:
-    later = [call for call in calls if lost.ended_ns <= call.arrived_ns <= span.end_ns and call.outcome == SERVED]
-    backends = {call.backend for call in later}
-    return bool(backends) and lost.backend not in backends
 
 
 def wrong_uses(walk: Sequence[Attempt]) -> Iterator[str]:
@@ -198,7 +130,7 @@ class Ways:
         return routes in self._begun
 
 
-class FallbackCorrectness:
+class FallbackCorrectness(OfCases):
     """Fallbacks are used when their primary gave way, as soon as it did, and in their declared order.
 
     *False*: a tier above 0 was used and a tier before it had neither failed, nor been open, nor run out of time.
@@ -207,12 +139,23 @@ class FallbackCorrectness:
     """
 
     name = "fallback correctness"
-    required = True
+    place = 60
+    needs = frozenset({Need.ATTEMPTS})
+    means = "a fallback was used without need, was missed, or came out of order"
+    advice = "Check when the chain goes on: after a failure, a timeout or an open breaker only."
+    invalid_when = (
+        "*false*: a tier above 0 was used and a tier before it had neither failed, nor timed out, nor been rejected "
+        "by a breaker that was not closed, nor been skipped for want of time. *Missed*: the last tier tried gave "
+        "no answer, other operations tried another route after the same ones, this one did not, and it failed or "
+        "timed out. *Order*: a tier was left out, or came before an earlier one"
+    )
+    unknown_when = "most operations tell no attempts"
+    source = "ROUTE-004"
 
     def __init__(self) -> None:
         self._cases = 0
         self._untold = 0
-        self._found = Evidence()
+        self._found = Violations()
         self._ways = Ways()
         self._given_up: dict[tuple[str, ...], list[Case]] = {}
         self._given_up_counts: Counter[tuple[str, ...]] = Counter()
@@ -228,7 +171,7 @@ class FallbackCorrectness:
         if primary_answered_first(case.attempts):
             return
         self._ways.add(case)
-        for kind in {kind for walk in walks(case.attempts) for kind in wrong_uses(walk)}:
+        for kind in dict.fromkeys(kind for walk in walks(case.attempts) for kind in wrong_uses(walk)):
             self._found.add(kind, case)
         routes = given_up(case)
         if routes is not None and (routes in self._given_up_counts or len(self._given_up_counts) < LABELS_KEPT):
@@ -251,43 +194,3 @@ class FallbackCorrectness:
     def kinds(self) -> Counter[str]:
         """Violations by kind; complete once closed."""
         return self._found.kinds
-
-
-class FallbackLoop:
-    """No operation goes in circles: no tier below an earlier one, no route again but by its own retries.
-
-    How many retries a route has declared is not told, so their number is not judged. Source: ROUTE-004 section 1.3.
-    """
-
-    name = "fallback loop"
-    required = True
-
-    def __init__(self) -> None:
-        self._cases = 0
-        self._untold = 0
-        self._found = Evidence()
-
-    def add(self, case: Case) -> None:
-        """Look at one operation whose attempts are told."""
-        if not case.attempts:
-            self._untold += not case.stopped
-            return
-        self._cases += 1
-        if primary_answered_first(case.attempts):
-            return
-        for kind in {kind for walk in walks(case.attempts) for kind in _circles(walk)}:
-            self._found.add(kind, case)
-
-    def close(self) -> Entry:
-        """INVALID if an operation went in circles; UNKNOWN where no attempts are told."""
-        return self._found.decide(self.name, self._cases, "circles", TELLS_NONE, untold(self._untold))
-
-
-def _circles(walk: Sequence[Attempt]) -> Iterator[str]:
-    if any(after.tier < before.tier for before, after in pairwise(walk)):
-        yield "tier decreases"
-    runs = [walk[0]]
-    runs += [a for b, a in pairwise(walk) if (a.route, a.tier) != (b.route, b.tier)]
-    routes = [attempt.route for attempt in runs]
-    if len(set(routes)) < len(routes):
-        yield "route recurs"

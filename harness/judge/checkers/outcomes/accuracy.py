@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from typing import Self
+
+from harness.judge.checker import OfOperations
 from harness.judge.entry import EXAMPLES, Entry, Status, Unseen, percent, shown_percent, zero_of
+from harness.judge.evidence import Evidence
 from harness.words.operation import Flag, Operation, Outcome
 
 
-class Accuracy:
+class Accuracy(OfOperations):
     """The decided route equals the corpus's expected route, where the corpus gives one.
 
     Where a fallback answered, it was decided for the route asked first; if the target does not tell which, the
@@ -15,6 +20,21 @@ class Accuracy:
     """
 
     name = "accuracy"
+    place = 10
+    metric = "accuracy_pct"
+    means = "another route than the golden one"
+    advice = (
+        "Is consistency INVALID, too? Then load or chance changes decisions: begin there. If not, the pipeline or "
+        "the corpus changed: read the router's rules for the examples, or record the routes anew (python -m harness "
+        "golden)."
+    )
+    invalid_when = "the decided route of an operation that ended ok is not the corpus's `expected_route`"
+    unknown_when = (
+        "none, or less than half of those with an expected route, could be compared: they did not end ok (stopped ones "
+        "apart), or fell back without telling the route asked first; not required where the corpus gives no expected "
+        "routes"
+    )
+    source = "ROUTE-003, criterion: 100 %"
 
     def __init__(self, *, golden: bool) -> None:
         self.required = golden
@@ -24,6 +44,17 @@ class Accuracy:
         self._not_ok = 0
         self._untold = 0
         self._examples: list[Operation] = []
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Self:
+        """Return the checker of one run."""
+        return cls(golden=evidence.facts.golden)
+
+    @classmethod
+    def advise(cls, broken: Collection[str], options: Mapping[str, object]) -> str:
+        """Return what to do, by whether consistency is broken as well."""
+        del options
+        return _LOADED if "consistency" in broken else _WRONG
 
     def add(self, operation: Operation) -> None:
         """Compare the decision of one operation that ended ok."""
@@ -79,3 +110,7 @@ class Accuracy:
         told = ((self._not_ok, "did not end ok"), (self._untold, "fell back and do not tell the route asked first"))
         why = ", ".join(f"{count:,} {what}" for count, what in told if count)
         return Unseen(self._not_ok + self._untold, why)
+
+
+_LOADED = "Consistency is INVALID as well: begin there, for load or chance changes decisions."
+_WRONG = "Load does not change decisions, as far as consistency could tell: read the router's rules for the examples."

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Self
+
+from harness.judge.checker import OfOperations
 from harness.judge.entry import EXAMPLES, Entry, Status
+from harness.judge.evidence import Evidence
 from harness.words.operation import WORKER_SHIFT, Operation, Outcome
 
 
-class Conservation:
+class Conservation(OfOperations):
     """Arrivals = ok + failed + cancelled + timeout + shed, each operation once.
 
     ``arrivals`` are counted by the clients before an operation starts, None where it is not known how many there were
@@ -14,7 +18,12 @@ class Conservation:
     """
 
     name = "conservation"
-    required = True
+    place = 30
+    means = "an operation has no outcome, or two"
+    advice = "Report it as a defect of RouteSwarm, with the run directory."
+    invalid_when = "operations started ≠ outcomes, or an operation has two outcomes, or none"
+    unknown_when = "a worker was lost before it reported, data could not be written, or nothing was started"
+    source = "ours"
 
     def __init__(self, arrivals: int | None, why_unknown: str = "arrivals were not counted") -> None:
         self._arrivals = arrivals
@@ -24,6 +33,14 @@ class Conservation:
         self._twice: list[int] = []
         self._without = 0
         self._runs: dict[int, _IdRun] = {}
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Self:
+        """Return the checker of one run."""
+        if evidence.facts.errors:
+            return cls(None, "operations could not be written down (see validity: recording)")
+        why_unknown = "a worker was lost before it reported how many operations it had started"
+        return cls(evidence.facts.arrivals, why_unknown)
 
     def add(self, operation: Operation) -> None:
         """Count one outcome."""

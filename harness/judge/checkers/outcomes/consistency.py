@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Self
 
+from harness.judge.checker import OfOperations
 from harness.judge.entry import EXAMPLES, Entry, Status, Unseen, percent, shown_percent, zero_of
+from harness.judge.evidence import Evidence, decided_routes
 from harness.words.operation import Operation, Outcome, display_id
 
 
-class Consistency:
+class Consistency(OfOperations):
     """Equal inputs get equal routes: under load as in the baseline, and at any time as at any other.
 
     Compared are operations that ended ok, by scenario; where a fallback answered, the route asked first, if the target
@@ -16,7 +19,23 @@ class Consistency:
     """
 
     name = "consistency"
-    required = True
+    place = 20
+    undisturbed = True
+    metric = "consistency_pct"
+    means = "the route depends on something besides the request: load, time, chance, what came before"
+    advice = (
+        "Look at the examples' start times, and run with --graph-scope per-request: if it goes away, requests share "
+        "state through the graph. A router that draws its route at random is INVALID here by definition."
+    )
+    invalid_when = (
+        "of one scenario, a decided route under load differs from the one in the baseline; or, for scenarios "
+        "outside it, from the first one under load"
+    )
+    unknown_when = (
+        "none could be compared with the baseline, or more fell back without telling the route asked first than "
+        "could be compared"
+    )
+    source = "determinism, ROUTE-004 H4"
 
     def __init__(self, baseline: Iterable[Operation]) -> None:
         self._baseline = decided_routes(baseline)
@@ -27,6 +46,23 @@ class Consistency:
         self._cases = 0
         self._different = 0
         self._examples: list[tuple[Operation, str | None, str]] = []
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Self:
+        """Return the checker of one run."""
+        return cls(evidence.baseline)
+
+    @classmethod
+    def advise(cls, broken: Collection[str], options: Mapping[str, object]) -> str:
+        """Return what to do; another graph scope is advised where it would be another."""
+        del broken
+        elsewhere = "module globals, caches, clients, the clock, chance"
+        if options.get("graph_scope") == _PER_REQUEST:
+            return f"Each request had a graph of its own: look for what else they share or depend on ({elsewhere})."
+        return (
+            f"Run with --graph-scope {_PER_REQUEST}: if it goes away, requests share state through the graph. Else "
+            f"look for what else they share or depend on ({elsewhere})."
+        )
 
     def add(self, operation: Operation) -> None:
         """Compare one decision with the baseline, or else with the first one under load."""
@@ -87,10 +123,4 @@ class Consistency:
         )
 
 
-def decided_routes(baseline: Iterable[Operation]) -> dict[str, str | None]:
-    """Return the route decided for by each scenario of a baseline that ended ok."""
-    return {
-        op.scenario: op.decided_route
-        for op in baseline
-        if op.outcome is Outcome.OK and not (op.tier and op.decided_route is None)
-    }
+_PER_REQUEST = "per-request"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 from harness.judge.blocking import never_returned
+from harness.judge.checker import OfOperations
 from harness.judge.entry import EXAMPLES, Entry, Status, zero_of
+from harness.judge.evidence import Evidence
 from harness.measure.blocks import Block
 from harness.words.operation import Flag, Operation, Outcome
 
@@ -13,7 +16,7 @@ LATE_MS = 50.0
 """How long after its deadline an operation may have its outcome."""
 
 
-class Hang:
+class Hang(OfOperations):
     """No operation is without an outcome at its deadline, or ends more than 50 ms* after it.
 
     A step that held the thread and had to be ended never had an outcome of its own, whatever its operation says.
@@ -22,7 +25,20 @@ class Hang:
     """
 
     name = "hang"
-    required = True
+    place = 40
+    means = "no outcome within `--deadline-ms`, or a stage that never gave the thread back"
+    advice = (
+        "Give stages a timeout below --deadline-ms; the spans of the operations name the stages that ended. Of a stage "
+        "that held the thread the evidence names the line, and logs/stacks.txt has the stacks."
+    )
+    invalid_when = (
+        "an operation had no outcome at its deadline, or had it more than 50 ms* after; or a step held the thread "
+        "until it had to be ended ([architecture](architecture.md#a-stage-that-holds-the-thread))"
+    )
+    unknown_when = (
+        "no operation ended by itself; or operations were stopped with the run that had run longer than any that ended"
+    )
+    source = "ours"
 
     def __init__(self, deadline_ms: float | None, blocks: Sequence[Block] = ()) -> None:
         self._deadline_ms = deadline_ms
@@ -33,6 +49,11 @@ class Hang:
         self._hung = 0
         self._late = 0
         self._examples: list[int] = []
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Self:
+        """Return the checker of one run."""
+        return cls(evidence.facts.deadline_ms, evidence.facts.blocks)
 
     def add(self, operation: Operation) -> None:
         """Count one operation that could have hung."""

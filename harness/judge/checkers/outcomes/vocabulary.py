@@ -2,54 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Self
 
+from harness.judge.checker import OfOperations
 from harness.judge.entry import EXAMPLES, Entry, Status
-from harness.load.corpus.corpus import Scenario
+from harness.judge.evidence import Evidence
+from harness.load.corpus.vocabulary import Vocabulary
 from harness.words.operation import LABELS_KEPT, OTHER, Operation, Outcome
 
-NAME = "route vocabulary"
-NAMED_SHARE = 0.5
-"""Share of the scenarios with an expected route from which on a route that none of them expects is a concern.
 
-A corpus that gives an expected route to a few scenarios only does not claim to name all routes.
-"""
+class UnknownRoutes(OfOperations):
+    """No operation that ended ok was decided for a route that the corpus does not name.
 
-
-@dataclass(frozen=True, slots=True)
-class Vocabulary:
-    """The routes that a corpus names as expected, and whether it names those of most scenarios."""
-
-    routes: frozenset[str]
-    of_most: bool
-
-    @classmethod
-    def of(cls, scenarios: Iterable[Scenario]) -> Vocabulary | None:
-        """Return the vocabulary of some scenarios, None where they name no route."""
-        count = named = 0
-        routes = set()
-        for scenario in scenarios:
-            count += 1
-            if scenario.expected_route is not None:
-                named += 1
-                routes.add(scenario.expected_route)
-        return cls(frozenset(routes), named >= NAMED_SHARE * count) if routes else None
-
-
-class UnknownRoutes:
-    """A fold of operations: those that ended ok and were decided for a route that is not in the vocabulary.
+    Never INVALID: that a route is wrong, only the expected route of its own scenario can say (accuracy).
 
     Args:
         vocabulary: None where the corpus names no route; then nothing is counted.
 
     """
 
+    name = "route vocabulary"
+    place = 140
+    required = False
+    means = "never INVALID: operations went to routes that no scenario of the corpus expects"
+    advice = "A new route? Give a scenario that expects it. Else look at the examples."
+    invalid_when = (
+        "never: that a route is wrong, only the expected route of the operation's own scenario can say. The row is "
+        "there where operations that ended ok were decided for a route that no scenario of the corpus expects"
+    )
+    unknown_when = "never: without such a route, or where the corpus expects none, there is no row"
+    source = "ours"
+
     def __init__(self, vocabulary: Vocabulary | None) -> None:
         self._vocabulary = vocabulary
         self._cases = 0
         self._routes: dict[str, int] = {}
         self._examples: list[int] = []
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Self:
+        """Return the checker of one run."""
+        return cls(evidence.facts.vocabulary)
 
     def add(self, operation: Operation) -> None:
         """Take one operation; those without a usable route are for other checks."""
@@ -72,11 +65,12 @@ class UnknownRoutes:
         """Operations with an unknown route; None where the corpus names no route."""
         return None if self._vocabulary is None else sum(self._routes.values())
 
-    def row(self) -> Entry | None:
-        """Return the row of the verdict, None where every route was known.
+    def totals(self) -> dict[str, object]:
+        """Return ``unknown_route``."""
+        return {"unknown_route": self.count}
 
-        It is never INVALID: that a route is wrong, only the expected route of its own scenario can say (accuracy).
-        """
+    def close(self) -> Entry | None:
+        """Return the row of the verdict, None where every route was known."""
         if not self._routes or self._vocabulary is None:
             return None
         count = sum(self._routes.values())
@@ -85,7 +79,7 @@ class UnknownRoutes:
         detail = f"routes that the corpus names nowhere: {shown}, in {count:,} of {self._cases:,} operations"
         concern = f"{count:,} operations went to routes that the corpus names nowhere"
         return Entry(
-            NAME,
+            self.name,
             Status.VALID,
             f"{count:,} unknown",
             None,

@@ -1,20 +1,30 @@
 from __future__ import annotations
 
 import pytest
-from made_cases import CLOSED, HALF_OPEN, MS, OPEN, edge, made, opened, windows
+from made_cases import CLOSED, HALF_OPEN, MS, OPEN, edge, made, opened, operation, windows
 
-from harness.judge.check import check
+from harness.judge.check import feed
 from harness.judge.checkers.disturbances.hypotheses import Activation, of_breakers
 from harness.judge.checkers.fallbacks.breakers import BreakerLegality
 from harness.judge.checkers.fallbacks.fallbacks import FallbackCorrectness
-from harness.judge.checkers.selection import CaseChecks, Seen
+from harness.judge.checkers.selection import Checks
 from harness.judge.entry import Status
+from harness.judge.evidence import Evidence, Seen
+from harness.judge.facts import Facts
 from harness.load.faults.plan import parse_fault_plan
 
 NAMES = [
     *("breaker transitions", "fallback activation", "state preservation", "determinism", "route history"),
     "activation under overload",
 ]
+
+OF_EVERY_RUN = ["accuracy", "consistency", "conservation", "hang", "silent failure"]
+KNOWN = (True, 30_000.0, 1, 1)
+
+
+def evidence(facts=Facts(*KNOWN), baseline=(), **seen):  # noqa: B008  # frozen
+    """Return the evidence of a run in which so many rows were seen."""
+    return Evidence(facts, Seen(**seen), baseline=baseline)
 
 
 def activation(cases, found=()):
@@ -103,47 +113,61 @@ class TestBreakers:
 class TestWhichChecks:
     """What a run gets besides the checks of every run."""
 
-    def names(self, seen, cases):
-        checks = CaseChecks(seen, {}, {})
-        entries = check(cases, checks.checkers, checks.folds)
-        return [entry.name for entry in checks.shown(entries)], checks.hypotheses(entries), checks
+    def names(self, evidence, cases):
+        checks = Checks(evidence)
+        feed(cases, checks.of_cases)
+        rows = [entry.name for entry in checks.close() if entry.name not in OF_EVERY_RUN]
+        return rows, checks.hypotheses(), checks
 
     def test_a_run_that_tells_nothing_gets_nothing(self):
-        names, hypotheses, checks = self.names(Seen(), [made()])
-        assert (names, hypotheses, checks.needed, checks.totals()) == ([], [], False, {})
+        names, hypotheses, checks = self.names(evidence(), [made()])
+        assert (names, hypotheses, checks.need_cases, checks.totals()) == ([], [], False, {"unknown_route": None})
 
     def test_backends_that_keep_a_log_let_silent_fallbacks_be_seen(self):
-        names, hypotheses, _ = self.names(Seen(calls=1), [made()])
+        names, hypotheses, _ = self.names(evidence(calls=1), [made()])
         assert (names, hypotheses) == (["silent fallback"], [])
 
     def test_a_target_that_tells_attempts_and_has_no_breaker_is_not_unknown_for_it(self):
-        names, hypotheses, checks = self.names(Seen(attempts=2), [made("a0 failed, b1 ok")])
+        names, hypotheses, checks = self.names(evidence(attempts=2), [made("a0 failed, b1 ok")])
         assert names == ["silent fallback", "fallback correctness", "fallback loop"]
         assert [entry.name for entry in hypotheses] == NAMES
         assert [entry.status for entry in hypotheses].count(Status.VALID) == 3
-        assert set(checks.totals()) == {"fallback_latency"}
+        assert set(checks.totals()) == {"fallback_latency", "unknown_route"}
 
     def test_a_target_whose_chain_declares_a_deadline_is_judged_by_it(self):
-        names, _, _ = self.names(Seen(attempts=1, chain_deadline_ms=900), [made("a0 ok")])
+        names, _, _ = self.names(evidence(Facts(*KNOWN, chain_deadline_ms=900), attempts=1), [made("a0 ok")])
         assert names[-1] == "chain deadline"
 
     def test_a_plan_on_a_target_that_tells_nothing(self):
         fault = windows(*opened("down", 1, 2))[0].fault
-        names, hypotheses, checks = self.names(Seen(faults=(fault,)), [made()])
+        names, hypotheses, checks = self.names(evidence(Facts(*KNOWN, faults=(fault,))), [made()])
         assert names == ["silent fallback", "ledger", "recovery"]
         assert {entry.status for entry in hypotheses} == {Status.UNKNOWN}
-        assert set(checks.totals()) == {"ledger", "faults"}
+        assert set(checks.totals()) == {"ledger", "faults", "unknown_route"}
+
+    def test_a_plan_whose_faults_hit_no_operation_has_no_ledger(self):
+        forced = windows(*opened("forced", 1, 2))[0].fault
+        names, _, checks = self.names(evidence(Facts(*KNOWN, faults=(forced,))), [made()])
+        assert names == ["silent fallback", "recovery"]
+        assert checks.totals()["ledger"]["injected"] == 0
 
     def test_operations_under_other_conditions_than_the_baseline_are_disturbed(self):
-
         plan = parse_fault_plan(
             b'[[fault]]\nname = "reload"\nwhat = { kind = "reload", call = "a:b" }\n'
             b'[[fault]]\nname = "clock"\nwhat = { kind = "clock_jump", by_s = 5 }\n',
             "plan",
         )
         edges = {0: [*opened("reload", 5, 6), *opened("clock", 1, 2)]}
-        checks = CaseChecks(Seen(edges=edges, faults=plan.fault), {}, {})
+        checks = Checks(evidence(Facts(*KNOWN, faults=plan.fault), edges=edges))
         assert [checks.undisturbed(made(at_ms=at_ms)) for at_ms in (100, 1500, 3000, 5500, 9000)] == [
             *(True, False, True, False, False),
         ]
         assert not checks.undisturbed(made(injections=(("x", "error", "y", 0, 1),)))
+
+    def test_consistency_alone_is_not_told_of_disturbed_operations(self):
+        fault = windows(*opened("down", 1, 2))[0].fault
+        checks = Checks(evidence(Facts(*KNOWN, faults=(fault,)), baseline=[operation()]))
+        other = {"route": "b", "expected_route": "a"}
+        feed([made(injections=(("down", "error", "y", 0, 1),), **other), made(ordinal=1)], checks.of_cases)
+        found = {entry.name: entry.status for entry in checks.close()}
+        assert (found["consistency"], found["accuracy"]) == (Status.VALID, Status.INVALID)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from made_cases import decided, made, stopped
 
 from harness.judge.checkers.disturbances.ledger import CHANGES, Fate, Ledger, balance, fate_of, in_words
-from harness.judge.checkers.outcomes.silent_failure import SilentFailure
+from harness.judge.checkers.disturbances.silent_failure import SilentFailure
 from harness.judge.entry import Status
 from harness.load.faults.plan import KINDS
 from harness.words.operation import AttemptOutcome, Flag, Outcome

@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 from made_cases import decided, made, stopped
 
-from harness.judge.checkers.fallbacks.fallbacks import FallbackCorrectness, FallbackLoop, SilentFallback
+from harness.judge.checkers.fallbacks.fallback_loop import FallbackLoop
+from harness.judge.checkers.fallbacks.fallbacks import FallbackCorrectness
+from harness.judge.checkers.fallbacks.silent_fallback import SilentFallback
 from harness.judge.entry import EXAMPLES, Status
 from harness.words.operation import Flag, Outcome
 

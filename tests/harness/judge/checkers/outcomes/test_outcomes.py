@@ -5,10 +5,10 @@ import tracemalloc
 
 import pytest
 
+from harness.judge.checkers.disturbances.silent_failure import SilentFailure
 from harness.judge.checkers.outcomes.accuracy import Accuracy
 from harness.judge.checkers.outcomes.conservation import Conservation
 from harness.judge.checkers.outcomes.consistency import Consistency
-from harness.judge.checkers.outcomes.silent_failure import SilentFailure
 from harness.judge.entry import EXAMPLES, Status
 from harness.words.operation import Flag, Outcome
 

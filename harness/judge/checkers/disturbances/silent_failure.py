@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, Self
 
+from harness.judge.checker import OfOperations
+from harness.judge.checkers.disturbances.ledger import Ledger
 from harness.judge.entry import EXAMPLES, Entry, Status, zero_of
+from harness.judge.evidence import Evidence
 from harness.words.operation import Flag, Operation, Outcome
 
 
@@ -25,7 +28,7 @@ class Unaccounted(Protocol):
         """Their ids."""
 
 
-class SilentFailure:
+class SilentFailure(OfOperations):
     """No operation says ok while it carries no usable route, or was hit by a fault that nothing accounts for.
 
     No usable route is none, a malformed one, or one of absurd length. What the faults of a plan came to, ``ledger``
@@ -33,13 +36,32 @@ class SilentFailure:
     """
 
     name = "silent failure"
-    required = True
+    place = 130
+    means = '"ok" without a usable route, or with a fault that nothing accounts for'
+    advice = (
+        "Read the operations' flag: no_route is often a breaker that answers, or a route under another name. Of faults "
+        "the ledger says more."
+    )
+    invalid_when = (
+        "an operation ended ok and is flagged `no_route`, `malformed` or `oversized`, or was hit by a fault that "
+        "nothing accounts for (see the ledger)"
+    )
+    unknown_when = "none ended ok"
+    source = (
+        "differential observability, Huang et al. 2017. What the target logged is not taken into account: log records "
+        "belong to no operation yet"
+    )
 
     def __init__(self, ledger: Unaccounted | None = None) -> None:
         self._ledger = ledger
         self._cases = 0
         self._flagged: dict[Flag, int] = {}
         self._examples: list[int] = []
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Self:
+        """Return the checker of one run: beside the run's own ledger."""
+        return cls(evidence.once(Ledger.of))
 
     def add(self, operation: Operation) -> None:
         """Look at one operation that ended ok."""
