@@ -77,7 +77,7 @@ def marked(found: object) -> object:
 
 def test_no_text_of_a_run_is_markup_or_unseen_on_its_pages(tmp_path: Path, no_plots) -> None:
     folder = tmp_path / "example-overload"
-    shutil.copytree(Path(__file__).parents[2] / "results" / folder.name, folder)
+    shutil.copytree(Path(__file__).parents[3] / "results" / folder.name, folder)
     for name in ("manifest.json", "verdict.json"):
         (folder / name).write_text(json.dumps(marked(json.loads((folder / name).read_text()))))
     assert main(["report", str(folder)]) == 0
