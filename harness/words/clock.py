@@ -30,6 +30,10 @@ class Epoch(NamedTuple):
                 best_gap, best = after - before, wall - (before + after) // 2
         return cls(best)
 
+    def unix_ns(self) -> int:
+        """Return nanoseconds since the Unix epoch, now."""
+        return now_ns() + self.offset_ns
+
     def second(self, monotonic_ns: int) -> int:
         """Return the Unix second in which ``monotonic_ns`` lies."""
         return (monotonic_ns + self.offset_ns) // 1_000_000_000

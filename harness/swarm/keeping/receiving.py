@@ -14,7 +14,7 @@ from locust.runners import MasterRunner
 from harness.swarm.keeping.collector import Collector
 from harness.swarm.wire.delta import Delta
 from harness.swarm.wire.messages import ACK, DELTA, SENT, Answer
-from harness.words.clock import Epoch, now_ns
+from harness.words.clock import Epoch
 
 logger = logging.getLogger("harness")
 
@@ -51,14 +51,17 @@ class Receiving:
         master: Locust's.
         run_id: the run.
         collector: keeps what comes with the reports.
+        now_ns: Unix nanoseconds of this host; of this process if not given.
 
     """
 
-    def __init__(self, master: MasterRunner, run_id: str, collector: Collector) -> None:
+    def __init__(
+        self, master: MasterRunner, run_id: str, collector: Collector, now_ns: Callable[[], int] | None = None
+    ) -> None:
         self._master = master
         self._run_id = run_id
         self._collector = collector
-        self._epoch = Epoch.of_this_process()
+        self._now_ns = Epoch.of_this_process().unix_ns if now_ns is None else now_ns
         self._arrivals: dict[tuple[int, int], _Arrival] = {}
         collector.on_settled = self._answer
 
@@ -100,6 +103,3 @@ class Receiving:
             self._master.send_message(ACK, cast(dict[str, object], answer), arrival.client_id)
         except RPCError as error:
             logger.warning("worker %s could not be answered, and will send again: %s", arrival.client_id, error)
-
-    def _now_ns(self) -> int:
-        return now_ns() + self._epoch.offset_ns

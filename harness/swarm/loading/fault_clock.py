@@ -18,10 +18,18 @@ class FaultClock:
         switches: the windows.
         elapsed_s: seconds of the run, on the master's clock.
         users: concurrent users of the whole run.
+        sleep: waits for so many seconds.
 
     """
 
-    def __init__(self, switches: Switches, elapsed_s: Callable[[], float], users: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        switches: Switches,
+        elapsed_s: Callable[[], float],
+        users: Callable[[], int],
+        sleep: Callable[[float], object] = gevent.sleep,
+    ) -> None:
+        self._sleep = sleep
         self._switches = switches
         self._elapsed_s = elapsed_s
         self._users = users
@@ -44,7 +52,7 @@ class FaultClock:
 
     def _run(self) -> None:
         while True:
-            gevent.sleep(self._until_next())
+            self._sleep(self._until_next())
             self._update()
 
     def _until_next(self) -> float:

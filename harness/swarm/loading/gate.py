@@ -14,12 +14,16 @@ _LOOK_AGAIN_S = 0.25  # so that a user whose run ends does not wait for a master
 class Gate:
     """Open, unless somebody closed it; knows for how long it was closed.
 
+    Args:
+        clock: monotonic nanoseconds.
+
     Attributes:
         closed: whether users must wait; read before every operation.
 
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], int] = now_ns) -> None:
+        self._clock = clock
         self.closed = False
         self._opened = Event()
         self._closed_at_ns = 0
@@ -32,15 +36,15 @@ class Gate:
         self.closed = closed
         if closed:
             self._opened.clear()
-            self._closed_at_ns = now_ns()
+            self._closed_at_ns = self._clock()
         else:
-            self._held_ns += now_ns() - self._closed_at_ns
+            self._held_ns += self._clock() - self._closed_at_ns
             self._opened.set()
 
     @property
     def held_back_s(self) -> float:
         """Seconds for which it was closed so far."""
-        since_ns = now_ns() - self._closed_at_ns if self.closed else 0
+        since_ns = self._clock() - self._closed_at_ns if self.closed else 0
         return (self._held_ns + since_ns) / 1e9
 
     def wait(self, give_up: Callable[[], bool]) -> None:

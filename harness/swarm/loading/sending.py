@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import gevent
 from locust.exception import RPCError
@@ -27,9 +28,24 @@ class Shipping:
 
     The whole report is what is kept and sent again, Locust's statistics and the delta of the same operations: the
     master counts both or neither.
+
+    Args:
+        worker: Locust's; it sends.
+        session: what is handed over is of its run.
+        clock: monotonic nanoseconds of this host.
+        sleep: waits for so many seconds.
+
     """
 
-    def __init__(self, worker: WorkerRunner, session: Session) -> None:
+    def __init__(
+        self,
+        worker: WorkerRunner,
+        session: Session,
+        clock: Callable[[], int] = now_ns,
+        sleep: Callable[[float], object] = gevent.sleep,
+    ) -> None:
+        self._monotonic_ns = clock
+        self._sleep = sleep
         self.session = session
         self.clock = ClockOffset()
         self._worker = worker
@@ -72,11 +88,11 @@ class Shipping:
 
     def now_ns(self) -> int:
         """Return nanoseconds since the Unix epoch by this worker's clock."""
-        return now_ns() + self.session.epoch.offset_ns
+        return self._monotonic_ns() + self.session.epoch.offset_ns
 
     def _repeat(self) -> None:
         while not self.confirmed:
-            gevent.sleep(SEND_AGAIN_S)
+            self._sleep(SEND_AGAIN_S)
             for report in self._outbox.send_all_again():
                 self._send(report)
 

@@ -75,9 +75,30 @@ class BoundedErrors(BoundedNames):
 
 
 class Session:
-    """What the users of one worker share during one run."""
+    """What the users of one worker share during one run.
 
-    def __init__(self, inputs: Inputs, run_id: str, loop: HubLoop, epoch: Epoch, worker: int, workers: int) -> None:
+    Args:
+        inputs: what the run is made of.
+        run_id: the run.
+        loop: drives the target.
+        epoch: the offset of ``clock``.
+        worker: the index of this one.
+        workers: how many there are.
+        clock: monotonic nanoseconds.
+
+    """
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        run_id: str,
+        loop: HubLoop,
+        epoch: Epoch,
+        worker: int,
+        workers: int,
+        clock: Callable[[], int] = now_ns,
+    ) -> None:
+        self._clock = clock
         self.inputs = inputs
         self.run_id = run_id
         self.loop = loop
@@ -85,7 +106,7 @@ class Session:
         self.runner = inputs.runner
         self.deadline_s = inputs.options.deadline_s
         self.started = 0
-        self.gate = Gate()
+        self.gate = Gate(clock)
         self.routes = BoundedNames()
         self.names = BoundedNames()
         self.errors = BoundedErrors()
@@ -166,7 +187,7 @@ class Session:
 
     def sample_users(self, users: int) -> None:
         """Note how many users run now; a second counts with the last that was seen in it."""
-        self._users[self.epoch.second(now_ns())] = users
+        self._users[self.epoch.second(self._clock())] = users
 
     def take(self, *, final: bool = False) -> Delta:
         """Return what came since the last call, and forget it."""
@@ -181,7 +202,7 @@ class Session:
             "run_id": self.run_id,
             "worker": self.worker,
             "seq": seq,
-            "gathered_ns": now_ns() + self.epoch.offset_ns,
+            "gathered_ns": self._clock() + self.epoch.offset_ns,
             "arrivals": self.started,
             "history": self._history.take(),
             "series": self._series.take(),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-import gevent
-
 from harness.judge.criteria.criteria import Criterion
 from harness.judge.criteria.noise_floor import NoiseFloor, why_unseen
 from harness.judge.criteria.ramp_to_failure import LevelJudgement, RampToFailure, criteria_of_levels, judge_level
@@ -134,7 +132,7 @@ class RampToFailureShape(RouteShape):
         while self._log.now_ns() < end * NS or not self.reported_until(end):
             if self._log.now_ns() >= until_ns:
                 return False
-            gevent.sleep(LOOK_EVERY_S)
+            self.sleep(LOOK_EVERY_S)
         return True
 
     def _seen(self) -> list[Criterion]:

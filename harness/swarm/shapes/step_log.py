@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from harness.judge.criteria.steps import Step
-from harness.words.clock import Epoch, now_ns
+from harness.words.clock import Epoch
 
 
 class StepLog:
-    """The steps of one run, in Unix nanoseconds of this process, on the clock of the history."""
+    """The steps of one run.
 
-    def __init__(self) -> None:
-        self._epoch = Epoch.of_this_process()
+    Args:
+        now_ns: Unix nanoseconds; of this process, on the clock of the history, if not given.
+
+    """
+
+    def __init__(self, now_ns: Callable[[], int] | None = None) -> None:
+        self._now_ns = Epoch.of_this_process().unix_ns if now_ns is None else now_ns
         self.steps: list[Step] = []
 
     def now_ns(self) -> int:
         """Return the time."""
-        return now_ns() + self._epoch.offset_ns
+        return self._now_ns()
 
     @property
     def current(self) -> Step | None:

@@ -6,7 +6,7 @@ is not. It leaves ``--run-time``, ``--users`` and ``--spawn-rate`` to the shape,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -18,6 +18,7 @@ from harness.judge.criteria.ramp_to_failure import RampToFailure
 from harness.judge.criteria.steps import Step
 from harness.load.shapes.shapes import LEVELS, Shape, Soak, Spike, Staircase
 from harness.swarm.shapes.step_log import StepLog
+from harness.words.clock import Epoch
 from harness.words.errors import ShapeError
 
 LOOK_AHEAD_S = 1.0
@@ -48,7 +49,11 @@ class RouteShape(LoadTestShape):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._log = StepLog()
+        self.now_ns: Callable[[], int] = Epoch.of_this_process().unix_ns
+        """Unix nanoseconds on the clock of the history. Locust makes a shape without arguments: set it before a run."""
+        self.sleep: Callable[[float], object] = gevent.sleep
+        """Waits for so many seconds; as ``now_ns``."""
+        self._log = StepLog(self.now_ns)
         self._rate = self.spawn_rate
         self.description = ""  # of the load that was prepared
 
@@ -69,7 +74,7 @@ class RouteShape(LoadTestShape):
             ShapeError: attributes or options make no load.
 
         """
-        self._log = StepLog()
+        self._log = StepLog(self.now_ns)
         self._rate = self.spawn_rate if asked.spawn_rate is None else asked.spawn_rate
         try:
             if not 0 < self._rate < float("inf"):
@@ -145,7 +150,7 @@ class TimedShape(RouteShape):
         elapsed_s = self._since_begin_s()
         change_s = shape.next_change_s(elapsed_s)
         if shape.phase_at(elapsed_s) == self._phase and change_s - elapsed_s < LOOK_AHEAD_S:
-            gevent.sleep(change_s - elapsed_s)
+            self.sleep(change_s - elapsed_s)
             elapsed_s = max(change_s, self._since_begin_s())
         return self._ask(shape, shape.phase_at(elapsed_s))
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from harness.measure.packed import Fold
 from harness.measure.recorder import Recorder
 from harness.record.buffer import HistoryBuffer
+from harness.record.history import PartWriter, parts_of, read_operations
 from harness.swarm.wire.delta import Delta
 from harness.words.clock import Epoch
+from harness.words.operation import Operation
 
 S = 1_000_000_000
 
@@ -73,3 +77,10 @@ def delta_of(
         "final": final,
     }
     return {**made, **fields}  # type: ignore[typeddict-item]
+
+
+def written_operations(delta: Delta) -> list[Operation]:
+    """Return the operations of a delta, as they are read back."""
+    with TemporaryDirectory() as folder:
+        PartWriter(Path(folder)).write("operations", delta["worker"], delta["history"]["operations"])
+        return list(read_operations(parts_of(Path(folder), "operations").paths))

@@ -1,66 +1,81 @@
-"""A master that waits for workers says who is there, and ends where there is nothing left to wait for."""
-
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
 
 import gevent
 import pytest
 
-from harness.swarm.keeping import awaiting
+from harness.swarm.keeping import awaiting as module
 from harness.swarm.keeping.awaiting import Awaiting, end_waiting
 
-NUMBER = "0f" * 16
+NOBODY = 2**22 + 1
+"""No process has this id: Linux has 2^22 of them at most."""
 
 
-def master(*clients: str) -> Any:
-    return SimpleNamespace(
-        clients=SimpleNamespace(ready=[SimpleNamespace(id=client) for client in clients]),
-        get_worker_index=clients.index,
-        master_bind_host="127.0.0.1",
-        master_bind_port=5557,
-    )
+class Master:
+    def __init__(self, ready=0):
+        self.clients = SimpleNamespace(ready=["w"] * ready)
 
 
-def clock_of(*seconds: float) -> Callable[[], float]:
-    return iter(seconds).__next__
+class Time:
+    now_s = 0.0
+
+    def __call__(self):
+        return self.now_s
 
 
-@pytest.mark.parametrize(
-    ("clients", "within_s", "told"),
-    [
-        ((), 0, "0 of 3 workers have come to 127.0.0.1:5557; waiting for as long as it takes"),
-        (
-            (f"big_box_{NUMBER}", f"\x1b[2J_{NUMBER}"),
-            60,
-            (
-                r"2 of 3 workers (worker 0 (big_box), worker 1 (\x1b[2J)) have come to 127.0.0.1:5557; "
-                "waiting for 49 s more"
-            ),
-        ),
-    ],
-)
-def test_who_is_there_is_told_with_where_the_others_are_to_come(
-    clients: tuple[str, ...], within_s: float, told: str
-) -> None:
-    assert Awaiting(master(*clients), 3, within_s, [], clock_of(100, 111)).told() == told
+@pytest.fixture
+def time():
+    return Time()
 
 
-def test_it_is_told_again_and_again_until_all_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(awaiting, "LOOK_EVERY_S", 0.001)
-    monkeypatch.setattr(awaiting, "TOLD_EVERY_S", 0.002)
-    waited, said = master(), []
+def test_workers_that_may_still_come_are_waited_for(time):
+    awaiting = Awaiting(Master(1), 2, 5.0, [], time)
+    time.now_s = 4.9
+    assert awaiting.why_not() is None
+    assert not awaiting.all_there
 
-    def say(line: str) -> None:
-        said.append(line)
-        if len(said) == 3:
-            waited.clients.ready.append(SimpleNamespace(id="a_1"))
 
-    end_waiting(Awaiting(waited, 1, 0, []), pytest.fail, say)
-    with gevent.Timeout(10):
-        while not waited.clients.ready:
-            gevent.sleep(0.001)
-    gevent.sleep(0.02)
-    assert [line.partition(" have")[0] for line in said] == ["0 of 1 workers"] * 3
+@pytest.mark.parametrize(("within_s", "ended"), [(5.0, True), (0, False)])
+def test_those_that_do_not_come_are_given_up_after_as_long_as_was_said(time, within_s, ended):
+    awaiting = Awaiting(Master(1), 2, within_s, [], time)
+    time.now_s = 1_000.0
+    assert (awaiting.why_not() is not None) is ended
+
+
+def test_those_that_this_process_started_and_that_have_ended_never_come(time):
+    why = Awaiting(Master(1), 2, 0, [NOBODY], time).why_not()
+    assert str(NOBODY) in why
+
+
+def test_when_all_are_there_nothing_is_waited_for(time):
+    awaiting = Awaiting(Master(2), 2, 5.0, [NOBODY], time)
+    time.now_s = 9.0
+    assert (awaiting.why_not(), awaiting.all_there) == (None, True)
+
+
+def waits(awaiting, told):
+    end_waiting(awaiting, lambda why: told.append(why) or 12, bool)
+    gevent.sleep(5)
+
+
+def test_who_waits_in_vain_ends_with_the_exit_code_of_the_run(time, monkeypatch):
+    monkeypatch.setattr(module, "LOOK_EVERY_S", 0)
+    told = []
+    waiting = gevent.spawn(waits, Awaiting(Master(), 1, 0, [NOBODY], time), told)
+    with pytest.raises(SystemExit) as ended:
+        waiting.get(timeout=1)
+    assert (ended.value.code, len(told)) == (12, 1)
+
+
+def test_who_waits_until_all_are_there_goes_on(time, monkeypatch):
+    monkeypatch.setattr(module, "LOOK_EVERY_S", 0)
+    told, master = [], Master()
+    waiting = gevent.spawn(waits, Awaiting(master, 1, 0, [], time), told)
+    for _ in range(3):
+        gevent.sleep(0)
+    master.clients.ready.append("w")
+    for _ in range(3):
+        gevent.sleep(0)
+    assert (waiting.ready(), told) == (False, [])
+    waiting.kill()
