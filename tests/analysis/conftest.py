@@ -16,7 +16,8 @@ import pytest
 from hdrh.histogram import HdrHistogram
 
 from analysis.files.columns import HISTORY
-from analysis.files.history import OF_PROCESS, SCHEMAS
+from analysis.files.history import SCHEMAS
+from harness.words.schema import OF_PROCESS
 
 COLUMNS = [
     "second", "user_class", "priority", "expected_route", "route", "tier", "outcome", "count", "sum_ms", "min_ms",
