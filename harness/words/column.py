@@ -49,7 +49,10 @@ def integer(
 
 
 def ns(meaning: str, *, since: int = FIRST_FORMAT) -> Column:
-    """Return a column of times in nanoseconds, whose name is still to be given."""
+    """Return a column of moments in nanoseconds, whose name, ending in ``_ns``, is still to be given.
+
+    Such columns are moved to the Unix epoch where they are written (``record.tables.to_table``).
+    """
     return Column("", "int64", meaning, "ns", since=since)
 
 
