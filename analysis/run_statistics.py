@@ -25,9 +25,7 @@ from analysis.files.documents import Totals
 from analysis.run import Run
 from analysis.statistics import locust_statistics, steps
 from analysis.statistics.faults.judged_windows import as_judged, judged_windows
-from harness.judge.criteria.criteria import parse_criterion
 from harness.judge.criteria.series_fold import PERCENTILES
-from harness.words.errors import CriteriaError
 from harness.words.operation import STOPPED_ROUTE, Outcome
 
 if TYPE_CHECKING:
@@ -196,15 +194,13 @@ class Measured:
     @cached_property
     def thresholds(self) -> list[tuple[str, float, float]]:
         """Name, percentile and milliseconds of each criterion that bounds a percentile of latency from above."""
-        found = []
-        for entry in self.run.verdict.criteria if self.run.verdict is not None else ():
-            try:
-                criterion = parse_criterion(entry.name)
-            except CriteriaError:  # of a later version
-                continue
-            if criterion.metric in PERCENTILES and criterion.compare in ("<", "<="):
-                found.append((entry.name, float(PERCENTILES[criterion.metric]), criterion.number))
-        return found
+        entries = self.run.verdict.criteria if self.run.verdict is not None else ()
+        return [
+            (entry.name, float(PERCENTILES[metric]), number)
+            for entry in entries
+            if (metric := entry.metric) in PERCENTILES and entry.comparison in ("<", "<=")
+            if metric is not None and (number := entry.number) is not None
+        ]
 
     @cached_property
     def percentile_curve(self) -> pd.DataFrame:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.files.documents import Entry, Manifest, Verdict
+from analysis.files.documents import CriterionEntry, Entry, Manifest, Verdict
 from analysis.report.evidence import BROKEN
 from analysis.wording import value
-from harness.judge.criteria.criteria import parse_criterion
-from harness.words.errors import CriteriaError
 
 GUIDE = "docs/testing-your-pipeline.md"
 RECOMMENDATIONS = {
@@ -71,7 +70,11 @@ def findings(verdict: Verdict | None, manifest: Manifest | None = None) -> list[
     """
     if verdict is None:
         return []
-    groups = {"check": verdict.checks, "criterion": verdict.criteria, "validity": verdict.validity}
+    groups: dict[str, Sequence[Entry]] = {
+        "check": verdict.checks,
+        "criterion": verdict.criteria,
+        "validity": verdict.validity,
+    }
     groups["hypothesis"] = verdict.hypotheses
     return [
         Finding(kind, entry, _advice(kind, entry, verdict, manifest or Manifest()))
@@ -85,9 +88,8 @@ def _advice(kind: str, entry: Entry, verdict: Verdict, manifest: Manifest) -> st
     """Return what to do about a broken row."""
     name = entry.name
     if kind == "criterion" and name not in RECOMMENDATIONS:
-        try:
-            metric = parse_criterion(name).metric
-        except CriteriaError:  # of a later version
+        metric = entry.metric if isinstance(entry, CriterionEntry) else None
+        if metric is None:
             return None
         if metric not in _OF_CHECK:
             return OF_LATENCY if metric.endswith("_ms") else BY_METRIC.get(metric)

@@ -48,6 +48,11 @@ def integer(
     return Column("", kinds[bits], meaning, since=since, least=least, most=most)
 
 
+def real(meaning: str, unit: str = "", *, least: float = 0, most: float = math.inf) -> Column:
+    """Return a column of numbers with 64 bits, whose name is still to be given."""
+    return Column("", "float64", meaning, unit, least=least, most=most)
+
+
 def ns(meaning: str, *, since: int = FIRST_FORMAT) -> Column:
     """Return a column of moments in nanoseconds, whose name, ending in ``_ns``, is still to be given.
 

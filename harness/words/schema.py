@@ -1,7 +1,7 @@
 """Every table of a run directory: its columns, in the order of the file.
 
-Records of the history declare theirs at their own fields (``words.operation``), the CSV files here. Writers, readers,
-frames, the tables of ``docs/definitions.md`` and synthetic runs derive from these.
+Rows that are records declare theirs at their own fields (``words.operation``, ``words.fault_row``), the others here.
+Writers, readers, frames, the tables of ``docs/definitions.md`` and synthetic runs derive from these.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from harness.words.column import LATEST_S, Column, Type, columns_of_record
+from harness.words.column import LATEST_S, Column, columns_of_record
+from harness.words.fault_row import FaultRow
 from harness.words.operation import Attempt, Call, Edge, Injection, Operation, Span
 
 RECORDS: Mapping[str, type[NamedTuple]] = {
@@ -110,36 +111,7 @@ ARRIVALS = (
 """``arrivals.csv``: one row per second, where a schedule had something due."""
 
 
-def _measured(name: str, kind: Type, meaning: str, unit: str = "", least: float = 0) -> Column:
-    return Column(name, kind, meaning, unit, nullable=True, least=least)
-
-
-FAULTS = (
-    Column("name", "text", "of the fault, in the fault plan"),
-    Column("kind", "text", "kind of the fault"),
-    Column("where", "text", "where it hits: a stage, a route with its tier, a backend"),
-    Column("share", "float64", "share of the calls that it hits", most=1),
-    _measured("start_unix_s", "float64", "when the first worker opened it", "s")._replace(most=LATEST_S),
-    _measured("end_unix_s", "float64", "when the last worker closed it; none where none did", "s")._replace(
-        most=LATEST_S
-    ),
-    _measured("operations_hit", "int64", "operations that it hit"),
-    _measured("injected", "int64", "calls that it hit"),
-    _measured("retried", "int64", "of these: followed by a retry of the same route, backend or stage"),
-    _measured("fell_back", "int64", "of these: followed by an attempt of a later tier"),
-    _measured("surfaced", "int64", "of these: in operations that did not end ok, or are flagged"),
-    _measured("served_late", "int64", "of these: delayed, or without effect, in operations that ended ok"),
-    _measured("unaccounted", "int64", "of these: anything else"),
-    _measured("no_effect", "int64", "of those served late: changed nothing"),
-    _measured("undecided", "int64", "of those unaccounted: no route to compare with"),
-    # Both go from a moment of one worker to one of another, so that they may come out below 0.
-    _measured("activation_delay_ms", "float64", "its begin to the first fallback", "ms", -math.inf),
-    _measured("recovery_s", "float64", "its end to the first of three seconds as before", "s", -math.inf),
-    _measured("false_fallbacks", "int64", "fallbacks without need"),
-    _measured("missed_fallbacks", "int64", "operations that had a next route and did not try it"),
-    _measured("out_of_order", "int64", "operations that tried tiers out of order"),
-    _measured("failed", "text", "why it could not be put in force or undone"),
-)
+FAULTS = columns_of_record(FaultRow)
 """``faults.csv``: one row per window of a fault."""
 
 CSV: Mapping[str, tuple[Column, ...]] = {"series": SERIES, "vitals": VITALS, "arrivals": ARRIVALS, "faults": FAULTS}

@@ -29,9 +29,9 @@ from harness.judge.criteria.criteria import read_criteria
 from harness.load.arrivals.trace_file import Trace
 from harness.load.corpus.corpus import read_corpus
 from harness.load.faults.plan import PLANS, read_fault_plan
-from harness.measure.history_tables import with_later
 from harness.measure import series_csv
 from harness.measure import vitals as vitals_csv
+from harness.measure.history_tables import with_later
 from harness.record.cases import read_cases, read_edges
 from harness.record.history import read_operations
 from harness.record.tables import OPERATIONS, TABLES, encoding
