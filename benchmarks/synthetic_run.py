@@ -6,6 +6,7 @@ In every three minutes the primary of the route 'premium' fails for 20 s: a fall
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from analysis.files.history import SCHEMAS
 from harness.measure.histogram import Histogram
 from harness.measure.series_csv import COLUMNS
 from harness.record.faults_csv import HEADER
+from harness.record.tables import encoding
+from harness.words.operation import Edge
 
 START_S = 1_750_000_000
 RATE = 5_000  # operations per second
@@ -99,7 +102,9 @@ def _write_series(path: Path, times_ns: dict[str, np.ndarray], variants: np.ndar
         frame[f"{prefix}hdr"] = encoded[index]
         if prefix:
             frame[f"{prefix}sum_ms"] = (times_ns[clock] / 1e6).sum(axis=1)[index]
-    pd.DataFrame(frame)[list(COLUMNS)].to_csv(path, index=False, lineterminator="\n", float_format="%.6f")
+    pd.DataFrame(frame).reindex(columns=list(COLUMNS)).to_csv(
+        path, index=False, lineterminator="\n", float_format="%.6f"
+    )
 
 
 def _encode(times_ns: np.ndarray) -> str:
@@ -144,8 +149,6 @@ def _write_part(history: Path, part: int, first: int, times_ns: dict[str, np.nda
         "confidence": np.full(count, 0.9, np.float32),
         "tier": fell.astype(np.int16),
         "attempts": 1 + fell.astype(np.int32),
-        "flag": pa.nulls(count, pa.string()),
-        "error": pa.nulls(count, pa.string()),
     }
     _write(history, "operations", part, columns)
     stage = pa.DictionaryArray.from_arrays(
@@ -201,9 +204,6 @@ def _write_attempts(
                 pa.array(failed.astype(np.int32)), pa.array(["answered", "failed"])
             ),
             "breaker": pa.DictionaryArray.from_arrays(zero, pa.array(["closed"])),
-            "reason": pa.nulls(len(second), pa.string()),
-            "given": pa.nulls(len(second), pa.int64()),
-            "left": pa.nulls(len(second), pa.int64()),
         },
     )
 
@@ -228,29 +228,20 @@ def _write_edges(folder: Path, seconds: int) -> None:
         line |= {"start_unix_s": START_S + begin, "end_unix_s": START_S + until, "operations_hit": hit}
         line |= {"injected": hit, "fell_back": hit}
         lines.append(",".join(f'"{line.get(name, "")}"' for name in HEADER))
-    columns = zip(*rows, strict=True) if rows else [[]] * len(SCHEMAS["edges"].names)
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, SCHEMAS["edges"], strict=True)]
-    table = pa.table(dict(zip(SCHEMAS["edges"].names, arrays, strict=True)))
+    names = Edge._fields[: len(rows[0])] if rows else Edge._fields
+    table = pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows], SCHEMAS["edges"])
     pq.write_table(table, folder / "history" / "edges-w000-000000-000001.parquet")
     (folder / "faults.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _write(history: Path, table: str, part: int, columns: dict[str, object]) -> None:
+def _write(history: Path, table: str, part: int, columns: Mapping[str, np.ndarray | pa.Array]) -> None:
+    """Write columns as a part of a table; those that are not given have no values."""
     schema = SCHEMAS[table]
-    arrays = [
-        pa.array(columns[field.name]) if isinstance(columns[field.name], np.ndarray) else columns[field.name]
-        for field in schema
-    ]
-    found = pa.table(dict(zip(schema.names, arrays, strict=True))).cast(schema)
-    texts = [field.name for field in schema if pa.types.is_string(field.type)]
-    times = [name for name in schema.names if name.endswith("_ns") or name in ("id", "operation")]
-    pq.write_table(
-        found,
-        history / f"{table}-w000-{part * 2:06d}-{part * 2 + 1:06d}.parquet",
-        compression="zstd",
-        use_dictionary=texts,
-        column_encoding=dict.fromkeys(times, "DELTA_BINARY_PACKED"),
-    )
+    count = len(next(iter(columns.values())))
+    arrays = [pa.nulls(count) if (found := columns.get(name)) is None else pa.array(found) for name in schema.names]
+    rows = pa.table(dict(zip(schema.names, arrays, strict=True))).cast(schema)
+    path = history / f"{table}-w000-{part * 2:06d}-{part * 2 + 1:06d}.parquet"
+    pq.write_table(rows, path, **encoding(schema))
 
 
 def _write_documents(folder: Path, operations: int, seconds: int) -> None:

@@ -1,169 +1,33 @@
-"""The two JSON documents of a run directory, typed: ``manifest.json`` and ``verdict.json``.
-
-Every field is optional, because a run may have been cut off before it was written and because later versions
-add fields; unknown ones are ignored.
-"""
+"""The two JSON documents of a run directory, read as what the harness writes (``harness.judge.documents``)."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TypeVar
 
 import msgspec
 
 from analysis import html, wording
-from harness.words.errors import UNREADABLE, RunError, reason
+from harness.judge import documents
+from harness.judge.criteria.criteria import parse_criterion
+from harness.judge.documents import CriterionEntry, Entry, Manifest, Step, Totals
+from harness.words.errors import UNREADABLE, CriteriaError, RunError, reason
 from harness.words.files import read_bounded
-from harness.words.operation import display_id
 
-Scalar = str | int | float | bool | None
-Count = Annotated[int, msgspec.Meta(ge=0)]
-Measured = Annotated[float, msgspec.Meta(ge=0)]
-"""Milliseconds, seconds, and rates: nothing that was measured is below 0."""
+__all__ = ["CriterionEntry", "Entry", "Manifest", "Step", "Totals", "Verdict", "read_document"]
 
 
-class Git(msgspec.Struct, frozen=True):
-    """The commit of the code that ran; ``dirty`` when files differed from it."""
-
-    commit: str | None = None
-    dirty: bool | None = None
-
-
-class Worker(msgspec.Struct, frozen=True):
-    """One worker process and what became of it."""
-
-    index: int | None = None
-    id: str | None = None
-    host: str | None = None
-    pid: int | None = None
-    fate: str | None = None
-    joined: Scalar = None
-    left: Scalar = None
-
-
-class Manifest(msgspec.Struct, frozen=True):
-    """What was run, with what, where and when."""
-
-    run_id: str | None = None
-    argv: list[str] = []
-    locustfile: str | None = None
-    folder: str | None = None
-    options: dict[str, object] = {}
-    git: Git | None = None
-    world: str | None = None
-    versions: dict[str, str | None] = {}
-    hosts: list[object] = []
-    cpus: Count | None = None
-    scenarios: Count | None = None
-    route_stages: list[str] = []
-    workers: list[Worker] = []
-    t0: str | None = None
-    t1: str | None = None
-    digests: dict[str, str | None] = {}
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """One criterion, check, validity condition or hypothesis with what was found."""
-
-    name: str = ""
-    status: str = "UNKNOWN"
-    actual: object = None
-    target: object = None
-    detail: str | None = None
-    examples: list[object] | None = None
-    required: bool = True
-
-    def example_ids(self) -> list[str]:
-        """Return the example operations as people read them (``worker-ordinal``)."""
-        return [_example(example) for example in self.examples or ()]
-
-
-class Outcomes(msgspec.Struct, frozen=True):
-    """Operations, and how many of them ended how."""
-
-    operations: Count | None = None
-    ok: Count | None = None
-    failed: Count | None = None
-    cancelled: Count | None = None
-    timeout: Count | None = None
-    shed: Count | None = None
-
-
-class Step(Outcomes, frozen=True):
-    """What was measured while a load shape kept ``users`` users running, after the step's warm-up.
-
-    ``from_ns`` and ``to_ns`` are Unix nanoseconds, as in the history; None where the users never ran. ``warm_up_s``
-    seconds at the beginning are left out, None where nothing is, and ``warm_up_unknown`` says why. ``held`` is the
-    outcome of a trial of a ramp to failure.
-    """
-
-    users: Count = 0
-    from_ns: Count | None = None
-    to_ns: Count | None = None
-    held: bool | None = None
-    warm_up_s: Measured | None = None
-    warm_up_unknown: str | None = None
-    seconds: Measured | None = None
-    throughput_rps: Measured | None = None
-    p50_ms: Measured | None = None
-    p95_ms: Measured | None = None
-    p99_ms: Measured | None = None
-
-
-class Totals(Outcomes, frozen=True):
-    """The run in numbers: operations by outcome, latency (ms), throughput (operations per second).
-
-    ``steady_...`` are without the first ``warm_up_s`` seconds; None where no steady state was found.
-    """
-
-    arrivals: Count | None = None
-    arrivals_due: Count | None = None
-    not_delivered: Count | None = None
-    flagged: Count | None = None
-    stopped: Count | None = None
-    duration_s: Measured | None = None
-    throughput_rps: Measured | None = None
-    p50_ms: Measured | None = None
-    p95_ms: Measured | None = None
-    p99_ms: Measured | None = None
-    max_ms: Measured | None = None
-    clocks: dict[str, dict[str, Measured | None]] | None = None
-    steady_from_s: Count | None = None
-    warm_up_s: Count | None = None
-    steady_throughput_rps: Measured | None = None
-    steady_p50_ms: Measured | None = None
-    steady_p95_ms: Measured | None = None
-    steady_p99_ms: Measured | None = None
-    users_max: Count | None = None
-    noise_floor: dict[str, Measured] | None = None
-    label_confusion: dict[str, dict[str, Count]] | None = None
-    routes: dict[str, Count] | None = None
-    errors: dict[str, Count] | None = None
-    log_records: dict[str, Count] | None = None
-    unknown_route: Count | None = None  # operations decided for a route that the corpus names nowhere
-    blocks: list[dict[str, object]] | None = None  # steps of the target that held the thread, by stage and place
-    user_errors: dict[str, Count] | None = None  # what tasks of the locustfile raised -> how often
-    steps: list[Step] = []
-
-
-class Verdict(msgspec.Struct, frozen=True):
+class Verdict(documents.Verdict, frozen=True):
     """Criteria, checks and validity of a run, and the word they add up to."""
-
-    verdict: str
-    exit_code: Annotated[int, msgspec.Meta(ge=0, le=255)] | None = None
-    reason: str | None = None
-    criteria: list[Entry] = []
-    checks: list[Entry] = []
-    validity: list[Entry] = []
-    hypotheses: list[Entry] = []
-    totals: Totals | None = None
 
     def _repr_html_(self) -> str:
         """Return a verdict as a table: what decided it, then criteria, checks, validity and hypotheses."""
         reason = f" {html.text(self.reason)}" if self.reason else ""
-        groups = {
+        groups: dict[str, Sequence[Entry]] = {
             "criterion": self.criteria,
             "check": self.checks,
             "validity": self.validity,
@@ -195,9 +59,26 @@ def read_document(path: Path, kind: type[Document]) -> Document:
             raise RunError(f"{path.name}: no regular file")
         text = read_bounded(path, MOST_BYTES).decode("utf-8")
         found = json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=_constant)
-        return msgspec.convert(_without_halves(found), kind)
+        return _with_thresholds(msgspec.convert(_without_halves(found), kind))
     except (*UNREADABLE, msgspec.ValidationError) as error:
         raise RunError(f"{path.name}: {reason(error)}") from error
+
+
+def _with_thresholds(document: Document) -> Document:
+    """Return a document whose criteria say what they ask; in those of 0.1.0 that stands in their names only."""
+    if not isinstance(document, Verdict):
+        return document
+    return msgspec.structs.replace(document, criteria=[_with_threshold(entry) for entry in document.criteria])
+
+
+def _with_threshold(entry: CriterionEntry) -> CriterionEntry:
+    if entry.metric is not None:
+        return entry
+    try:
+        asked = parse_criterion(entry.name).threshold
+    except CriteriaError:  # no threshold, as the highest load that holds
+        return entry
+    return msgspec.structs.replace(entry, **asdict(asked))
 
 
 def _whole(digits: str) -> int:
@@ -235,9 +116,3 @@ def _without_halves(found: object, depth: int = 0) -> object:
 
 def _whole_text(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _example(example: object) -> str:
-    if isinstance(example, int) and not isinstance(example, bool) and example >= 0:
-        return display_id(example)
-    return example if isinstance(example, str) else json.dumps(example, sort_keys=True, ensure_ascii=False)

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.files.columns import FAULTS
+from analysis.files.columns import FAULTS, FAULTS_FILE
 from analysis.files.csv_rows import read_rows
 from harness.words.errors import RunError
 
 _NEEDED = ("name", "start_unix_s", "end_unix_s")
 """Columns without which it is no such file; a run of another version may lack others."""
-_ADDED = ("start_ns", "end_ns", "start_s", "end_s")
 
 
 def read_faults(path: Path, first_second: int | None) -> pd.DataFrame:
@@ -20,9 +19,8 @@ def read_faults(path: Path, first_second: int | None) -> pd.DataFrame:
 
     An absent file gives an empty frame. Raises ``RunError`` where the file holds something else.
     """
-    inside = [column for column in FAULTS if column.name not in _ADDED]
-    optional = [column.name for column in inside if column.name not in _NEEDED]
-    found, _ = read_rows(path, inside, optional=optional)
+    optional = [column.name for column in FAULTS_FILE if column.name not in _NEEDED]
+    found, _ = read_rows(path, FAULTS_FILE, optional=optional)
     backwards = (found["end_unix_s"] < found["start_unix_s"]).to_numpy()
     if backwards.any():
         raise RunError(f"{path}: row {int(backwards.argmax())} (0 is the first): its window ends before it begins")

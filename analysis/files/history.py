@@ -12,27 +12,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from analysis.files.columns import HISTORY, OF_PROCESS, OPERATIONS, Column, Type
-from analysis.files.plausible import bounds_of
+from analysis.files.columns import HISTORY, OPERATIONS, Column
+from harness.measure import history_tables
 from harness.measure.history_parts import Part, kept_parts
 from harness.words.errors import UNREADABLE, RunError, reason
 from harness.words.operation import Outcome
+from harness.words.schema import OF_PROCESS
 
-_ARROW: dict[Type, pa.DataType] = {
-    "int8": pa.int8(),
-    "int16": pa.int16(),
-    "int32": pa.int32(),
-    "int64": pa.int64(),
-    "Int64": pa.int64(),
-    "float32": pa.float32(),
-    "float64": pa.float64(),
-    "category": pa.string(),
-    "str": pa.string(),
-}
-SCHEMAS = {
-    table: pa.schema([(column.name, _ARROW[column.type]) for column in columns]) for table, columns in HISTORY.items()
-}
-"""Columns of each table as the run's writer has them; a test compares the two."""
+SCHEMAS = {**history_tables.SCHEMAS, "baseline": history_tables.SCHEMAS["operations"]}
+_LATER = {**history_tables.LATER, "baseline": history_tables.LATER["operations"]}
 
 Filters = Sequence[tuple[str, str, object]]
 """Conditions that all must hold, as in ``pyarrow.parquet.read_table``: ``[("outcome", "=", "ok")]``."""
@@ -110,9 +98,8 @@ def _one_by_one(
 
 def _read(paths: Sequence[Path], table: str, wanted: Sequence[Column], condition: pc.Expression | None) -> pa.Table:
     labels = [column.name for column in HISTORY[table] if column.type == "category"]
-    for path in paths:
-        _refuse_foreign(path, table)
-    names = [column.name for column in wanted]
+    lacking = set().union(*(_refuse_foreign(path, table) for path in paths))
+    names = [column.name for column in wanted if column.name not in lacking]
     try:
         rows = pq.read_table(
             list(paths),
@@ -125,6 +112,7 @@ def _read(paths: Sequence[Path], table: str, wanted: Sequence[Column], condition
         if condition is None and rows.num_rows != (whole := sum(pq.read_metadata(path).num_rows for path in paths)):
             raise ValueError(f"{rows.num_rows:,} rows, the footer says {whole:,}")
         rows.validate(full=True)  # a flipped bit may name a text that the page has not; headers have no checksum
+        rows = _with_lacking(rows, table, wanted)
         for column in wanted:
             _require_plausible(paths, table, column, rows.column(column.name))
     except _UNREADABLE as error:
@@ -153,10 +141,9 @@ def _require_plausible(paths: Sequence[Path], table: str, column: Column, values
         absent = f"column {column.name} has {values.null_count:,} rows without a value, expected none"
         raise RunError(f"{_named(paths)}: table {table}, {absent}")
     found: object = None
-    if pa.types.is_integer(values.type) and not (table == "calls" and column.name == "priority"):
-        least, most = bounds_of(column)
+    if pa.types.is_integer(values.type):
         low, high = pc.min_max(values).as_py().values()
-        found = None if low is None else low if low < least else high if high > most else None
+        found = None if low is None else low if low < column.least else high if high > column.most else None
     elif column.name == "outcome" and HISTORY[table] is OPERATIONS:
         unknown = pc.unique(values).to_pylist()
         found = next((outcome for outcome in unknown if outcome not in _OUTCOMES), None)
@@ -217,7 +204,17 @@ def _damage(path: Path) -> str | None:
     return None
 
 
-def _refuse_foreign(path: Path, table: str) -> None:
+def _with_lacking(rows: pa.Table, table: str, wanted: Sequence[Column]) -> pa.Table:
+    """Return the rows with the columns that their format did not have yet, without values."""
+    for column in wanted:
+        if column.name not in rows.schema.names:
+            field = SCHEMAS[table].field(column.name)
+            rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
+    return rows
+
+
+def _refuse_foreign(path: Path, table: str) -> set[str]:
+    """Return the columns that a file of an older format lacks; raise where it is of no format at all."""
     if (why := _damage(path)) is not None:
         raise DamagedError(f"{path}: no part of the table {table}: {why}")
     try:
@@ -225,15 +222,17 @@ def _refuse_foreign(path: Path, table: str) -> None:
         of_name = {field.name: field.type for field in schema}
     except _UNREADABLE as error:
         raise DamagedError(f"{path}: no part of the table {table}: {reason(error)}") from error
-    absent = [column.name for column in HISTORY[table] if column.name not in of_name]
+    lacking = {column.name for column in HISTORY[table] if column.name not in of_name}
+    absent = [column.name for column in HISTORY[table] if column.name in lacking - _LATER[table]]
     if absent:
         raise RunError(f"{path}: no part of the table {table}: no column {', '.join(absent)}")
     if len(of_name) != len(schema):
         raise RunError(f"{path}: no part of the table {table}: a column is there twice")
-    for column in HISTORY[table]:
-        if not _is_alike(of_name[column.name], _ARROW[column.type]):
-            found = f"column {column.name} is {of_name[column.name]}, expected {_ARROW[column.type]}"
+    for column in SCHEMAS[table]:
+        if column.name not in lacking and not _is_alike(of_name[column.name], column.type):
+            found = f"column {column.name} is {of_name[column.name]}, expected {column.type}"
             raise RunError(f"{path}: no part of the table {table}: {found}")
+    return lacking
 
 
 def _is_alike(found: pa.DataType, wanted: pa.DataType) -> bool:
@@ -264,7 +263,9 @@ def _array(values: pa.ChunkedArray, column: Column) -> object:
             values.fill_null(0).to_numpy().astype(np.int64), values.is_null().to_numpy().astype(np.bool_)
         )
     if column.type.startswith("int"):
-        values = values.cast(_ARROW[column.type])  # which refuses what does not fit; numpy would wrap it around
+        values = values.cast(
+            pa.type_for_alias(column.type)
+        )  # which refuses what does not fit; numpy would wrap it around
     return values.to_numpy().astype(column.type, copy=False)
 
 

@@ -12,20 +12,8 @@ from analysis.files.columns import Column
 from harness.words.errors import RunError
 from harness.words.operation import Outcome
 
-LATEST_S = 2**33
-"""Unix second up to which a run may be, in the year 2242: one of something else fills the memory with empty seconds."""
 MAX_DAYS = 31
 """Longest run read: gaps between seconds are filled, so one wrong second would fill the memory."""
-
-_SIGNED = ("given", "left", "activation_delay_ms", "recovery_s", "lag_sum_ms", "confidence")
-"""Columns with values below 0: checksums, times from one worker's moment to another's, what the target gives, and the
-lag of operations that were started before their intended start."""
-_MOST = {"priority": 9, "share": 1, "second": LATEST_S, "start_unix_s": LATEST_S, "end_unix_s": LATEST_S}
-
-
-def bounds_of(column: Column) -> tuple[float, float]:
-    """Return the least and the most that a number in a column can be."""
-    return (-np.inf if column.name in _SIGNED else 0), _MOST.get(column.name, np.inf)
 
 
 def whole_numbers(path: Path, values: pd.Series, column: Column) -> pd.Series:
@@ -47,7 +35,7 @@ def require_plausible(path: Path, frame: pd.DataFrame, columns: Sequence[Column]
     for column in columns:
         if column.name not in frame.columns or not pd.api.types.is_numeric_dtype(frame[column.name].dtype):
             continue
-        least, most = bounds_of(column)
+        least, most = column.least, column.most
         values = frame[column.name]
         numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
         wrong = (numbers < least) | (numbers > most) | np.isinf(numbers)

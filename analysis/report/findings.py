@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.files.documents import Entry, Manifest, Verdict
+from analysis.files.documents import CriterionEntry, Entry, Manifest, Verdict
 from analysis.report.evidence import BROKEN
 from analysis.wording import value
 from harness.judge.checkers.registry import named, registered
-from harness.judge.criteria.criteria import parse_criterion
-from harness.words.errors import CriteriaError
 
 GUIDE = "docs/testing-your-pipeline.md"
 OF_ROWS = {
@@ -63,7 +62,11 @@ def findings(verdict: Verdict | None, manifest: Manifest | None = None) -> list[
     """
     if verdict is None:
         return []
-    groups = {"check": verdict.checks, "criterion": verdict.criteria, "validity": verdict.validity}
+    groups: dict[str, Sequence[Entry]] = {
+        "check": verdict.checks,
+        "criterion": verdict.criteria,
+        "validity": verdict.validity,
+    }
     groups["hypothesis"] = verdict.hypotheses
     return [
         Finding(kind, entry, _advice(kind, entry, verdict, manifest or Manifest()))
@@ -77,9 +80,8 @@ def _advice(kind: str, entry: Entry, verdict: Verdict, manifest: Manifest) -> st
     """Return what to do about a broken row."""
     checker = named(entry.name)
     if kind == "criterion" and entry.name not in OF_ROWS:
-        try:
-            metric = parse_criterion(entry.name).metric
-        except CriteriaError:  # of a later version
+        metric = entry.metric if isinstance(entry, CriterionEntry) else None
+        if metric is None:
             return None
         # A metric that a check measures has its advice.
         checker = next((each for each in registered() if each.metric == metric), None)

@@ -252,7 +252,7 @@ def summary(verdict: Verdict | None) -> list[tuple[str, ...]]:
     """Return how many rows of each kind hold, are broken, and are not known."""
     if verdict is None:
         return []
-    groups = {
+    groups: dict[str, Sequence[Entry]] = {
         "criteria": verdict.criteria,
         "checks": verdict.checks,
         "validity": verdict.validity,

@@ -11,9 +11,7 @@ import pandas as pd
 from analysis import statistics
 from analysis.run_statistics.common import Shared
 from analysis.statistics import locust_statistics, steps
-from harness.judge.criteria.criteria import parse_criterion
 from harness.judge.criteria.series_fold import PERCENTILES
-from harness.words.errors import CriteriaError
 
 if TYPE_CHECKING:
     from analysis.statistics.fits import Fit
@@ -130,12 +128,10 @@ class OfLoad(Shared):
     @cached_property
     def thresholds(self) -> list[tuple[str, float, float]]:
         """Name, percentile and milliseconds of each criterion that bounds a percentile of latency from above."""
-        found = []
-        for entry in self.run.verdict.criteria if self.run.verdict is not None else ():
-            try:
-                criterion = parse_criterion(entry.name)
-            except CriteriaError:  # of a later version
-                continue
-            if criterion.metric in PERCENTILES and criterion.compare in ("<", "<="):
-                found.append((entry.name, float(PERCENTILES[criterion.metric]), criterion.number))
-        return found
+        entries = self.run.verdict.criteria if self.run.verdict is not None else ()
+        return [
+            (entry.name, float(PERCENTILES[metric]), number)
+            for entry in entries
+            if (metric := entry.metric) in PERCENTILES and entry.comparison in ("<", "<=")
+            if metric is not None and (number := entry.number) is not None
+        ]

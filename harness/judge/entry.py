@@ -27,12 +27,24 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Threshold:
+    """What a criterion asks: ``metric comparison number``, perhaps of the seconds with so many users only."""
+
+    metric: str
+    label: str  # what the metric is, in words
+    comparison: str
+    number: float
+    users_comparison: str | None = None
+    users: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One row of the verdict: a check, a criterion or a condition of validity.
 
     ``required`` rows make the verdict INCONCLUSIVE when UNKNOWN; others make it PASS WITH CONCERNS.
     ``examples`` are the ids of operations that prove the row, at most ``EXAMPLES`` of them. ``concern`` is a doubt
-    about a row that holds: it makes PASS a PASS WITH CONCERNS.
+    about a row that holds: it makes PASS a PASS WITH CONCERNS. ``threshold`` is what a criterion asks.
     """
 
     name: str
@@ -43,6 +55,7 @@ class Entry:
     examples: tuple[int, ...] = ()
     required: bool = True
     concern: str | None = None
+    threshold: Threshold | None = None
 
 
 EXAMPLES = 10

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from typing import Any
 
+from harness.judge import documents
 from harness.judge.entry import Entry, Status
 from harness.words.errors import ExitCode
 from harness.words.operation import display_id
@@ -39,16 +41,17 @@ class Verdict:
 
     def as_json(self) -> dict[str, object]:
         """Return the content of ``verdict.json``."""
-        return {
-            "verdict": self.conclusion.value,
-            "exit_code": int(self.exit_code),
-            "reason": self.reason,
-            "criteria": [_entry(entry) for entry in self.criteria],
-            "checks": [_entry(entry) for entry in self.checks],
-            "validity": [_entry(entry) for entry in self.validity],
-            "hypotheses": [_entry(entry) for entry in self.hypotheses],
-            "totals": self.totals,
-        }
+        document = documents.Verdict(
+            verdict=self.conclusion.value,
+            exit_code=int(self.exit_code),
+            reason=self.reason,
+            criteria=[_criterion(entry) for entry in self.criteria],
+            checks=[documents.Entry(**_found(entry)) for entry in self.checks],
+            validity=[documents.Entry(**_found(entry)) for entry in self.validity],
+            hypotheses=[documents.Entry(**_found(entry)) for entry in self.hypotheses],
+            totals=documents.Totals.of(self.totals),
+        )
+        return documents.as_json(document)
 
 
 def conclude(
@@ -92,7 +95,12 @@ def _names(entries: Sequence[Entry], status: Status) -> str:
     return ", ".join(entry.name for entry in entries if entry.status is status)
 
 
-def _entry(entry: Entry) -> dict[str, object]:
+def _criterion(entry: Entry) -> documents.CriterionEntry:
+    asked = {} if entry.threshold is None else asdict(entry.threshold)
+    return documents.CriterionEntry(**_found(entry), **asked)
+
+
+def _found(entry: Entry) -> dict[str, Any]:
     return {
         "name": entry.name,
         "status": entry.status.value,

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.words.operation import Flag, Operation, Outcome, Span, SpanSeen
+from harness.words.schema import HISTORY
 
 CHUNK = 1024
 """Rows of a chunk: about 0.5 ms of work at a time for those who fold it."""
@@ -125,6 +126,29 @@ OPERATION_ROW = np.dtype(
 _NAN = math.nan
 
 
+def _require_tied(
+    row: np.dtype[np.void], layout: Struct, labels: type[NamedTuple], table: str, apart: set[str]
+) -> None:
+    """Raise ``AssertionError`` where what is packed by hand is not what the schema says, in its order and types.
+
+    Each column of ``table`` is in ``row``, as wide as there, or in ``labels``, or one of those kept ``apart``.
+    """
+    columns = {column.name: column.type for column in HISTORY[table]}
+    letters = {"int64": "q", "int32": "i", "float32": "f"}
+    own, labelled = [name for name in row.names or () if name in columns], labels._fields
+    assert [name for name in columns if name in own] == own, f"{table}: the row has another order than its columns"
+    assert [name for name in columns if name in labelled] == list(labelled), f"{table}: the labels have another order"
+    assert set(columns) == {*own, *labelled, *apart}, f"{table}: {set(columns) ^ {*own, *labelled, *apart}} not packed"
+    # A number that stands for labels or a scenario is no column: ``I``.
+    told = [letters[columns[name]] if name in own and name not in apart else "I" for name in row.names or ()]
+    assert layout.format == f"<{''.join(told)}", f"{table}: packed as {layout.format}, its columns are {told}"
+    wide = {"q": "<i8", "i": "<i4", "f": "<f4", "I": "<u4"}
+    assert row.descr == [(name, wide[letter]) for name, letter in zip(row.names or (), told, strict=True)], table
+
+
+_require_tied(OPERATION_ROW, _OPERATION, LabelSet, "operations", {"scenario", "error"})
+
+
 class OperationPacker:
     """Operations since they were last taken."""
 
@@ -180,6 +204,7 @@ _pack_operation = _OPERATION.pack
 _SPAN = Struct("<qqqI")
 _pack_span = _SPAN.pack
 SPAN_ROW = np.dtype([("operation", "<i8"), ("start_ns", "<i8"), ("end_ns", "<i8"), ("label", "<u4")])
+_require_tied(SPAN_ROW, _SPAN, SpanLabelSet, "spans", set())
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,39 +10,16 @@ from typing import NamedTuple, TextIO, TypeVar
 
 from harness.measure.histogram import Histogram, within_ms
 from harness.measure.series import Cell, Clock, Key
+from harness.words.column import names
 from harness.words.errors import UNREADABLE, RunError, reason
 from harness.words.operation import Outcome
+from harness.words.schema import SERIES
 
 Record = TypeVar("Record")
 
 PERCENTS = (50.0, 90.0, 95.0, 99.0, 99.9)
 
-COLUMNS = (
-    "second",
-    "user_class",
-    "priority",
-    "expected_route",
-    "route",
-    "tier",
-    "outcome",
-    "count",
-    "sum_ms",
-    "min_ms",
-    "p50_ms",
-    "p90_ms",
-    "p95_ms",
-    "p99_ms",
-    "p999_ms",
-    "max_ms",
-    "users",
-    "hdr",
-    "service_sum_ms",
-    "service_hdr",
-    "queue_sum_ms",
-    "queue_hdr",
-    "lag_sum_ms",
-    "lag_hdr",
-)
+COLUMNS = names(SERIES)
 
 
 class SeriesRow(NamedTuple):
@@ -84,6 +61,9 @@ def _fields(key: Key, cell: Cell, users: int | None) -> list[object]:
         *_clock_fields(cell.queue),
         *_clock_fields(cell.lag),
     ]
+
+
+assert COLUMNS[: len(Key._fields)] == Key._fields, "rows of series.csv begin with their key"
 
 
 def _clock_fields(clock: Clock) -> tuple[str, str]:

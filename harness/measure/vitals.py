@@ -14,6 +14,8 @@ from typing import TextIO
 
 from harness.measure.histogram import Histogram
 from harness.measure.series_csv import counted, measured, read_records
+from harness.words.column import names
+from harness.words.schema import VITALS
 
 WireVitals = list[object]
 """A row between processes: the fields of ``Vitals`` in order, histograms as ``{bucket: count}``."""
@@ -89,7 +91,10 @@ _TIMES = ("wall_ms", "cpu_ms", "steps_ms", "idle_ms", "waited_ms", "gc_ms", "gc_
 _LAGS = ("lag_mean_ms", "lag_max_ms", "lag_max_steps_ms")
 _HISTOGRAMS = ("lag", "lag_own", "lag_rest")
 
-COLUMNS = ("second", "worker", "users", "gc_count", *_TIMES, *_LAGS, *(f"{name}_hdr" for name in _HISTOGRAMS))
+COLUMNS = names(VITALS)
+
+# The order in which ``write_rows`` writes them.
+assert ("second", "worker", "users", "gc_count", *_TIMES, *_LAGS, *(f"{name}_hdr" for name in _HISTOGRAMS)) == COLUMNS
 
 
 class MergedVitals:

@@ -6,7 +6,10 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-HEADER = ("second", "due", "not_delivered")
+from harness.words.column import names
+from harness.words.schema import ARRIVALS
+
+HEADER = names(ARRIVALS)
 
 
 class ArrivalsLog:

@@ -6,29 +6,10 @@ import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-HEADER = (
-    "name",
-    "kind",
-    "where",
-    "share",
-    "start_unix_s",
-    "end_unix_s",
-    "operations_hit",
-    "injected",
-    "retried",
-    "fell_back",
-    "surfaced",
-    "served_late",
-    "unaccounted",
-    "no_effect",
-    "undecided",
-    "activation_delay_ms",
-    "recovery_s",
-    "false_fallbacks",
-    "missed_fallbacks",
-    "out_of_order",
-    "failed",
-)
+from harness.words.column import names
+from harness.words.schema import FAULTS
+
+HEADER = names(FAULTS)
 
 
 def write_faults(path: Path, rows: Sequence[Mapping[str, object]]) -> None:

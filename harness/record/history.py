@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from harness.measure.history_parts import Part, kept_parts
+from harness.measure.history_tables import with_later
 from harness.record.buffer import DROPPED, OFFSET
-from harness.record.tables import ATTEMPTS, OPERATIONS, TABLES, encoding, to_table
+from harness.record.tables import TABLES, encoding, to_table
 from harness.words.errors import UNREADABLE, RecordError, RunError, one_line, reason
 from harness.words.operation import Attempt, Flag, Operation, Outcome, operation_id
 
@@ -164,7 +165,7 @@ def read_operations(paths: Iterable[Path]) -> Iterator[Operation]:
 
     """
     for path in paths:
-        for columns in _columns(path, OPERATIONS):
+        for columns in _columns(path, "operations"):
             try:
                 columns["outcome"] = [_OUTCOMES[value] for value in columns["outcome"]]
                 columns["flag"] = [_FLAGS[value] for value in columns["flag"]]
@@ -181,19 +182,21 @@ def read_attempts(paths: Iterable[Path]) -> Iterator[Attempt]:
 
     """
     for path in paths:
-        for columns in _columns(path, ATTEMPTS):
+        for columns in _columns(path, "attempts"):
             yield from map(Attempt._make, zip(*columns.values(), strict=True))
 
 
-def _columns(path: Path, schema: pa.Schema) -> Iterator[dict[str, list[Any]]]:
-    """Yield the rows of one part as columns, ``ROWS_READ`` rows at a time."""
+def _columns(path: Path, table: str) -> Iterator[dict[str, list[Any]]]:
+    """Yield the rows of one part of a table as columns, ``ROWS_READ`` rows at a time."""
+    names = TABLES[table].names
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             missing = file.metadata.num_rows
-            for batch in file.iter_batches(ROWS_READ, columns=schema.names, use_threads=False):
+            for batch in file.iter_batches(ROWS_READ, columns=names, use_threads=False):
                 missing -= batch.num_rows
                 batch.validate(full=True)  # as in cases._table
-                yield {name: batch.column(name).to_pylist() for name in schema.names}
+                found = with_later(pa.Table.from_batches([batch]), table, names)
+                yield {name: found.column(name).to_pylist() for name in names}
             if missing:  # the header of a page has no checksum; where it is broken, reading just ends (pyarrow 26)
                 raise RunError(f"{path}: no part of a history: {missing:,} rows fewer than its footer says")
     except UNREADABLE_PART as error:

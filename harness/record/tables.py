@@ -7,104 +7,15 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness.words.operation import Attempt, Call, Edge, Injection, Operation, Span
+from harness.measure.history_tables import SCHEMAS
 
-OPERATIONS = pa.schema(
-    [
-        ("id", pa.int64()),
-        ("worker", pa.int32()),
-        ("user", pa.int32()),
-        ("user_class", pa.string()),
-        ("scenario", pa.string()),
-        ("priority", pa.int8()),
-        ("expected_route", pa.string()),
-        ("intended_ns", pa.int64()),
-        ("start_ns", pa.int64()),
-        ("entered_ns", pa.int64()),
-        ("end_ns", pa.int64()),
-        ("resumed_ns", pa.int64()),
-        ("outcome", pa.string()),
-        ("route", pa.string()),
-        ("asked_route", pa.string()),
-        ("confidence", pa.float32()),
-        ("tier", pa.int16()),
-        ("attempts", pa.int32()),
-        ("flag", pa.string()),
-        ("error", pa.string()),
-    ]
-)
-SPANS = pa.schema(
-    [
-        ("operation", pa.int64()),
-        ("stage", pa.string()),
-        ("kind", pa.string()),
-        ("start_ns", pa.int64()),
-        ("end_ns", pa.int64()),
-        ("outcome", pa.string()),
-    ]
-)
-ATTEMPTS = pa.schema(
-    [
-        ("operation", pa.int64()),
-        ("ordinal", pa.int16()),
-        ("route", pa.string()),
-        ("tier", pa.int16()),
-        ("start_ns", pa.int64()),
-        ("end_ns", pa.int64()),
-        ("outcome", pa.string()),
-        ("breaker", pa.string()),
-        ("reason", pa.string()),
-        ("given", pa.int64()),
-        ("left", pa.int64()),
-    ]
-)
-INJECTIONS = pa.schema(
-    [
-        ("operation", pa.int64()),
-        ("fault", pa.string()),
-        ("kind", pa.string()),
-        ("place", pa.string()),
-        ("start_ns", pa.int64()),
-        ("end_ns", pa.int64()),
-    ]
-)
-CALLS = pa.schema(
-    [
-        ("operation", pa.int64()),
-        ("backend", pa.string()),
-        ("priority", pa.int8()),
-        ("arrived_ns", pa.int64()),
-        ("started_ns", pa.int64()),
-        ("ended_ns", pa.int64()),
-        ("outcome", pa.string()),
-        ("error", pa.string()),
-    ]
-)
-EDGES = pa.schema(
-    [
-        ("at_ns", pa.int64()),
-        ("what", pa.string()),
-        ("name", pa.string()),
-        ("before", pa.string()),
-        ("after", pa.string()),
-        ("cause", pa.string()),
-    ]
-)
-TABLES = {
-    "operations": OPERATIONS,
-    "spans": SPANS,
-    "attempts": ATTEMPTS,
-    "injections": INJECTIONS,
-    "calls": CALLS,
-    "edges": EDGES,
-}
-
-assert tuple(OPERATIONS.names) == Operation._fields
-assert tuple(SPANS.names) == Span._fields
-assert tuple(ATTEMPTS.names) == Attempt._fields
-assert tuple(INJECTIONS.names) == Injection._fields
-assert tuple(CALLS.names) == Call._fields
-assert tuple(EDGES.names) == Edge._fields
+OPERATIONS = SCHEMAS["operations"]
+SPANS = SCHEMAS["spans"]
+ATTEMPTS = SCHEMAS["attempts"]
+INJECTIONS = SCHEMAS["injections"]
+CALLS = SCHEMAS["calls"]
+EDGES = SCHEMAS["edges"]
+TABLES = SCHEMAS
 
 
 def to_batch(schema: pa.Schema, rows: Sequence[tuple[object, ...]]) -> pa.RecordBatch:

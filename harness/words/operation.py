@@ -2,15 +2,18 @@
 
 Every consumer (Locust's statistics, series, history, checkers) is a fold over operations and knows no other
 consumer. A NamedTuple, because it is made once per request on the target's own core: creating one costs a
-third of a frozen slotted dataclass, the garbage collector stops tracking it, and ``_fields`` is the column
-schema.
+third of a frozen slotted dataclass, and the garbage collector stops tracking it. Each field declares its column of the
+history; ``words.schema`` has the tables that follow.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+from harness.words.column import Column, integer, ns, text
 
 
 class Outcome(StrEnum):
@@ -71,6 +74,9 @@ AttemptTuple = tuple[str, int, int, int, str, str | None, str | None, int | None
 """An attempt as it is read: route, tier, start_ns, end_ns, outcome, breaker, reason, given, left."""
 
 
+_ID = integer(64, "id of the operation")
+
+
 class Decision(NamedTuple):
     """What the ROUTE stages of one operation chose.
 
@@ -96,26 +102,26 @@ class Operation(NamedTuple):
     by one constant per worker (see ``words.clock``), so that workers can be laid side by side.
     """
 
-    id: int  # worker index << 40 | ordinal within the worker: unique in a run
-    worker: int
-    user: int  # ordinal of the user within its worker
-    user_class: str
-    scenario: str
-    priority: int  # 0-9, 9 most urgent
-    expected_route: str | None  # golden route of the corpus, None where it gives none
-    intended_ns: int  # when it should have started
-    start_ns: int  # when it was handed to the loop
-    entered_ns: int | None  # when its first stage was entered, None if none was
-    end_ns: int  # when its outcome was known
-    resumed_ns: int  # when the user greenlet ran again
-    outcome: Outcome
-    route: str | None
-    asked_route: str | None
-    confidence: float | None
-    tier: int
-    attempts: int
-    flag: Flag | None
-    error: str | None  # "Type: message", at most 300 characters
+    id: Annotated[int, integer(64, "2⁴⁰ times the worker, plus an ordinal: unique in a run; shown as worker-ordinal")]
+    worker: Annotated[int, integer(32, "worker that sent it")]
+    user: Annotated[int, integer(32, "ordinal of the user within its worker")]
+    user_class: Annotated[str, text("class of the user")]
+    scenario: Annotated[str, text("what was sent: an id of the corpus")]
+    priority: Annotated[int, integer(8, "0 to 9, 9 most urgent", most=9)]
+    expected_route: Annotated[str | None, text("golden route of the corpus")]
+    intended_ns: Annotated[int, ns("when it should have started")]
+    start_ns: Annotated[int, ns("when it was handed to the loop")]
+    entered_ns: Annotated[int | None, ns("when its first stage was entered")]
+    end_ns: Annotated[int, ns("when its outcome was known")]
+    resumed_ns: Annotated[int, ns("when its user ran again")]
+    outcome: Annotated[Outcome, text("ok, failed, cancelled, timeout or shed")]
+    route: Annotated[str | None, text("the decided route")]
+    asked_route: Annotated[str | None, text("the route first tried")]
+    confidence: Annotated[float | None, Column("", "float32", "as the target gave it", least=-math.inf)]
+    tier: Annotated[int, integer(16, "0 is the primary route, 1, 2, ... are fallbacks")]
+    attempts: Annotated[int, integer(32, "attempts, 1 unless the target reports more")]
+    flag: Annotated[Flag | None, text("what is odd about it: no_route, malformed, oversized or stopped")]
+    error: Annotated[str | None, text("Type: message, at most 300 characters: of a longer one its begin and its end")]
 
     @property
     def decided_route(self) -> str | None:
@@ -152,47 +158,51 @@ class Operation(NamedTuple):
 class Span(NamedTuple):
     """One execution of one stage inside an operation, on the operation's clock."""
 
-    operation: int
-    stage: str
-    kind: str
-    start_ns: int
-    end_ns: int
-    outcome: str  # the StageStatus value, or "error" / "cancelled" when it raised
+    operation: Annotated[int, _ID]
+    stage: Annotated[str, text("name of the stage")]
+    kind: Annotated[str, text("kind of the stage")]
+    start_ns: Annotated[int, ns("when it was entered")]
+    end_ns: Annotated[int, ns("when it was left")]
+    # A stage that raises has error or cancelled; one that still runs as its operation is over is unfinished.
+    outcome: Annotated[
+        str, text("Stageflow's status, or error, cancelled or unfinished (its operation was over first)")
+    ]
 
 
 class Injection(NamedTuple):
     """One fault that hit one operation, on the operation's clock."""
 
-    operation: int
-    fault: str  # its name in the plan
-    kind: str
-    place: str  # "stage router", "route premium, tier 0", "backend gpu-a"
-    start_ns: int
-    end_ns: int | None  # when the call it hit was over; None if it was not when the operation had its outcome
+    operation: Annotated[int, integer(64, "id of the operation it hit")]
+    fault: Annotated[str, text("its name in the fault plan")]
+    kind: Annotated[str, text("kind of the fault")]
+    place: Annotated[str, text("where it hit: a stage, a route with its tier, a backend")]
+    start_ns: Annotated[int, ns("when it hit")]
+    end_ns: Annotated[int | None, ns("when the call it hit was over; none if it was not when its operation was")]
 
 
 class Call(NamedTuple):
     """One call of a simulated backend, as its own log tells it: the truth next to what the pipeline says."""
 
-    operation: int | None  # None where the call had no tag of an operation
-    backend: str
-    priority: int
-    arrived_ns: int
-    started_ns: int | None  # when it got its slot, None if it never did
-    ended_ns: int
-    outcome: str  # "served", "refused", "failed" or "cancelled"
-    error: str | None
+    operation: Annotated[int | None, integer(64, "id of the operation; none where the call was not tagged with it")]
+    backend: Annotated[str, text("name of the simulated backend")]
+    # The target gives it, so that any number of 8 bits can come.
+    priority: Annotated[int, integer(8, "0 to 9, 9 most urgent", least=-math.inf)]
+    arrived_ns: Annotated[int, ns("when the call came")]
+    started_ns: Annotated[int | None, ns("when it got its slot; none if it never did")]
+    ended_ns: Annotated[int, ns("when it was over")]
+    outcome: Annotated[str, text("served, refused, failed or cancelled")]
+    error: Annotated[str | None, text("what it failed with")]
 
 
 class Edge(NamedTuple):
     """A change of state at one moment: of a fault's window, or of a circuit breaker."""
 
-    at_ns: int
-    what: str  # "fault" or "breaker"
-    name: str
-    before: str
-    after: str
-    cause: str
+    at_ns: Annotated[int, ns("when the state changed")]
+    what: Annotated[str, text("fault or breaker")]
+    name: Annotated[str, text("whose state")]
+    before: Annotated[str, text("state before")]
+    after: Annotated[str, text("state after")]
+    cause: Annotated[str, text("why")]
 
 
 THE_RUN_ENDED = "the run ended"
@@ -205,17 +215,22 @@ FAULT_FAILED = "failed: "
 class Attempt(NamedTuple):
     """One try of one route inside an operation, as the target reports it, on the operation's clock."""
 
-    operation: int
-    ordinal: int  # place within the operation, from 0
-    route: str
-    tier: int
-    start_ns: int
-    end_ns: int
-    outcome: str  # an AttemptOutcome
-    breaker: str | None  # state of its breaker, None where it has none
-    reason: str | None  # why it gave no answer, or was let through in spite of its breaker
-    given: int | None = None  # checksum of the protected context it was given, None where none is told
-    left: int | None = None  # of what it leaves to the attempts after it: the same, but for declared writes
+    operation: Annotated[int, _ID]
+    ordinal: Annotated[int, integer(16, "place within the operation, from 0")]
+    route: Annotated[str, text("the route tried")]
+    tier: Annotated[int, integer(16, "its tier")]
+    start_ns: Annotated[int, ns("when it began")]
+    end_ns: Annotated[int, ns("when it was over")]
+    outcome: Annotated[str, text("what came of it: ok, failed, timeout, rejected, skipped or cancelled")]
+    breaker: Annotated[str | None, text("state of its circuit breaker")]
+    reason: Annotated[str | None, text("why it gave no answer, or was let through in spite of its breaker")]
+    given: Annotated[int | None, integer(64, "checksum of the protected context it was given", least=-math.inf)] = None
+    left: Annotated[
+        int | None,
+        integer(
+            64, "the same of what it left to the attempts after it: equal, but for declared writes", least=-math.inf
+        ),
+    ] = None
 
 
 STAGE_FRAME = "stage "

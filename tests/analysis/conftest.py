@@ -16,7 +16,8 @@ import pytest
 from hdrh.histogram import HdrHistogram
 
 from analysis.files.columns import HISTORY
-from analysis.files.history import OF_PROCESS, SCHEMAS
+from analysis.files.history import SCHEMAS
+from harness.words.schema import OF_PROCESS
 
 COLUMNS = [
     "second", "user_class", "priority", "expected_route", "route", "tier", "outcome", "count", "sum_ms", "min_ms",
@@ -256,14 +257,14 @@ def at_fixture() -> Callable[[float], int]:
 def table_of(table: str, rows: Iterable[Sequence[object]]) -> pd.DataFrame:
     """Return a table of the history as ``analysis.read_table`` gives it, from tuples in the order of its columns.
 
-    Rows of a table of processes end with their worker.
+    The last columns may be left out. Rows of a table of processes end with their worker.
     """
-    names = [*SCHEMAS[table].names, *(["worker"] if table in OF_PROCESS else [])]
-    whole = [(*row, *[None] * (len(names) - len(row))) for row in rows]  # attempts without checksums
+    names, own = SCHEMAS[table].names, 1 if table in OF_PROCESS else 0
+    cut = [(row[: len(row) - own], row[len(row) - own :]) for row in rows]
+    whole = [(*row, *[None] * (len(names) - len(row)), *worker) for row, worker in cut]  # such as without checksums
+    names = [*names, *["worker"] * own]
     frame = pd.DataFrame(whole, columns=names, dtype=object)  # floats would round nanoseconds
-    kinds = {column.name: column.type for column in HISTORY[table]} | {
-        name: "int32" for name in names[-1:] if name == "worker"
-    }
+    kinds = {column.name: column.type for column in HISTORY[table]} | dict.fromkeys(["worker"] * own, "int32")
     return frame.astype(kinds)
 
 

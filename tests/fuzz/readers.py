@@ -31,9 +31,10 @@ from harness.load.corpus.corpus import read_corpus
 from harness.load.faults.plan import PLANS, read_fault_plan
 from harness.measure import series_csv
 from harness.measure import vitals as vitals_csv
+from harness.measure.history_tables import with_later
 from harness.record.cases import read_cases, read_edges
 from harness.record.history import read_operations
-from harness.record.tables import ATTEMPTS, CALLS, EDGES, INJECTIONS, OPERATIONS, SPANS, encoding
+from harness.record.tables import OPERATIONS, TABLES, encoding
 from harness.words.operation import Outcome
 
 EXAMPLE = Path(__file__).parents[2] / "results" / "example-storm"
@@ -177,7 +178,7 @@ def _judged_vitals(path: Path, content: bytes) -> None:
 def history(rows: int = 300) -> bytes:
     """Return a part of a history as the harness writes it today."""
     part = next((EXAMPLE / "history").glob("operations-*.parquet"))
-    table = pq.read_table(part).slice(0, rows).cast(OPERATIONS)
+    table = with_later(pq.read_table(part).slice(0, rows), "operations", OPERATIONS.names).cast(OPERATIONS)
     buffer = io.BytesIO()
     pq.write_table(table, buffer, **encoding(OPERATIONS))
     return buffer.getvalue()
@@ -232,20 +233,14 @@ def _judged_history(path: Path, content: bytes) -> None:
 def part(table: str, rows: int = 300) -> bytes:
     """Return a part of another table of a history as the harness writes it today."""
     schema = SCHEMAS[table]
-    found = pq.read_table(next((EXAMPLE / "history").glob(f"{table}-*.parquet"))).slice(0, rows).cast(schema)
+    read = pq.read_table(next((EXAMPLE / "history").glob(f"{table}-*.parquet"))).slice(0, rows)
+    found = with_later(read, table if table in TABLES else "operations", schema.names).cast(schema)
     buffer = io.BytesIO()
     pq.write_table(found, buffer, **encoding(schema))
     return buffer.getvalue()
 
 
-SCHEMAS = {
-    "attempts": ATTEMPTS,
-    "spans": SPANS,
-    "injections": INJECTIONS,
-    "calls": CALLS,
-    "edges": EDGES,
-    "baseline": OPERATIONS,
-}
+SCHEMAS = {**{table: schema for table, schema in TABLES.items() if table != "operations"}, "baseline": OPERATIONS}
 SIGNED = ("given", "left", "confidence")
 """Digests of what an attempt was given and left, and what a target says of itself."""
 

@@ -27,7 +27,7 @@ from pathlib import Path
 
 from harness.judge.criteria.series_fold import PERCENTILES, Window
 from harness.judge.criteria.steady import WHOLE_RUN, Steady
-from harness.judge.entry import Entry, Status
+from harness.judge.entry import Entry, Status, Threshold
 from harness.measure.histogram import HIGHEST_US, bucket_of, highest_of
 from harness.measure.series_csv import SeriesRow
 from harness.words.errors import CriteriaError, cut
@@ -57,6 +57,22 @@ _UNITS = {
     "operations": "",
     "fallback_latency_x": "",
 }
+_LABELS = {
+    **{metric: f"{percent:g}th percentile of the response time" for metric, percent in PERCENTILES.items()},
+    "mean_ms": "mean response time",
+    "min_ms": "shortest response time",
+    "max_ms": "longest response time",
+    "availability_pct": "share of operations that ended ok",
+    "failed_pct": "share of operations that did not end ok",
+    "consistency_pct": "share of decisions that are those of the baseline",
+    "accuracy_pct": "share of decisions that are the expected ones",
+    "throughput_rps": "operations per second",
+    "operations": "operations",
+    "fallback_latency_x": "latency with the primary's breaker open, over the primary's",
+}
+"""What each metric is, in words."""
+assert _LABELS.keys() == _UNITS.keys()
+
 _WIDEST = (0.0, math.inf)
 _POSSIBLE = {
     **dict.fromkeys(PERCENTILES, (0.0, highest_of(bucket_of(HIGHEST_US)) / 1000)),  # what a histogram can tell
@@ -93,6 +109,12 @@ class Criterion:
     number: float
     users_compare: str | None = None
     users: int | None = None
+
+    @property
+    def threshold(self) -> Threshold:
+        """What it asks, as ``verdict.json`` has it."""
+        label = _LABELS[self.metric]
+        return Threshold(self.metric, label, self.compare, self.number, self.users_compare, self.users)
 
     def covers(self, users: int | None) -> bool:
         """Whether a second with ``users`` concurrent users counts; an unmeasured number covers nothing."""
@@ -246,14 +268,16 @@ def _decide(criterion: Criterion, measured: _Measured, of_checks: Mapping[str, f
     value = of_checks.get(of_check) if of_check else window.measure(metric)
     target = f"{criterion.compare} {criterion.number:.12g} {_UNITS[metric]}".strip()
     if value is None:
-        return Entry(criterion.text, Status.UNKNOWN, None, target, _why_unknown(criterion, window, measured.users_max))
+        why = _why_unknown(criterion, window, measured.users_max)
+        return Entry(criterion.text, Status.UNKNOWN, None, target, why, threshold=criterion.threshold)
     status = Status.PASS if criterion.holds(value) else Status.FAIL
     if of_check:
         detail = f"measured by the checker {of_check!r}" if metric.endswith("_pct") else _RATIO
-        return Entry(criterion.text, status, _shown(value, metric), target, detail)
+        return Entry(criterion.text, status, _shown(value, metric), target, detail, threshold=criterion.threshold)
     detail = _covered(metric, window) + _with_warm_up(metric, measured)
     concern = _only_without_warm_up(criterion, measured) if status is Status.PASS else None
-    return Entry(criterion.text, status, _shown(value, metric), target, detail, concern=concern)
+    shown, threshold = _shown(value, metric), criterion.threshold
+    return Entry(criterion.text, status, shown, target, detail, concern=concern, threshold=threshold)
 
 
 def _covered(metric: str, window: Window) -> str:

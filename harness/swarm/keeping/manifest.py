@@ -17,6 +17,7 @@ from locust.env import Environment
 
 import harness
 from harness.judge.criteria.noise_floor import NoiseFloor
+from harness.judge.documents import Git, Manifest, Worker, as_json
 from harness.load.faults.plan import shipped_name
 from harness.record.run_directory import Json
 from harness.swarm.inputs import Inputs
@@ -29,9 +30,9 @@ _LOCUST_OPTIONS = (
 PACKAGES = ("locust", "gevent", "stageflow-core", "greenlet", "pyarrow", "msgspec")
 
 
-def versions() -> dict[str, Json]:
+def versions() -> dict[str, str | None]:
     """Return the versions of what takes part in a measurement."""
-    found: dict[str, Json] = {"routeswarm": harness.__version__, "python": platform.python_version()}
+    found: dict[str, str | None] = {"routeswarm": harness.__version__, "python": platform.python_version()}
     for package in PACKAGES:
         try:
             found[package] = metadata.version(package)
@@ -40,7 +41,7 @@ def versions() -> dict[str, Json]:
     return found
 
 
-def git_state(folder: Path) -> Json:
+def git_state(folder: Path) -> Git | None:
     """Return commit and dirtiness of the checkout around ``folder``, None where there is none."""
     if shutil.which("git") is None:
         return None
@@ -50,22 +51,16 @@ def git_state(folder: Path) -> Json:
         return asked.stdout.strip() if asked.returncode == 0 else None
 
     commit = ask("rev-parse", "HEAD")
-    return None if commit is None else {"commit": commit, "dirty": bool(ask("status", "--porcelain"))}
+    return None if commit is None else Git(commit, bool(ask("status", "--porcelain")))
 
 
 def about_this_process(worker: int, worker_id: str, noise_floor: NoiseFloor | None) -> dict[str, Json]:
     """Return how a loading process introduces itself."""
-    return {
-        "index": worker,
-        "id": worker_id,
-        "host": socket.gethostname(),
-        "pid": os.getpid(),
-        "versions": versions(),
-        "fate": "running",
-        "joined": stamp(),
-        "left": None,
-        "noise_floor": None if noise_floor is None else {**noise_floor.as_json()},
-    }
+    floor = None if noise_floor is None else noise_floor.as_json()
+    about = Worker(
+        worker, worker_id, socket.gethostname(), os.getpid(), versions(), "running", stamp(), noise_floor=floor
+    )
+    return as_json(about)
 
 
 def agreed_on(inputs: Inputs) -> dict[str, Json]:
@@ -92,12 +87,12 @@ def stamp(time_s: float | None = None) -> str:
 def first_manifest(run_id: str, inputs: Inputs, locustfile: str, locust_options: Mapping[str, Json]) -> dict[str, Json]:
     """Return the manifest as it is before the run."""
     options = inputs.options
-    return {
-        "run_id": run_id,
-        "argv": list(sys.argv),
-        "locustfile": locustfile,
-        "folder": str(Path.cwd()),
-        "options": {
+    manifest = Manifest(
+        run_id=run_id,
+        argv=list(sys.argv),
+        locustfile=locustfile,
+        folder=str(Path.cwd()),
+        options={
             "target": options.target,
             "graph_scope": options.graph_scope,
             "corpus": str(options.corpus) if options.corpus is not None else "(shipped)",
@@ -109,19 +104,20 @@ def first_manifest(run_id: str, inputs: Inputs, locustfile: str, locust_options:
             "baseline_size": options.baseline_size if options.baseline_size is not None else "auto",
             **locust_options,
         },
-        "git": git_state(Path.cwd()),
-        "world": world.name(),
-        "versions": versions(),
-        "hosts": [socket.gethostname()],
-        "cpus": os.cpu_count(),
-        "workers": [],
-        "t0": stamp(),
-        "t1": None,
-        "digests": dict(inputs.digests),
-        "scenarios": len(inputs.scenarios),
-        "golden": inputs.golden,
-        "route_stages": list(inputs.runner.route_stages),
-    }
+        git=git_state(Path.cwd()),
+        world=world.name(),
+        versions=versions(),
+        hosts=[socket.gethostname()],
+        cpus=os.cpu_count(),
+        workers=[],
+        t0=stamp(),
+        t1=None,
+        digests=dict(inputs.digests),
+        scenarios=len(inputs.scenarios),
+        golden=inputs.golden,
+        route_stages=list(inputs.runner.route_stages),
+    )
+    return as_json(manifest)
 
 
 def load_options(environment: Environment) -> dict[str, Json]:

@@ -4,9 +4,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from analysis.files.history import OF_PROCESS, SCHEMAS, read_table
-from harness.record import tables
+from analysis.files.history import SCHEMAS, read_table
 from harness.words.errors import RunError
+from harness.words.schema import OF_PROCESS
 
 
 def write(folder, table: str, worker: int, number: int, rows: list[dict[str, object]]):
@@ -18,10 +18,6 @@ def write(folder, table: str, worker: int, number: int, rows: list[dict[str, obj
 
 def span(operation: int, stage: str = "router") -> dict[str, object]:
     return {"operation": operation, "stage": stage, "kind": "route", "start_ns": 1, "end_ns": 2, "outcome": "ok"}
-
-
-def test_columns_are_those_the_writer_writes() -> None:
-    assert {name: SCHEMAS[name] for name in tables.TABLES} == tables.TABLES
 
 
 @pytest.mark.parametrize("table", SCHEMAS)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.files.documents import Entry, Manifest, Verdict
+from analysis.files.documents import CriterionEntry, Entry, Manifest, Verdict
 from analysis.report.findings import BY_METRIC, OF_ERRORS, OF_LATENCY, findings, recommendations
 from harness.judge.criteria.criteria import _UNITS
 
 
 def advice(criterion: str = "", check: str = "", **options: object) -> str | None:
-    criteria = [Entry(criterion, "FAIL")] if criterion else []
+    criteria = [CriterionEntry(criterion, "FAIL", metric=criterion.split()[0])] if criterion else []
     checks = [Entry(check, "INVALID")] if check else []
     found = findings(Verdict("FAIL", criteria=criteria, checks=checks), Manifest(options=dict(options)))
     return found[-1].recommendation

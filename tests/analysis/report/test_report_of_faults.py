@@ -34,7 +34,7 @@ def stormy_fixture(make_run, row, at, write_part, operation, manifest, verdict) 
     told = {operation_id(0, 17): 10.29, operation_id(1, 3): 12.0, operation_id(0, 18): 3.0}
     fields = {"route": "back|up", "attempts": 2}
     rows_of = [operation(number, begin, begin + 0.02, tier=int(begin > 10), **fields) for number, begin in told.items()]
-    operations = [dict(zip(SCHEMAS["operations"].names, each, strict=True)) for each in rows_of]
+    operations = [dict(zip(SCHEMAS["operations"].names, each, strict=False)) for each in rows_of]
     write_part(history, "operations", operations)
     attempts = [
         {"operation": operation_id(0, 17), "ordinal": 0, "route": "fast", "tier": 0, "start_ns": at(10.28),

@@ -101,7 +101,7 @@ def test_verdict_json_holds_the_keys_of_the_contract_and_readable_ids():
     assert json.loads(json.dumps(content)) == content
     assert set(content) >= {"verdict", "exit_code", "criteria", "checks", "validity", "hypotheses", "totals"}
     assert (content["verdict"], content["exit_code"]) == ("FAIL", 11)
-    assert content["totals"] == {"operations": 3}
+    assert {name: value for name, value in content["totals"].items() if value is not None} == {"operations": 3}
     entry = content["checks"][1]
     assert set(entry) >= {"name", "status", "actual", "target", "detail", "examples"}
     assert (entry["status"], entry["examples"]) == ("INVALID", ["2-7"])

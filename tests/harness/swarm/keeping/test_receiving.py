@@ -12,7 +12,7 @@ from recorded import delta_of
 
 from harness.record.run_directory import create_run_directory
 from harness.swarm.keeping.collector import Collector
-from harness.swarm.keeping.receiving import Receiving, OnceOnly
+from harness.swarm.keeping.receiving import OnceOnly, Receiving
 from harness.swarm.wire.messages import ACK, DELTA, SENT
 from harness.words.errors import RecordError
 
