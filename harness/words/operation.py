@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from harness.words.place import Place
+
 
 class Outcome(StrEnum):
     """How an operation ended. Exactly one each, always."""
@@ -169,6 +171,11 @@ class Injection(NamedTuple):
     place: str  # "stage router", "route premium, tier 0", "backend gpu-a"
     start_ns: int
     end_ns: int | None  # when the call it hit was over; None if it was not when the operation had its outcome
+
+    @property
+    def at(self) -> Place:
+        """The place as a value."""
+        return Place.parse(self.place)
 
 
 class Call(NamedTuple):

@@ -8,17 +8,14 @@ or hits no operation in particular, that may be any attempt that gave way.
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pandas as pd
 
 from harness.judge.case import NOT_RUN
 from harness.judge.checkers.fallbacks.fallbacks import CLOSED, FAILED
 from harness.words.operation import AttemptOutcome
+from harness.words.place import Place, PlaceKind
 
-_ROUTE = re.compile(r"route (?P<route>.*), tier (?P<tier>\d+)")
-"""Place of an injection into a route, as the injector writes it."""
 _LAST_NS = np.iinfo(np.int64).max
 
 
@@ -76,13 +73,13 @@ def _handed(rows: pd.DataFrame, hits: pd.DataFrame, inside: pd.Series, *, whole:
     of_hits = rows[rows["operation"].isin(hits["operation"])]
     outside = set(hits["operation"])
     routes = set()
-    for place, part in hits.groupby("place", observed=True):
-        route = _ROUTE.fullmatch(str(place))
+    for text, part in hits.groupby("place", observed=True):
+        place = Place.parse(str(text))
         joined = part[["operation", "start_ns"]].merge(of_hits.reset_index(), on="operation", suffixes=("_hit", ""))
         held = joined[joined["ran"] & joined["start_ns_hit"].between(joined["start_ns"], joined["end_ns"])]
-        if route is not None:
-            routes.add((route["route"], int(route["tier"])))
-            named = (held["route"].astype("str") == route["route"]) & (held["tier"] == int(route["tier"]))
+        if place.kind is PlaceKind.ROUTE:
+            routes.add((place.name, place.tier))
+            named = (held["route"].astype("str") == place.name) & (held["tier"] == place.tier)
             keys = ["operation", "start_ns_hit"]
             held = held[named | ~named.groupby([held[key] for key in keys]).transform("any")]
         last = held.drop_duplicates(["operation", "start_ns_hit"], keep="last")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from harness.judge.case import Case
 from harness.judge.check import Decides, Fold, OfOperations, Where
-from harness.judge.checkers.disturbances.fault_windows import WindowFold, windows_of
-from harness.judge.checkers.disturbances.hypotheses import Activation, hypotheses, touches
+from harness.judge.checkers.disturbances.fault_windows import WindowFold, changes_rules, windows_of
+from harness.judge.checkers.disturbances.hypotheses import Activation, hypotheses
 from harness.judge.checkers.disturbances.ledger import Ledger
 from harness.judge.checkers.disturbances.overload import Overload
 from harness.judge.checkers.disturbances.recovery import Recovery
@@ -22,7 +22,6 @@ from harness.judge.entry import Entry, Status
 from harness.load.faults.kinds import Fault
 from harness.words.operation import Edge
 
-CHANGES_RULES, MOVES_CLOCK = "reload", "clock_jump"
 _SEEN_OR_NOT_THERE = frozenset({BreakerLegality.name, ChainDeadline.name, StatePreservation.name})
 """Checks of what a target need not have: without it they are left out and not UNKNOWN."""
 
@@ -93,13 +92,7 @@ class CaseChecks:
 
     def equal_rules(self, case: Case) -> bool:
         """Whether an operation ran before any reload of its rules, and with the clock as it is."""
-        for window in self._windows:
-            kind = window.fault.kind
-            if kind == CHANGES_RULES and case.operation.end_ns >= window.start_ns:
-                return False
-            if kind == MOVES_CLOCK and touches(window, case.operation):
-                return False
-        return True
+        return not any(changes_rules(window, case.operation) for window in self._windows)
 
     @property
     def latency_x(self) -> float | None:

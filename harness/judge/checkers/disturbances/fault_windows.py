@@ -17,7 +17,9 @@ from harness.judge.case import Case, ran, walks
 from harness.judge.checkers.disturbances.ledger import Fate, balance, fate_of, struck_by
 from harness.judge.checkers.fallbacks.fallbacks import Ways, gave_way, given_up, wrong_uses
 from harness.load.faults.kinds import Fault
-from harness.words.operation import LABELS_KEPT, Attempt, Edge
+from harness.load.faults.kinds.what import Rules
+from harness.words.operation import LABELS_KEPT, Attempt, Edge, Operation
+from harness.words.place import PlaceKind
 
 OPEN = "open"
 RUN_ENDED = "the run ended"
@@ -207,13 +209,26 @@ def concerns(window: FaultWindow, case: Case) -> bool:
 
     Of a route: it has an attempt there, also a rejected one. Of what is on for a window as a whole: any operation.
     """
-    fault, operation = window.fault, case.operation
-    if operation.end_ns < window.start_ns or (window.end_ns is not None and operation.start_ns > window.end_ns):
+    fault = window.fault
+    if not touches(window, case.operation):
         return False
-    if fault.where.place == "route":
-        where = fault.where
-        return any(a.route == where.route and where.tier in (None, a.tier) for a in case.attempts)
+    place = fault.where.place
+    if place.kind is PlaceKind.ROUTE:
+        return any(place.takes(attempt.route, attempt.tier) for attempt in case.attempts)
     return fault.whole_window
+
+
+def touches(window: FaultWindow, operation: Operation) -> bool:
+    """Whether an operation ran while a window was open."""
+    return operation.end_ns >= window.start_ns and (window.end_ns is None or operation.start_ns <= window.end_ns)
+
+
+def changes_rules(window: FaultWindow, operation: Operation) -> bool:
+    """Whether routing may have decided an operation by other rules than those of the baseline, for a window's fault."""
+    rules = window.fault.what.rules
+    if rules is Rules.FROM_THEN_ON:
+        return operation.end_ns >= window.start_ns
+    return rules is Rules.WHILE_OPEN and touches(window, operation)
 
 
 def _note(window: FaultWindow, case: Case) -> None:
@@ -245,9 +260,9 @@ def _struck_in(window: FaultWindow, case: Case) -> list[Attempt]:
     """
     hits = [injection for injection in case.injections if injection.fault == window.fault.name]
     found = [attempt for hit in hits if (attempt := struck_by(case.attempts, hit)) is not None]
-    where = window.fault.where
-    if where.place == "route":
-        found += [a for a in case.attempts if a.route == where.route and where.tier in (None, a.tier) and gave_way(a)]
+    place = window.fault.where.place
+    if place.kind is PlaceKind.ROUTE:
+        found += [a for a in case.attempts if place.takes(a.route, a.tier) and gave_way(a)]
     elif window.fault.whole_window or not found:
         found = [attempt for attempt in case.attempts if gave_way(attempt)]
     return found

@@ -5,9 +5,7 @@ from __future__ import annotations
 from harness.judge.case import Case, walks
 from harness.judge.checkers.outcomes.hang import LATE_MS
 from harness.judge.entry import EXAMPLES, Entry, Status, zero_of
-
-BLOCK = "block"
-"""Kind of a fault that holds the event loop, and so every operation."""
+from harness.load.faults.kinds import KINDS
 
 
 class ChainDeadline:
@@ -41,7 +39,7 @@ class ChainDeadline:
         self._blocked += [
             (injection.start_ns, injection.end_ns or injection.start_ns)
             for injection in case.injections
-            if injection.kind == BLOCK
+            if (kind := KINDS.get(injection.kind)) is not None and kind.holds_loop
         ]
         ways = [case.attempts] if len(case.attempts) == 1 else walks(case.attempts)
         took_ns, begin_ns, end_ns = max(

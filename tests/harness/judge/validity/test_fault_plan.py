@@ -6,7 +6,9 @@ import pytest
 
 from harness.judge.entry import Status
 from harness.judge.validity.fault_plan import carried_out, with_failures
-from harness.load.faults.kinds import Error, Fault, Reload, Where
+from harness.load.faults.kinds import Fault, Where
+from harness.load.faults.kinds.endings import Error
+from harness.load.faults.kinds.windows import Reload
 from harness.words.operation import Edge
 
 DOWN = Fault(name="down", what=Error(), where=Where(stage="router"))

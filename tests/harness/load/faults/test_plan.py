@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.load.corpus.corpus import Scenario
-from harness.load.faults.kinds import Error, Fault, Latency, ScenarioIs, When, Where
+from harness.load.faults.kinds import Fault, ScenarioIs, When, Where
+from harness.load.faults.kinds.delays import Latency
+from harness.load.faults.kinds.endings import Error
 from harness.load.faults.plan import (
     KINDS,
     FaultPlanError,

@@ -11,7 +11,7 @@ import pytest
 from stageflow import Pipeline, StageKind, StageOutput
 
 from harness.load.corpus.corpus import Scenario
-from harness.load.faults.kinds import Latency
+from harness.load.faults.kinds.delays import Latency
 from harness.load.faults.plan import parse_fault_plan
 from harness.pipeline.inject import injector
 from harness.pipeline.inject.injector import Injector
