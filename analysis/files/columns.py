@@ -91,6 +91,7 @@ INJECTIONS = (
     _label("place", "where it hit: a stage, a route with its tier, a backend"),
     _ns("start_ns", "when it hit"),
     _ns("end_ns", "when the call it hit was over", "Int64"),
+    _count("window", "which window of the fault in its worker, from 0; missing in runs of 0.1.0", "Int64"),
 )
 CALLS = (
     _count("operation", "id of the operation", "Int64"),
@@ -109,6 +110,7 @@ EDGES = (
     _label("before", "state before"),
     _label("after", "state after"),
     _label("cause", "why"),
+    _count("window", "of a fault: which of its windows in its worker, from 0; missing in runs of 0.1.0", "Int64"),
 )
 HISTORY = {
     "operations": OPERATIONS,
@@ -120,6 +122,9 @@ HISTORY = {
     "edges": EDGES,
 }
 """Tables of ``history/``. ``baseline`` are the operations sent one after the other, before the load."""
+
+LATER = {"injections": frozenset({"window"}), "edges": frozenset({"window"})}
+"""Columns of the history that runs of 0.1.0 lack: read, they have no value."""
 
 OF_PROCESS = ("calls", "edges")
 """Tables whose rows do not name their worker: read, they get a column ``worker``, from the names of their parts."""

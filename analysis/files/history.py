@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from analysis.files.columns import HISTORY, OF_PROCESS, OPERATIONS, Column, Type
+from analysis.files.columns import HISTORY, LATER, OF_PROCESS, OPERATIONS, Column, Type
 from analysis.files.plausible import bounds_of
 from harness.measure.history_parts import Part, kept_parts
 from harness.words.errors import UNREADABLE, RunError, reason
@@ -112,7 +112,8 @@ def _read(paths: Sequence[Path], table: str, wanted: Sequence[Column], condition
     labels = [column.name for column in HISTORY[table] if column.type == "category"]
     for path in paths:
         _refuse_foreign(path, table)
-    names = [column.name for column in wanted]
+    absent = _later(paths[0], table) if paths else frozenset()  # files of one run are of one version
+    names = [column.name for column in wanted if column.name not in absent]
     try:
         rows = pq.read_table(
             list(paths),
@@ -124,6 +125,10 @@ def _read(paths: Sequence[Path], table: str, wanted: Sequence[Column], condition
         )
         if condition is None and rows.num_rows != (whole := sum(pq.read_metadata(path).num_rows for path in paths)):
             raise ValueError(f"{rows.num_rows:,} rows, the footer says {whole:,}")
+        for name in [column.name for column in wanted if column.name in absent]:
+            rows = rows.append_column(
+                SCHEMAS[table].field(name), pa.nulls(rows.num_rows, SCHEMAS[table].field(name).type)
+            )
         rows.validate(full=True)  # a flipped bit may name a text that the page has not; headers have no checksum
         for column in wanted:
             _require_plausible(paths, table, column, rows.column(column.name))
@@ -225,15 +230,26 @@ def _refuse_foreign(path: Path, table: str) -> None:
         of_name = {field.name: field.type for field in schema}
     except _UNREADABLE as error:
         raise DamagedError(f"{path}: no part of the table {table}: {reason(error)}") from error
-    absent = [column.name for column in HISTORY[table] if column.name not in of_name]
+    absent = [column.name for column in HISTORY[table] if column.name not in of_name and not _is_later(table, column)]
     if absent:
         raise RunError(f"{path}: no part of the table {table}: no column {', '.join(absent)}")
     if len(of_name) != len(schema):
         raise RunError(f"{path}: no part of the table {table}: a column is there twice")
     for column in HISTORY[table]:
-        if not _is_alike(of_name[column.name], _ARROW[column.type]):
+        if column.name in of_name and not _is_alike(of_name[column.name], _ARROW[column.type]):
             found = f"column {column.name} is {of_name[column.name]}, expected {_ARROW[column.type]}"
             raise RunError(f"{path}: no part of the table {table}: {found}")
+
+
+def _is_later(table: str, column: Column) -> bool:
+    """Whether runs of an earlier version lack a column."""
+    return column.name in LATER.get(table, ())
+
+
+def _later(path: Path, table: str) -> frozenset[str]:
+    """Return the columns that a file lacks, since it is of an earlier version."""
+    there = pq.read_schema(path).names if table in LATER else ()
+    return frozenset(column.name for column in HISTORY[table] if _is_later(table, column) and column.name not in there)
 
 
 def _is_alike(found: pa.DataType, wanted: pa.DataType) -> bool:

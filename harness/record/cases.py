@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from harness.judge.case import Case
 from harness.record.history import ROWS_READ, UNREADABLE_PART, parts_of, read_operations
-from harness.record.tables import ATTEMPTS, CALLS, EDGES, INJECTIONS, OPERATIONS, SPANS, TABLES
+from harness.record.tables import ATTEMPTS, CALLS, EDGES, INJECTIONS, OPERATIONS, SPANS, TABLES, with_later
 from harness.words.errors import RunError, reason
 from harness.words.operation import Attempt, Call, Edge, Injection, Operation, Span
 
@@ -191,8 +191,9 @@ def _table(path: Path, columns: Sequence[str], group: int | None = None) -> pa.T
             if table.num_rows != rows:
                 raise RunError(f"{path}: no part of a history: {table.num_rows:,} rows, its footer says {rows:,}")
             table.validate(full=True)  # a flipped bit may name a text that the page has not; headers have no checksum
-            schema = TABLES.get(path.name.partition("-")[0], OPERATIONS)
-            return table.select(columns).cast(pa.schema([schema.field(name) for name in columns]))
+            name = path.name.partition("-")[0]
+            schema = TABLES.get(name, OPERATIONS)
+            return with_later(table, name, columns).cast(pa.schema([schema.field(name) for name in columns]))
     except UNREADABLE_PART as error:
         raise RunError(f"{path}: no part of a history: {reason(error)}") from error
 

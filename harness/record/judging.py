@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -26,7 +25,7 @@ from harness.judge.criteria.steps import Step, Steps
 from harness.judge.entry import Entry, Status
 from harness.judge.totals import Totals, of_series
 from harness.judge.validity import rows as validity
-from harness.judge.validity.fault_plan import carried_out, with_failures
+from harness.judge.validity.fault_plan import carried_out
 from harness.judge.validity.harness_share import HarnessLag
 from harness.judge.validity.littles_law import Cycles
 from harness.judge.validity.user_errors import Gone, Requests, gone, other_users, user_errors
@@ -141,11 +140,7 @@ def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) ->
     counts = {"history": totals.count, "series": in_series}
     rows = _validity(facts, counts, vitals, lag, cycles)
     if facts.faults:
-        windows = with_failures(
-            cast("list[dict[str, object]]", content["faults"]), chain.from_iterable(seen.edges.values())
-        )
-        content["faults"] = windows
-        rows.append(carried_out(facts.faults, windows))
+        rows.append(carried_out(facts.faults, cast("list[dict[str, object]]", content["faults"])))
     return conclude(decided, checks, rows, content, _concerns(totals, facts), cases.hypotheses(found))
 
 

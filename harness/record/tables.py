@@ -66,6 +66,7 @@ INJECTIONS = pa.schema(
         ("place", pa.string()),
         ("start_ns", pa.int64()),
         ("end_ns", pa.int64()),
+        ("window", pa.int64()),
     ]
 )
 CALLS = pa.schema(
@@ -88,6 +89,7 @@ EDGES = pa.schema(
         ("before", pa.string()),
         ("after", pa.string()),
         ("cause", pa.string()),
+        ("window", pa.int64()),
     ]
 )
 TABLES = {
@@ -99,12 +101,29 @@ TABLES = {
     "edges": EDGES,
 }
 
+LATER = {"injections": frozenset({"window"}), "edges": frozenset({"window"})}
+"""Columns that histories of 0.1.0 lack: read, they have no value in any row."""
+
 assert tuple(OPERATIONS.names) == Operation._fields
 assert tuple(SPANS.names) == Span._fields
 assert tuple(ATTEMPTS.names) == Attempt._fields
 assert tuple(INJECTIONS.names) == Injection._fields
 assert tuple(CALLS.names) == Call._fields
 assert tuple(EDGES.names) == Edge._fields
+
+
+def with_later(rows: pa.Table, table: str, names: Sequence[str]) -> pa.Table:
+    """Return the columns ``names`` of a table as it was read, with those of ``LATER`` that it lacks, empty.
+
+    Raises:
+        KeyError: it lacks another one.
+
+    """
+    for name in names:
+        if name in LATER.get(table, ()) and name not in rows.schema.names:
+            kind = TABLES[table].field(name)
+            rows = rows.append_column(kind, pa.nulls(rows.num_rows, kind.type))
+    return rows.select(names)
 
 
 def to_batch(schema: pa.Schema, rows: Sequence[tuple[object, ...]]) -> pa.RecordBatch:

@@ -171,6 +171,7 @@ class Injection(NamedTuple):
     place: str  # "stage router", "route premium, tier 0", "backend gpu-a"
     start_ns: int
     end_ns: int | None  # when the call it hit was over; None if it was not when the operation had its outcome
+    window: int | None = None  # which window of the fault in this worker, from 0; None in histories of 0.1.0
 
     @property
     def at(self) -> Place:
@@ -200,6 +201,7 @@ class Edge(NamedTuple):
     before: str
     after: str
     cause: str
+    window: int | None = None  # of a fault: which of its windows in this worker, from 0; None in histories of 0.1.0
 
 
 THE_RUN_ENDED = "the run ended"
@@ -241,6 +243,11 @@ WORKER_SHIFT = 40
 def operation_id(worker: int, ordinal: int) -> int:
     """Return the id of the ``ordinal``-th operation of ``worker``."""
     return (worker << WORKER_SHIFT) | ordinal
+
+
+def worker_of(identifier: int) -> int:
+    """Return the worker that sent an operation."""
+    return identifier >> WORKER_SHIFT
 
 
 def operation_index(identifier: int, sharers: Sequence[int]) -> int:

@@ -259,7 +259,10 @@ def table_of(table: str, rows: Iterable[Sequence[object]]) -> pd.DataFrame:
     Rows of a table of processes end with their worker.
     """
     names = [*SCHEMAS[table].names, *(["worker"] if table in OF_PROCESS else [])]
-    whole = [(*row, *[None] * (len(names) - len(row))) for row in rows]  # attempts without checksums
+    last = 1 if table in OF_PROCESS else 0
+    split = [(row[: len(row) - last], row[len(row) - last :]) for row in map(tuple, rows)]
+    # attempts without checksums, edges and injections without the ordinal of a window
+    whole = [(*row, *[None] * (len(names) - len(row) - len(end)), *end) for row, end in split]
     frame = pd.DataFrame(whole, columns=names, dtype=object)  # floats would round nanoseconds
     kinds = {column.name: column.type for column in HISTORY[table]} | {
         name: "int32" for name in names[-1:] if name == "worker"

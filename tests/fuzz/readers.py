@@ -33,7 +33,7 @@ from harness.measure import series_csv
 from harness.measure import vitals as vitals_csv
 from harness.record.cases import read_cases, read_edges
 from harness.record.history import read_operations
-from harness.record.tables import ATTEMPTS, CALLS, EDGES, INJECTIONS, OPERATIONS, SPANS, encoding
+from harness.record.tables import ATTEMPTS, CALLS, EDGES, INJECTIONS, OPERATIONS, SPANS, encoding, with_later
 from harness.words.operation import Outcome
 
 EXAMPLE = Path(__file__).parents[2] / "results" / "example-storm"
@@ -232,7 +232,8 @@ def _judged_history(path: Path, content: bytes) -> None:
 def part(table: str, rows: int = 300) -> bytes:
     """Return a part of another table of a history as the harness writes it today."""
     schema = SCHEMAS[table]
-    found = pq.read_table(next((EXAMPLE / "history").glob(f"{table}-*.parquet"))).slice(0, rows).cast(schema)
+    found = pq.read_table(next((EXAMPLE / "history").glob(f"{table}-*.parquet"))).slice(0, rows)
+    found = with_later(found, table, schema.names).cast(schema)
     buffer = io.BytesIO()
     pq.write_table(found, buffer, **encoding(schema))
     return buffer.getvalue()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from analysis.statistics.faults.windows import places_of
 from harness.judge.case import NOT_RUN
 from harness.judge.checkers.fallbacks.fallbacks import CLOSED, FAILED
 from harness.words.operation import AttemptOutcome
@@ -28,7 +29,7 @@ def first_fallbacks(
     alone.
     """
     known = injections[injections["operation"].isin(attempts["operation"])]
-    window_of = _window_of(windows, known)
+    window_of = places_of(windows, known)
     rows = _walked(attempts)
     found: list[int | None] = []
     for place, (start, end) in enumerate(zip(windows["start_ns"], windows["end_ns"], strict=True)):
@@ -39,18 +40,6 @@ def first_fallbacks(
         chosen = _handed(rows, hits, rows["operation"].isin(inside), whole=whole)
         found.append(_first_after(rows, rows[chosen], int(start)))
     return found
-
-
-def _window_of(windows: pd.DataFrame, injections: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Return the place of each injection's window: the last of its fault that had begun, else the fault's first."""
-    places = np.full(len(injections), -1, dtype=np.int64)
-    faults = injections["fault"].astype("str").to_numpy()
-    at_ns = injections["start_ns"].to_numpy(dtype=np.int64)
-    names, starts = windows["fault"].astype("str").to_numpy(), windows["start_ns"].to_numpy(dtype=np.int64)
-    for place in np.argsort(starts, kind="stable"):
-        mine = faults == names[place]
-        places[mine & ((at_ns >= starts[place]) | (places < 0))] = place
-    return places
 
 
 def _walked(attempts: pd.DataFrame) -> pd.DataFrame:

@@ -41,6 +41,8 @@ class Injector:
     def __init__(self, plan: FaultPlan, source: str, sharers: Sequence[int] = (0,)) -> None:
         self.plan = plan
         self.open: tuple[Fault, ...] = ()
+        self.windows: dict[str, int] = {}
+        """Which of its windows each fault is in, or was last, from 0."""
         self._sharers = tuple(sharers)  # the workers that share the indices of operations
         finder = PlanImports()
         self.found = {
@@ -50,8 +52,9 @@ class Injector:
         }
         """What each fault found of what it needs."""
 
-    def switch(self, fault: Fault, *, is_open: bool) -> None:
-        """Open or close the window of a fault of the plan."""
+    def switch(self, fault: Fault, *, is_open: bool, window: int = 0) -> None:
+        """Open or close a window of a fault of the plan; its ordinal goes into the injections of this window."""
+        self.windows[fault.name] = window
         opened = {*self.open, fault} if is_open else {*self.open} - {fault}
         self.open = tuple(other for other in self.plan.fault if other in opened and not other.whole_window)
 
@@ -154,9 +157,10 @@ class Hit:
     @contextmanager
     def _noted(self, strikes: list[_Strike], place: Place) -> Iterator[None]:
         """Write down every injection: when it begins, since not every call ends before its operation."""
-        first, start_ns = len(self.injections), now_ns()
+        first, start_ns, windows = len(self.injections), now_ns(), self._injector.windows
         self.injections += [
-            Injection(self._operation, fault.name, fault.kind, str(place), start_ns, None) for fault, *_ in strikes
+            Injection(self._operation, fault.name, fault.kind, str(place), start_ns, None, windows[fault.name])
+            for fault, *_ in strikes
         ]
         try:
             yield
