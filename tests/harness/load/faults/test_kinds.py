@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import ast
-import json
 from pathlib import Path
 
-import msgspec
 import pytest
 from made_cases import made
+from made_faults import PLACES, a_fault, plan_of
 
 from harness.judge.checkers.disturbances.ledger import Fate, fate_of
 from harness.judge.checkers.fallbacks.chain_deadline import ChainDeadline
 from harness.judge.entry import Status
 from harness.load.faults.capabilities import Surroundings, require_known
 from harness.load.faults.describe import in_words, table_of_kinds
-from harness.load.faults.kinds import KINDS, Fault, Where
+from harness.load.faults.kinds import KINDS
 from harness.load.faults.kinds.what import Effect, Rules, What
 from harness.load.faults.plan import FaultPlan, FaultPlanError, parse_fault_plan
-from harness.words.place import NAMED, PlaceKind
+from harness.words.place import PlaceKind
 from scripts.document_kinds import documented
 
 ROOT = Path(__file__).parents[4]
-PLACES = {place: f'{place.value} = "x"' for place in NAMED} | {
-    PlaceKind.ROUTE_STAGES: 'scenario = { tag = "x" }',
-    PlaceKind.PROCESS: "",
-}
 ACTS = {
     Effect.DELAY: ("before", "after"),
     Effect.CHANGE: ("read",),
@@ -34,32 +29,6 @@ ACTS = {
     Effect.WHOLE_WINDOW: ("open",),
 }
 every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-
-
-def a_fault(kind: type[What]) -> Fault:
-    """Return a fault of a kind, with the least that it must be given."""
-    required = kind.__struct_fields__[: len(kind.__struct_fields__) - len(kind.__struct_defaults__)]
-    for given in (2, "m:f"):
-        try:
-            what = msgspec.convert({"kind": kind.name(), **dict.fromkeys(required, given)}, kind)
-        except msgspec.ValidationError:
-            continue
-        return Fault(name="x", what=what, where=a_place(kind))
-    raise AssertionError(f"{kind.name()}: settings of several types: {required}")
-
-
-def plan_of(fault: Fault, where: str | None = None) -> bytes:
-    """Return a plan with a fault, at its own place or another."""
-    given = {name: getattr(fault.what, name) for name in fault.what.__struct_fields__}
-    given = {name: value for name, value in given.items() if value is not None}
-    what = ", ".join(f"{name} = {json.dumps(value)}" for name, value in {"kind": fault.kind, **given}.items())
-    where = PLACES[fault.where.place.kind] if where is None else where
-    return f'[[fault]]\nname = "x"\nwhat = {{ {what} }}\nwhere = {{ {where} }}\n'.encode()
-
-
-def a_place(kind: type[What]) -> Where:
-    place = min(kind.places - {PlaceKind.ROUTE_STAGES})
-    return Where() if place is PlaceKind.PROCESS else Where(**{place.value: "x"})
 
 
 @every_kind
