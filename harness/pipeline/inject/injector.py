@@ -41,6 +41,8 @@ class Injector:
     def __init__(self, plan: FaultPlan, source: str, sharers: Sequence[int] = (0,)) -> None:
         self.plan = plan
         self.open: tuple[Fault, ...] = ()
+        self.placed: tuple[tuple[Fault, Place], ...] = ()
+        """The same with their places, which are asked for at every call."""
         self.windows: dict[str, int] = {}
         """Which of its windows each fault is in, or was last, from 0."""
         self._sharers = tuple(sharers)  # the workers that share the indices of operations
@@ -57,6 +59,7 @@ class Injector:
         self.windows[fault.name] = window
         opened = {*self.open, fault} if is_open else {*self.open} - {fault}
         self.open = tuple(other for other in self.plan.fault if other in opened and not other.whole_window)
+        self.placed = tuple((other, other.where.place) for other in self.open)
 
     def hit(self, scenario: Scenario, identity: Identity) -> Hit:
         """Return what the plan may do to an operation; to be called in its task."""
@@ -89,9 +92,10 @@ class Hit:
         """Run a stage, with the faults that are open for it."""
         found = [
             fault
-            for fault in self._injector.open
-            if (fault.where.stage == name or (kind == StageKind.ROUTE.value and _is_everywhere(fault)))
-            and self._is_hit(fault)
+            for fault, place in self._injector.placed
+            if (place.kind is PlaceKind.STAGE and place.name == name)
+            or (place.kind is PlaceKind.ROUTE_STAGES and kind == StageKind.ROUTE.value)
+            if self._is_hit(fault)
         ]
         if not found:
             return await call(ctx)
@@ -99,7 +103,7 @@ class Hit:
 
     async def attempt(self, route: str, tier: int, call: Runner, ctx: StageContext) -> object:
         """Run an attempt of a fallback chain, with the faults that are open for its route and tier."""
-        found = [fault for fault in self._injector.open if fault.where.place.takes(route, tier) and self._is_hit(fault)]
+        found = [fault for fault, place in self._injector.placed if place.takes(route, tier) and self._is_hit(fault)]
         if not found:
             return await call(ctx)
         return await self._with_context(found, call, ctx, Place(PlaceKind.ROUTE, route, tier))
@@ -200,11 +204,6 @@ class _Strike(NamedTuple):
         """Cancel the task of the operation."""
         if self.task is not None:
             self.task.cancel("injected")
-
-
-def _is_everywhere(fault: Fault) -> bool:
-    """Whether a fault is put at all ROUTE stages."""
-    return fault.where.place.kind is PlaceKind.ROUTE_STAGES
 
 
 def _hold_the_loop(ms: float) -> None:
