@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import get_args
 
 import pandas as pd
 
@@ -13,7 +12,7 @@ from analysis.run import Run
 from analysis.wording import number
 from harness.judge.checkers.registry import named, registered
 from harness.load.corpus.corpus import DEFAULT_CORPUS, Corpus, read_corpus
-from harness.load.faults.kinds import Kind
+from harness.load.faults.kinds import KINDS
 from harness.words.errors import CorpusError
 
 PROPERTIES = (
@@ -128,8 +127,7 @@ def _of_faults(run: Run) -> Iterator[str]:
     silent = [name for name in faults["name"].astype(str) if name not in {*struck["name"], *whole["name"]}]
     if silent:
         yield f"In the fault plan, but hit no operation: {_listed(dict.fromkeys(silent))}."
-    kinds = {str(kind.__struct_config__.tag) for kind in get_args(Kind)}
-    if absent := sorted(kinds - {*struck["kind"].astype(str), *whole["kind"].astype(str)}):
+    if absent := sorted(KINDS.keys() - {*struck["kind"].astype(str), *whole["kind"].astype(str)}):
         yield f"Kinds of faults that were not injected: {', '.join(absent)}."
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
 from typing import cast
 
 from harness.judge import blocking
@@ -20,7 +19,7 @@ from harness.judge.evidence import Evidence
 from harness.judge.facts import Facts
 from harness.judge.totals import Totals, of_series
 from harness.judge.validity import rows as validity
-from harness.judge.validity.fault_plan import carried_out, with_failures
+from harness.judge.validity.fault_plan import carried_out
 from harness.judge.validity.harness_share import HarnessLag
 from harness.judge.validity.littles_law import Cycles
 from harness.judge.validity.user_errors import ended_early, gone, other_users, user_errors
@@ -58,11 +57,7 @@ def judge(evidence: Evidence) -> Verdict:
     counts = {"history": totals.count, "series": sum(row.cell.count for row in series)}
     rows = _validity(facts, counts, evidence.vitals, lag, cycles)
     if facts.faults:
-        windows = with_failures(
-            cast("list[dict[str, object]]", content["faults"]), chain.from_iterable(evidence.seen.edges.values())
-        )
-        content["faults"] = windows
-        rows.append(carried_out(facts.faults, windows))
+        rows.append(carried_out(facts.faults, cast("list[dict[str, object]]", content["faults"])))
     decided = _criteria(evidence, checks, steady)
     verdict = conclude(decided, entries, rows, content, _concerns(totals, facts), checks.hypotheses())
     return verdict.refused(facts.refused) if facts.refused is not None else verdict

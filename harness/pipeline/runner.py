@@ -10,7 +10,7 @@ from stageflow import Pipeline, StageKind
 from stageflow.pipeline.dag import UnifiedPipelineCancelled, UnifiedStageGraph, UnifiedStageSpec
 
 from harness.load.corpus.corpus import Scenario
-from harness.load.faults.capabilities import Capabilities
+from harness.load.faults.kinds.where import Capabilities
 from harness.pipeline.error_place import raised_at
 from harness.pipeline.target import (
     ContextBuilder,

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from locust import events
 from locust.argument_parser import LocustArgumentParser
 
+from harness.load.faults.kinds import KINDS
 from harness.load.faults.plan import criteria_path, plan_path
 from harness.pipeline.find import REFERENCE_TARGET
 from harness.pipeline.runner import GRAPH_SCOPES
@@ -150,7 +151,7 @@ def _add_inputs(add: Callable[..., None]) -> None:
         default="",
         env_var="ROUTESWARM_FAULT_PLAN",
         help="TOML file of faults to inject while the run goes on: what, where, when, how often; or the name of a "
-        "shipped one: storm. Default: none.",
+        f"shipped one: storm. Kinds: {', '.join(KINDS)}. Default: none.",
     )
     add(
         "--criteria",

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Annotated, Any, NamedTuple
 
 from harness.words.column import Column, integer, ns, text
+from harness.words.place import Place
 
 
 class Outcome(StrEnum):
@@ -178,6 +179,12 @@ class Injection(NamedTuple):
     place: Annotated[str, text("where it hit: a stage, a route with its tier, a backend")]
     start_ns: Annotated[int, ns("when it hit")]
     end_ns: Annotated[int | None, ns("when the call it hit was over; none if it was not when its operation was")]
+    window: Annotated[int | None, integer(64, "which window of the fault in its worker, from 0", since=2)] = None
+
+    @property
+    def at(self) -> Place:
+        """The place as a value."""
+        return Place.parse(self.place)
 
 
 class Call(NamedTuple):
@@ -203,6 +210,7 @@ class Edge(NamedTuple):
     before: Annotated[str, text("state before")]
     after: Annotated[str, text("state after")]
     cause: Annotated[str, text("why")]
+    window: Annotated[int | None, integer(64, "of a fault: which of its windows in its worker, from 0", since=2)] = None
 
 
 THE_RUN_ENDED = "the run ended"
@@ -249,6 +257,11 @@ WORKER_SHIFT = 40
 def operation_id(worker: int, ordinal: int) -> int:
     """Return the id of the ``ordinal``-th operation of ``worker``."""
     return (worker << WORKER_SHIFT) | ordinal
+
+
+def worker_of(identifier: int) -> int:
+    """Return the worker that sent an operation."""
+    return identifier >> WORKER_SHIFT
 
 
 def operation_index(identifier: int, sharers: Sequence[int]) -> int:

@@ -33,7 +33,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 @pytest.fixture
-def surroundings(running: Running) -> Callable[[Row], dict[str, str]]:
+def capabilities(running: Running) -> Callable[[Row], dict[str, str]]:
     """Returns where the services of a row are; skips where something is missing, and fails in CI."""
 
     def find(row: Row) -> dict[str, str]:
@@ -50,11 +50,11 @@ def surroundings(running: Running) -> Callable[[Row], dict[str, str]]:
 
 
 @pytest.fixture
-def driven(tmp_path: Path, surroundings: Callable[[Row], dict[str, str]]) -> Iterator[Driven]:
+def driven(tmp_path: Path, capabilities: Callable[[Row], dict[str, str]]) -> Iterator[Driven]:
     """Drives pipelines in a folder of the test's own; nothing stays behind."""
     processes: list[LocustProcess] = []
     try:
-        yield Driven(tmp_path, surroundings, processes)
+        yield Driven(tmp_path, capabilities, processes)
     finally:
         for process in processes:
             process.kill()

@@ -26,10 +26,10 @@ class Driven:
     """What drives a row in a folder."""
 
     def __init__(
-        self, folder: Path, surroundings: Callable[[Row], dict[str, str]], processes: list[LocustProcess]
+        self, folder: Path, capabilities: Callable[[Row], dict[str, str]], processes: list[LocustProcess]
     ) -> None:
         self._folder = folder
-        self._surroundings = surroundings
+        self._surroundings = capabilities
         self._processes = processes
 
     @property

@@ -71,9 +71,9 @@ def test_every_operation_is_in_the_log(driven: Driven, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["litellm", "langchain", "pydantic-ai"])
-def test_fallbacks_happen_under_load(driven: Driven, surroundings: Callable[[Row], dict[str, str]], name: str) -> None:
+def test_fallbacks_happen_under_load(driven: Driven, capabilities: Callable[[Row], dict[str, str]], name: str) -> None:
     row = BY_NAME[name]
-    url = surroundings(row)["MODELS_URL"]
+    url = capabilities(row)["MODELS_URL"]
     with failing(url, "flaky", share=0.3) as calls:
         run, code = driven.by_the_harness(row, 200)
     assert_all_right(run, code, 200)

@@ -8,17 +8,15 @@ or hits no operation in particular, that may be any attempt that gave way.
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pandas as pd
 
+from analysis.statistics.faults.windows import places_of
 from harness.judge.case import NOT_RUN
 from harness.judge.checkers.fallbacks.fallbacks import CLOSED, FAILED
 from harness.words.operation import AttemptOutcome
+from harness.words.place import Place, PlaceKind
 
-_ROUTE = re.compile(r"route (?P<route>.*), tier (?P<tier>\d+)")
-"""Place of an injection into a route, as the injector writes it."""
 _LAST_NS = np.iinfo(np.int64).max
 
 
@@ -31,7 +29,7 @@ def first_fallbacks(
     alone.
     """
     known = injections[injections["operation"].isin(attempts["operation"])]
-    window_of = _window_of(windows, known)
+    window_of = places_of(windows, known)
     rows = _walked(attempts)
     found: list[int | None] = []
     for place, (start, end) in enumerate(zip(windows["start_ns"], windows["end_ns"], strict=True)):
@@ -42,18 +40,6 @@ def first_fallbacks(
         chosen = _handed(rows, hits, rows["operation"].isin(inside), whole=whole)
         found.append(_first_after(rows, rows[chosen], int(start)))
     return found
-
-
-def _window_of(windows: pd.DataFrame, injections: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Return the place of each injection's window: the last of its fault that had begun, else the fault's first."""
-    places = np.full(len(injections), -1, dtype=np.int64)
-    faults = injections["fault"].astype("str").to_numpy()
-    at_ns = injections["start_ns"].to_numpy(dtype=np.int64)
-    names, starts = windows["fault"].astype("str").to_numpy(), windows["start_ns"].to_numpy(dtype=np.int64)
-    for place in np.argsort(starts, kind="stable"):
-        mine = faults == names[place]
-        places[mine & ((at_ns >= starts[place]) | (places < 0))] = place
-    return places
 
 
 def _walked(attempts: pd.DataFrame) -> pd.DataFrame:
@@ -76,13 +62,13 @@ def _handed(rows: pd.DataFrame, hits: pd.DataFrame, inside: pd.Series, *, whole:
     of_hits = rows[rows["operation"].isin(hits["operation"])]
     outside = set(hits["operation"])
     routes = set()
-    for place, part in hits.groupby("place", observed=True):
-        route = _ROUTE.fullmatch(str(place))
+    for text, part in hits.groupby("place", observed=True):
+        place = Place.parse(str(text))
         joined = part[["operation", "start_ns"]].merge(of_hits.reset_index(), on="operation", suffixes=("_hit", ""))
         held = joined[joined["ran"] & joined["start_ns_hit"].between(joined["start_ns"], joined["end_ns"])]
-        if route is not None:
-            routes.add((route["route"], int(route["tier"])))
-            named = (held["route"].astype("str") == route["route"]) & (held["tier"] == int(route["tier"]))
+        if place.kind is PlaceKind.ROUTE:
+            routes.add((place.name, place.tier))
+            named = (held["route"].astype("str") == place.name) & (held["tier"] == place.tier)
             keys = ["operation", "start_ns_hit"]
             held = held[named | ~named.groupby([held[key] for key in keys]).transform("any")]
         last = held.drop_duplicates(["operation", "start_ns_hit"], keep="last")

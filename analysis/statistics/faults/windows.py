@@ -9,11 +9,12 @@ from itertools import pairwise
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from harness.judge.checkers.disturbances.fault_windows import spans_of
+from harness.judge.checkers.disturbances.fault_windows import Hits, Span, spans_of
 from harness.words.operation import Edge
 
-WINDOWS = ("fault", "kind", "place", "start_ns", "end_ns", "operations_hit")
+WINDOWS = ("fault", "kind", "place", "start_ns", "end_ns", "operations_hit", "ordinals")
 STATES = ("worker", "breaker", "state", "start_ns", "end_ns", "cause")
 
 
@@ -24,15 +25,18 @@ def fault_windows(edges: pd.DataFrame, injections: pd.DataFrame | None = None) -
     it and closes with the last that was seen to (``checkers.disturbances.fault_windows``). Columns: ``fault``;
     ``kind`` and ``place``, from the injections (several places: joined by ' + '; None where it hit nothing);
     ``start_ns`` and ``end_ns`` (Int64, missing where it never closed: the run was cut off); ``operations_hit`` (Int64,
-    missing without injections).
+    missing without injections); ``ordinals``, pairs of a worker and its ordinal of the window, as ``edges.window`` and
+    ``injections.window`` have it.
     """
     of_faults = edges[edges["what"] == "fault"].sort_values("at_ns", kind="stable")
-    names = ("at_ns", "what", "name", "before", "after", "cause")
     by_worker: dict[int, list[Edge]] = {}
-    for worker, at, *rest in zip(of_faults["worker"], *(of_faults[name] for name in names), strict=True):
-        by_worker.setdefault(int(worker), []).append(Edge(int(at), *map(str, rest)))
-    rows = [(span.name, span.start_ns, span.end_ns) for span in spans_of(by_worker)]
-    frame = pd.DataFrame(rows, columns=["fault", "start_ns", "end_ns"], dtype=object)
+    columns = (of_faults[name] for name in ("worker", "at_ns", "name", "before", "after", "cause", "window"))
+    for worker, at_ns, name, before, after, cause, window in zip(*columns, strict=True):
+        ordinal = None if pd.isna(window) else int(window)
+        edge = Edge(int(at_ns), "fault", str(name), str(before), str(after), str(cause), ordinal)
+        by_worker.setdefault(int(worker), []).append(edge)
+    rows = [(span.name, span.start_ns, span.end_ns, span.ordinals) for span in spans_of(by_worker)]
+    frame = pd.DataFrame(rows, columns=["fault", "start_ns", "end_ns", "ordinals"], dtype=object)
     frame = frame.astype({"fault": "str", "start_ns": "int64", "end_ns": "Int64"})
     return _with_hits(frame, injections)[list(WINDOWS)]
 
@@ -42,16 +46,30 @@ def _with_hits(windows: pd.DataFrame, injections: pd.DataFrame | None) -> pd.Dat
     frame = windows.assign(kind=None, place=None, operations_hit=pd.array([pd.NA] * len(windows), dtype="Int64"))
     if injections is None:
         return frame
-    starts = injections["start_ns"].to_numpy(dtype=np.int64)
-    for index, window in windows.iterrows():
-        end = np.iinfo(np.int64).max if pd.isna(window["end_ns"]) else int(window["end_ns"])
-        inside = (starts >= int(window["start_ns"])) & (starts <= end)
-        hits = injections[inside & (injections["fault"] == window["fault"]).to_numpy(dtype=bool)]
+    window_of = places_of(windows, injections)
+    for number, index in enumerate(windows.index):
+        hits = injections[window_of == number]
         frame.loc[index, "operations_hit"] = hits["operation"].nunique()
         for column in ("kind", "place"):
             names = sorted(hits[column].dropna().astype(str).unique())
             frame.loc[index, column] = " + ".join(names) or None
     return frame
+
+
+def places_of(windows: pd.DataFrame, injections: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the place of each injection's window among ``windows``; -1 where it is in none of them."""
+    starts = windows["start_ns"].to_numpy(dtype=np.int64)
+    order = np.argsort(starts, kind="stable").tolist()
+    ends = [None if pd.isna(end) else int(end) for end in windows["end_ns"]]
+    ordinals = windows["ordinals"].tolist() if "ordinals" in windows else [()] * len(windows)
+    names = windows["fault"].astype("str").tolist()
+    hits = Hits(Span(names[at], int(starts[at]), ends[at], lasted=False, ordinals=ordinals[at]) for at in order)
+    columns = (injections[name].tolist() for name in ("operation", "fault", "window", "start_ns"))
+    found = [
+        hits.place(int(operation), str(fault), None if pd.isna(window) else int(window), int(at_ns))
+        for operation, fault, window, at_ns in zip(*columns, strict=True)
+    ]
+    return np.array([-1 if place is None else order[place] for place in found], dtype=np.int64)
 
 
 def breaker_states(edges: pd.DataFrame, end_ns: int | None = None) -> pd.DataFrame:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from harness.judge.case import Case
 from harness.judge.check import Fold, FoldsOperations, Guarded, Where
 from harness.judge.checker import OfCases
-from harness.judge.checkers.disturbances.fault_windows import WindowFold, windows_in
-from harness.judge.checkers.disturbances.hypotheses import Activation, hypotheses, touches
+from harness.judge.checkers.disturbances.fault_windows import WindowFold, changes_rules, windows_in
+from harness.judge.checkers.disturbances.hypotheses import Activation, hypotheses
 from harness.judge.checkers.disturbances.ledger import Ledger
 from harness.judge.checkers.disturbances.overload import Overload
 from harness.judge.checkers.fallbacks.context_preservation import RouteHistory
@@ -17,8 +17,6 @@ from harness.judge.checkers.registry import AnyChecker, registered
 from harness.judge.entry import Entry, Status
 from harness.judge.evidence import Evidence, Need
 from harness.words.operation import Operation
-
-CHANGES_RULES, MOVES_CLOCK = "reload", "clock_jump"
 
 
 def selected(evidence: Evidence) -> list[AnyChecker]:
@@ -75,13 +73,7 @@ class Checks:
 
     def equal_rules(self, case: Case) -> bool:
         """Whether an operation ran before any reload of its rules, and with the clock as it is."""
-        for window in self._windows:
-            kind = window.fault.kind
-            if kind == CHANGES_RULES and case.operation.end_ns >= window.start_ns:
-                return False
-            if kind == MOVES_CLOCK and touches(window, case.operation):
-                return False
-        return True
+        return not any(changes_rules(window, case.operation) for window in self._windows)
 
     def close(self) -> list[Entry]:
         """Decide, after the last one: return the rows that stand in the verdict, in their order."""

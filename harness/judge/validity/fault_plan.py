@@ -1,37 +1,13 @@
-"""Whether the fault plan of a run was carried out: a row of its validity, and what its windows came to."""
+"""Whether the fault plan of a run was carried out: a row of its validity."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from harness.judge.entry import Entry, Status
 from harness.load.faults.kinds import Fault
-from harness.words.operation import FAULT_FAILED, Edge
 
 NAME = "fault plan"
-_ROUNDED_S = 1e-5  # times in rows are Unix seconds with six digits
-
-
-def with_failures(rows: Iterable[Mapping[str, object]], edges: Iterable[Edge]) -> list[dict[str, object]]:
-    """Return rows of windows with ``failed``: why a fault could not be put in force or undone, None where it could.
-
-    Args:
-        rows: of ``faults.csv``.
-        edges: of all workers. One that ended a window because its fault failed says why.
-
-    """
-    failures = [edge for edge in edges if edge.what == "fault" and edge.cause.startswith(FAULT_FAILED)]
-    return [dict(row, failed=_reason(row, failures)) for row in rows]
-
-
-def _reason(row: Mapping[str, object], failures: Sequence[Edge]) -> str | None:
-    start_s, end_s = row["start_unix_s"], row["end_unix_s"]
-    assert isinstance(start_s, float)
-    until_s = end_s if isinstance(end_s, float) else float("inf")
-    for edge in failures:
-        if edge.name == row["name"] and start_s - _ROUNDED_S <= edge.at_ns / 1e9 <= until_s + _ROUNDED_S:
-            return edge.cause.removeprefix(FAULT_FAILED)
-    return None
 
 
 def carried_out(faults: Sequence[Fault], rows: Sequence[Mapping[str, object]]) -> Entry:

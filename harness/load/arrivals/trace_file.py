@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness.load.arrivals.schedules import NEVER, Schedule, is_number
-from harness.load.faults.kinds import YEAR_S
+from harness.load.faults.kinds.what import YEAR_S
 from harness.words.errors import ScheduleError
 from harness.words.files import TooLongError, lines_bounded
 

@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import combinations
 
 from harness.load.corpus.corpus import Scenario
-from harness.load.faults.kinds import CorruptKey, Fault, MissingKey, ScenarioIs, When, Where
+from harness.load.faults.kinds import Fault, ScenarioIs, When, Where
+from harness.words.place import PlaceKind
 
 _ROUNDING = 1e-9
 
@@ -50,16 +51,15 @@ def _settled_by_both(first: Fault, second: Fault) -> str | None:
         return None
     if one.decides and other.decides:
         return "decide how"
-    if isinstance(one, MissingKey | CorruptKey) and isinstance(other, MissingKey | CorruptKey) and one.key == other.key:
-        return f"settle the key {one.key!r} of"
-    return None
+    return f"settle {one.settles} of" if one.settles is not None and one.settles == other.settles else None
 
 
 def _calls_in_common(one: Where, other: Where, route_stages: Collection[str]) -> bool:
-    if {one.place, other.place} == {"stage", "scenario"}:
-        return (one.stage or other.stage) in route_stages
-    alike = all(getattr(one, key) == getattr(other, key) for key in ("stage", "route", "backend", "breaker"))
-    return alike and (one.tier is None or other.tier is None or one.tier == other.tier)
+    here, there = one.place, other.place
+    if {here.kind, there.kind} == {PlaceKind.STAGE, PlaceKind.ROUTE_STAGES}:
+        return (here.name or there.name) in route_stages
+    alike = (here.kind, here.name) == (there.kind, there.name)
+    return alike and (here.tier is None or there.tier is None or here.tier == there.tier)
 
 
 def _scenarios_in_common(

@@ -21,20 +21,17 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from math import isfinite
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
 
 from harness.load.faults.contradictions import contradictions
-from harness.load.faults.kinds import Fault, Kind
+from harness.load.faults.kinds import KINDS, Fault
 from harness.words.arguments import LARGEST
 from harness.words.errors import UNREADABLE, UsageError, cut, reason
 from harness.words.files import read_bounded
-
-KINDS = frozenset(str(kind.__struct_config__.tag) for kind in get_args(Kind))
-"""The kinds of faults there are."""
-
+from harness.words.place import NAMED, PlaceKind
 
 PLANS = Path(__file__).parents[1] / "plans"
 """Folder of the plans that ship with the harness, and of the criteria that belong to them."""
@@ -126,7 +123,7 @@ def _explained(content: bytes, message: str) -> str:
     if isinstance(value, (str, int, float)) and (shown := _shown(value)) not in text:
         text = f"found {shown}, {text}"
     if steps[-1:] == ["kind"]:
-        text += f", expected one of {', '.join(sorted(KINDS))}"
+        text += f", expected one of {', '.join(KINDS)}"
     place = ".".join(steps)
     if steps[:1] == ["fault"] and len(steps) > 1 and steps[1].isdigit():
         place = ", ".join(part for part in (f"fault {int(steps[1]) + 1}", ".".join(steps[2:])) if part)
@@ -164,17 +161,17 @@ def _of_fault(fault: Fault) -> Iterator[str]:
         yield f"when: found to_s {when.to_s:g} after from_s {when.from_s or 0:g}, expected a positive duration"
     if when.operations is not None and when.operations[1] < when.operations[0]:
         yield f"when: found operations {list(when.operations)}, expected [first, last]"
-    named = [key for key in ("stage", "route", "backend", "breaker") if getattr(where, key) is not None]
+    named = [kind.value for kind in NAMED if getattr(where, kind.value) is not None]
     if len(named) > 1:
         yield f"where: found {' and '.join(named)}, expected one of them"
     if where.tier is not None and where.route is None:
         yield "where: found a tier without a route"
     places = fault.what.places
-    if place is not None and place not in places:
-        expected = ", ".join(sorted(places)) or "no where at all"
-        yield f"where: {fault.kind} cannot be put at a {place}, expected {expected}"
-    if place is None and places:
-        yield f"where: found none, expected one of {', '.join(sorted(places))}"
+    expected = ", ".join(sorted(places - {PlaceKind.PROCESS}))
+    if place.kind not in places and place.kind is not PlaceKind.PROCESS:
+        yield f"where: {fault.kind} cannot be put at a {place.kind.value}, expected {expected or 'no where at all'}"
+    elif place.kind not in places:
+        yield f"where: found none, expected one of {expected}"
     if (scenario := where.scenario) is not None and (odd := _not_finite(scenario.metadata)) is not None:
         yield f"where.scenario.metadata: found {odd} = {scenario.metadata[odd]}, which nothing is equal to"
     if (scenario := where.scenario) is not None and scenario.priority_min > scenario.priority_max:

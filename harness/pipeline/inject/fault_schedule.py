@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 
 from harness.load.faults.kinds import Fault
@@ -37,6 +38,7 @@ class Switches:
         self._note = note
         self._open: set[Fault] = set()
         self._failed: set[Fault] = set()  # whose window is due, and ended at once
+        self._opened: Counter[Fault] = Counter()  # how often: the ordinal of the next window
 
     def update(self, elapsed_s: float, users: int) -> None:
         """Open and close what is due at a time of the run with so many users."""
@@ -56,9 +58,11 @@ class Switches:
         self._windows.close_all()
 
     def _switch_on(self, fault: Fault, cause: str) -> None:
+        window = self._opened[fault]
+        self._opened[fault] += 1
         self._open.add(fault)
-        self._note(Edge(now_ns(), "fault", fault.name, CLOSED, OPEN, cause))
-        self._injector.switch(fault, is_open=True)
+        self._note(Edge(now_ns(), "fault", fault.name, CLOSED, OPEN, cause, window))
+        self._injector.switch(fault, is_open=True, window=window)
         try:
             self._windows.open(fault)
         except Exception as error:  # noqa: BLE001  # of the target's function; the windows that follow must still open
@@ -68,14 +72,15 @@ class Switches:
             self._switch_off(fault, cause)
 
     def _switch_off(self, fault: Fault, cause: str) -> None:
+        window = self._opened[fault] - 1
         self._open.discard(fault)
-        self._injector.switch(fault, is_open=False)
+        self._injector.switch(fault, is_open=False, window=window)
         try:
             self._windows.close(fault)
         except Exception as error:  # noqa: BLE001  # of the target's function: the window is over all the same
             cause = f"{FAULT_FAILED}to undo it: {one_line(error)}"
             logger.error("fault %r %s", fault.name, cause)
-        self._note(Edge(now_ns(), "fault", fault.name, OPEN, CLOSED, cause))
+        self._note(Edge(now_ns(), "fault", fault.name, OPEN, CLOSED, cause, window))
 
 
 def _cause(fault: Fault, elapsed_s: float, users: int) -> str:

@@ -10,34 +10,22 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from time import monotonic
 from typing import NamedTuple, TypeVar
 
 from stageflow import StageContext, StageKind, StageOutput
 
 from harness.load.corpus.corpus import Scenario
-from harness.load.faults.kinds import (
-    Block,
-    Cancel,
-    CorruptKey,
-    Empty,
-    Error,
-    Fault,
-    Hang,
-    Latency,
-    Malformed,
-    MissingKey,
-    Nothing,
-    Slow,
-    Timeout,
-    WrongRoute,
-)
+from harness.load.faults.kinds import Fault
+from harness.load.faults.kinds.what import Found
 from harness.load.faults.plan import FaultPlan
-from harness.pipeline.inject.plan_imports import exception_maker
+from harness.pipeline.inject.plan_imports import PlanImports
 from harness.pipeline.target import Identity
 from harness.pipeline.tracing import Runner
 from harness.words.clock import now_ns
 from harness.words.operation import OPERATION_BITS, Injection, operation_index
+from harness.words.place import Place, PlaceKind
 
 _T = TypeVar("_T")
 
@@ -46,33 +34,37 @@ class Injector:
     """The plan in force in one process. Which of its faults are open is ``open``, in the plan's order.
 
     Raises:
-        FaultPlanError: the plan names an exception that cannot be raised.
+        FaultPlanError: the plan names in Python what is not there, such as an exception that cannot be raised.
 
     """
 
     def __init__(self, plan: FaultPlan, source: str, sharers: Sequence[int] = (0,)) -> None:
         self.plan = plan
         self.open: tuple[Fault, ...] = ()
+        self.placed: tuple[tuple[Fault, Place], ...] = ()
+        """The same with their places, which are asked for at every call."""
+        self.windows: dict[str, int] = {}
+        """Which of its windows each fault is in, or was last, from 0."""
         self._sharers = tuple(sharers)  # the workers that share the indices of operations
-        self._errors = {
-            fault.what: exception_maker(fault.what, f"{source}: fault {fault.name!r}")
+        finder = PlanImports()
+        self.found = {
+            fault.name: fault.what.find(finder, f"{source}: fault {fault.name!r}")
             for fault in plan.fault
-            if isinstance(fault.what, Error)
+            if not fault.whole_window
         }
+        """What each fault found of what it needs."""
 
-    def switch(self, fault: Fault, *, is_open: bool) -> None:
-        """Open or close the window of a fault of the plan."""
+    def switch(self, fault: Fault, *, is_open: bool, window: int = 0) -> None:
+        """Open or close a window of a fault of the plan; its ordinal goes into the injections of this window."""
+        self.windows[fault.name] = window
         opened = {*self.open, fault} if is_open else {*self.open} - {fault}
         self.open = tuple(other for other in self.plan.fault if other in opened and not other.whole_window)
+        self.placed = tuple((other, other.where.place) for other in self.open)
 
     def hit(self, scenario: Scenario, identity: Identity) -> Hit:
         """Return what the plan may do to an operation; to be called in its task."""
         operation = identity.request_id.int & OPERATION_BITS
         return Hit(self, operation, operation_index(operation, self._sharers), scenario)
-
-    def error(self, what: Error) -> Exception:
-        """Return a new exception of a fault."""
-        return self._errors[what]()
 
 
 class Hit:
@@ -100,22 +92,21 @@ class Hit:
         """Run a stage, with the faults that are open for it."""
         found = [
             fault
-            for fault in self._injector.open
-            if (fault.where.stage == name or (fault.where.place == "scenario" and kind == StageKind.ROUTE.value))
-            and self._is_hit(fault)
-        ]
-        return await self._with_context(found, call, ctx, f"stage {name}") if found else await call(ctx)
-
-    async def attempt(self, route: str, tier: int, call: Runner, ctx: StageContext) -> object:
-        """Run an attempt of a fallback chain, with the faults that are open for its route and tier."""
-        found = [
-            fault
-            for fault in self._injector.open
-            if fault.where.route == route and fault.where.tier in (None, tier) and self._is_hit(fault)
+            for fault, place in self._injector.placed
+            if (place.kind is PlaceKind.STAGE and place.name == name)
+            or (place.kind is PlaceKind.ROUTE_STAGES and kind == StageKind.ROUTE.value)
+            if self._is_hit(fault)
         ]
         if not found:
             return await call(ctx)
-        return await self._with_context(found, call, ctx, f"route {route}, tier {tier}")
+        return await self._with_context(found, call, ctx, Place(PlaceKind.STAGE, name))
+
+    async def attempt(self, route: str, tier: int, call: Runner, ctx: StageContext) -> object:
+        """Run an attempt of a fallback chain, with the faults that are open for its route and tier."""
+        found = [fault for fault, place in self._injector.placed if place.takes(route, tier) and self._is_hit(fault)]
+        if not found:
+            return await call(ctx)
+        return await self._with_context(found, call, ctx, Place(PlaceKind.ROUTE, route, tier))
 
     async def backend(self, name: str, call: Callable[[], Awaitable[_T]]) -> _T:
         """Run the call of a backend, with the faults that are open for it."""
@@ -123,7 +114,7 @@ class Hit:
         strikes = self._strikes(found) if found else []
         if not strikes:
             return await call()
-        with self._noted(strikes, f"backend {name}"):
+        with self._noted(strikes, Place(PlaceKind.BACKEND, name)):
             return await self._call(strikes, call)
 
     def _is_hit(self, fault: Fault) -> bool:
@@ -134,15 +125,18 @@ class Hit:
             and fault.chosen(self._injector.plan.seed, self._index)
         )
 
-    async def _with_context(self, faults: list[Fault], call: Runner, ctx: StageContext, place: str) -> object:
-        metadata = ctx.snapshot.metadata
-        strikes = [s for s in self._strikes(faults) if not _is_missing_already(s.fault, metadata)]
+    async def _with_context(self, faults: list[Fault], call: Runner, ctx: StageContext, place: Place) -> object:
+        given = ctx.snapshot.metadata
+        strikes = [strike for strike in self._strikes(faults) if strike.fault.what.concerns(given)]
         with self._noted(strikes, place):
+            metadata: Mapping[str, object] = given
             for strike in strikes:
-                ctx = _with_keys(strike.fault, ctx)
+                metadata = strike.fault.what.read(metadata)
+            if metadata is not given:
+                ctx = replace(ctx, snapshot=replace(ctx.snapshot, metadata=dict(metadata)))
             output = await self._call(strikes, lambda: call(ctx))
             for strike in strikes:
-                output = _changed(strike.fault, output)
+                output = strike.fault.what.answer(output, _ANSWERS)
             return output
 
     def _strikes(self, faults: list[Fault]) -> list[_Strike]:
@@ -157,22 +151,20 @@ class Hit:
         for fault in faults:
             if fault.what.decides and fault is not decider:
                 continue
-            if not made and isinstance(fault.what, (Slow, MissingKey, CorruptKey)):
+            if not made and fault.what.needs_call:
                 continue
-            delay_ms = 0.0
-            if isinstance(fault.what, Latency):
-                delay_ms = fault.what.draw_ms(fault.draws(self._injector.plan.seed, self._index))
-                if not delay_ms:
-                    continue
-            strikes.append(_Strike(fault, delay_ms))
+            drawn = fault.what.draw(partial(fault.draws, self._injector.plan.seed, self._index))
+            if drawn is not None:
+                strikes.append(_Strike(fault, drawn, self._injector.found[fault.name], self._task))
         return strikes
 
     @contextmanager
-    def _noted(self, strikes: list[_Strike], place: str) -> Iterator[None]:
+    def _noted(self, strikes: list[_Strike], place: Place) -> Iterator[None]:
         """Write down every injection: when it begins, since not every call ends before its operation."""
-        first, start_ns = len(self.injections), now_ns()
+        first, start_ns, windows = len(self.injections), now_ns(), self._injector.windows
         self.injections += [
-            Injection(self._operation, fault.name, fault.kind, place, start_ns, None) for fault, _ in strikes
+            Injection(self._operation, fault.name, fault.kind, str(place), start_ns, None, windows[fault.name])
+            for fault, *_ in strikes
         ]
         try:
             yield
@@ -183,43 +175,35 @@ class Hit:
 
     async def _call(self, strikes: list[_Strike], call: Callable[[], Awaitable[_T]]) -> _T:
         """Delay the call, or settle it in its place."""
-        for fault, delay_ms in strikes:
-            if delay_ms:
-                await asyncio.sleep(delay_ms / 1000)
-            elif isinstance(fault.what, Block):
-                _hold_the_loop(fault.what.ms)
-        for fault, _ in strikes:
-            await self._decide(fault)
+        for strike in strikes:
+            await strike.fault.what.before(strike, strike.drawn)
+        for strike in strikes:
+            await strike.fault.what.decide(strike)
         clock = asyncio.get_running_loop().time
         began_s = clock()
         answer = await call()
         took_s = clock() - began_s
-        for fault, _ in strikes:
-            if isinstance(fault.what, Slow):
-                await asyncio.sleep(took_s * (fault.what.factor - 1))
+        for strike in strikes:
+            await strike.fault.what.after(took_s)
         return answer
-
-    async def _decide(self, fault: Fault) -> None:
-        match fault.what:
-            case Error() as error:
-                raise self._injector.error(error)
-            case Hang():
-                await asyncio.get_running_loop().create_future()
-            case Timeout(after_ms=after_ms):
-                await asyncio.sleep(after_ms / 1000)
-                raise TimeoutError(f"injected: no answer within {after_ms:g} ms")
-            case Cancel():
-                if self._task is not None:
-                    # As a caller that goes away does. The stage itself goes on: Stageflow passes no cancellation down
-                    # to it (stageflow-core 1.2.0), and what becomes of it is the target's.
-                    self._task.cancel("injected")
 
 
 class _Strike(NamedTuple):
     """A fault that does something to one call."""
 
     fault: Fault
-    delay_ms: float  # what was drawn for it, 0 where it is no latency
+    drawn: float  # what its kind drew for the call
+    found: Found
+    task: asyncio.Task[object] | None  # of the operation
+
+    def hold_loop(self, ms: float) -> None:
+        """Hold the event loop for so many milliseconds."""
+        _hold_the_loop(ms)
+
+    def cancel_operation(self) -> None:
+        """Cancel the task of the operation."""
+        if self.task is not None:
+            self.task.cancel("injected")
 
 
 def _hold_the_loop(ms: float) -> None:
@@ -228,42 +212,22 @@ def _hold_the_loop(ms: float) -> None:
         pass
 
 
-def _is_missing_already(fault: Fault, metadata: Mapping[str, object]) -> bool:
-    return isinstance(fault.what, MissingKey) and fault.what.key not in metadata
-
-
-def _with_keys(fault: Fault, ctx: StageContext) -> StageContext:
-    """Return the context as the call is to see it."""
-    match fault.what:
-        case MissingKey(key=key):
-            metadata = {name: value for name, value in ctx.snapshot.metadata.items() if name != key}
-        case CorruptKey(key=key, value=value):
-            metadata = {**ctx.snapshot.metadata, key: value}
-        case _:
-            return ctx
-    return replace(ctx, snapshot=replace(ctx.snapshot, metadata=metadata))
-
-
-def _changed(fault: Fault, output: object) -> object:
-    """Return the answer of the call as the fault leaves it."""
-    match fault.what:
-        case Empty():
-            return StageOutput.ok()
-        case Nothing():
-            return None
-        case WrongRoute(route=route):
-            return _routed(output, route)
-        case Malformed():
-            return _routed(output, {"malformed": True})
-        case _:
-            return output
-
-
 _ROUTE_KEYS = ("route", "selected_route", "chosen_route", "destination")
 
 
-def _routed(output: object, route: object) -> object:
-    if not isinstance(output, StageOutput):
-        return output
-    key = next((key for key in _ROUTE_KEYS if key in output.data), _ROUTE_KEYS[0])
-    return replace(output, data={**output.data, key: route})
+class _StageAnswers:
+    """Answers as Stageflow's stages give them."""
+
+    def empty(self) -> object:
+        """Return an output without data."""
+        return StageOutput.ok()
+
+    def routed(self, answer: object, route: object) -> object:
+        """Return an output with another route under the key it has one; anything else as it is."""
+        if not isinstance(answer, StageOutput):
+            return answer
+        key = next((key for key in _ROUTE_KEYS if key in answer.data), _ROUTE_KEYS[0])
+        return replace(answer, data={**answer.data, key: route})
+
+
+_ANSWERS = _StageAnswers()

@@ -8,7 +8,6 @@ import inspect
 from collections.abc import Callable
 from typing import cast
 
-from harness.load.faults.kinds import Error
 from harness.load.faults.plan import FaultPlanError
 from harness.pipeline.error_place import raised_at
 from harness.words.errors import one_line
@@ -16,37 +15,61 @@ from harness.words.errors import one_line
 _MISSING = object()
 
 
-def exception_maker(what: Error, place: str) -> Callable[[], Exception]:
+class PlanImports:
+    """What kinds of faults ask for what they need (``kinds.what.Finder``); those of one share one wall clock."""
+
+    def __init__(self) -> None:
+        self._jump: Callable[[float], Callable[[], object]] | None = None
+
+    def exception(self, name: str, message: str, place: str) -> Callable[[], Exception]:
+        """Return what makes exceptions; see ``exception_maker``."""
+        return exception_maker(name, message, place)
+
+    def function(self, name: str, place: str) -> Callable[[], object]:
+        """Return a function; see ``function``."""
+        return function(name, place)
+
+    def clock(self) -> Callable[[float], Callable[[], object]]:
+        """Return what moves the wall clock of the tasks of operations."""
+        if self._jump is None:
+            # Not at the top: time-machine imports pytest where that is installed, and few plans need it.
+            from harness.pipeline.inject.wall_clock import WallClock
+
+            self._jump = WallClock().jump
+        return self._jump
+
+
+def exception_maker(name: str, message: str, place: str) -> Callable[[], Exception]:
     """Return what makes the exceptions of a fault: each is new.
 
     Args:
-        what: its ``type`` names a builtin exception, ``module:Class``, or a ``module:function`` that returns one; the
-            class or function is given the message.
+        name: of a builtin exception, ``module:Class``, or a ``module:function`` that returns one; the class or function
+            is given the message.
+        message: of the exceptions.
         place: where in the plan it stands, as errors say it.
 
     Raises:
         FaultPlanError: there is none of that name, or it makes no exception of a message.
 
     """
-    place = f"{place}: what.type"
-    module, _, attribute = what.type.rpartition(":")
+    module, _, attribute = name.rpartition(":")
     found = _attribute(module, attribute, place) if module else getattr(builtins, attribute, _MISSING)
     is_exception = isinstance(found, type) and issubclass(found, Exception)
     if not is_exception and (not callable(found) or isinstance(found, type) or not module):
-        raise FaultPlanError(f"{place}: found {what.type!r}, expected a builtin exception or module:Class")
+        raise FaultPlanError(f"{place}: found {name!r}, expected a builtin exception or module:Class")
     make = cast("Callable[[str], object]", found)
     try:
-        made = make(what.message)
+        made = make(message)
     except (Exception, SystemExit) as error:
         raise FaultPlanError(
-            f"{place}: {what.type} cannot be made of a message alone ({one_line(error)}), "
+            f"{place}: {name} cannot be made of a message alone ({one_line(error)}), "
             "expected one that can, or a module:function that makes it"
         ) from error
     if not isinstance(made, Exception) or (is_exception and type(made) is not found):
         if inspect.iscoroutine(made):
             made.close()
-        raise FaultPlanError(f"{place}: {what.type} made a {type(made).__name__}, expected an exception")
-    return lambda: cast("Exception", make(what.message))
+        raise FaultPlanError(f"{place}: {name} made a {type(made).__name__}, expected an exception")
+    return lambda: cast("Exception", make(message))
 
 
 def function(name: str, place: str) -> Callable[[], object]:

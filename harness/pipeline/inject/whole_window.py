@@ -1,23 +1,17 @@
-"""Faults that are on for a window as a whole: fewer slots, a breaker forced open, another wall clock, a reload."""
+"""Putting faults in force that are on for a window as a whole, and undoing them."""
 
 from __future__ import annotations
 
-import inspect
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
-from harness.load.faults.kinds import BreakerOpen, ClockJump, Fault, Reload, Slots
+from harness.load.faults.kinds import Fault
+from harness.load.faults.kinds.what import Found, Resizable
 from harness.load.faults.plan import FaultPlan
-from harness.pipeline.inject.plan_imports import function
+from harness.pipeline.inject.plan_imports import PlanImports
 from harness.words.components import BACKEND, BREAKER, Component, Owner, components
-
-
-class Resizable(Protocol):
-    """A backend."""
-
-    slots: int
 
 
 class Forcible(Protocol):
@@ -28,13 +22,6 @@ class Forcible(Protocol):
 
     def reset(self) -> None:
         """Close, and forget what was counted."""
-
-
-class Clock(Protocol):
-    """A wall clock."""
-
-    def jump(self, by_s: float) -> Callable[[], object]:
-        """Move it; return what moves it back."""
 
 
 class Windows:
@@ -51,37 +38,22 @@ class Windows:
     """
 
     def __init__(self, plan: FaultPlan, source: str, owner: Owner | None = None) -> None:
-        self._owner = owner
-        self._reloads = {
-            fault.name: _reload(fault.what, f"{source}: fault {fault.name!r}")
+        finder = PlanImports()
+        forced: Counter[Component] = Counter()  # by how many open windows a breaker is held open
+        self._reach = {
+            fault.name: _Reach(fault.what.find(finder, f"{source}: fault {fault.name!r}"), owner, forced)
             for fault in plan.fault
-            if isinstance(fault.what, Reload)
+            if fault.whole_window
         }
         self._undo: dict[str, list[Callable[[], object]]] = {}
-        self._forced: Counter[Component] = Counter()  # by how many open windows a breaker is held open
-        self._clock: Clock | None = None
-        if any(isinstance(fault.what, ClockJump) for fault in plan.fault):
-            # Not at the top: time-machine imports pytest where that is installed, and few plans need it.
-            from harness.pipeline.inject.wall_clock import WallClock
-
-            self._clock = WallClock()
 
     def open(self, fault: Fault) -> None:
         """Put a fault in force."""
+        if not fault.whole_window:
+            return
         undo = self._undo.setdefault(fault.name, [])
-        match fault.what:
-            case Slots(remove=remove):
-                for part in components(BACKEND, fault.where.backend, owner=self._owner):
-                    undo.append(_shrink(cast(Resizable, part), remove))
-            case BreakerOpen():
-                for part in components(BREAKER, fault.where.breaker, owner=self._owner):
-                    undo.append(self._force(part))
-            case ClockJump(by_s=by_s) if self._clock is not None:
-                undo.append(self._clock.jump(by_s))
-            case Reload():
-                call, back = self._reloads[fault.name]
-                _require_done(call())
-                undo += [] if back is None else [back]
+        for step in fault.what.open(fault.where, self._reach[fault.name]):
+            undo.append(step)  # one by one: what was done before a step raised is undone
 
     def close(self, fault: Fault) -> None:
         """Undo a fault; nothing where it is not in force."""
@@ -96,39 +68,32 @@ class Windows:
                 for undo in self._undo.pop(name):
                     undone.callback(undo)
 
+
+class _Reach(NamedTuple):
+    """What a whole-window fault reaches of its process (``kinds.what.Process``)."""
+
+    found: Found
+    owner: Owner | None
+    forced: Counter[Component]
+
+    def backends(self, name: str | None) -> Collection[Resizable]:
+        """Return the backends of a name."""
+        return [cast(Resizable, part) for part in components(BACKEND, name, owner=self.owner)]
+
+    def hold_open(self, breaker: str | None) -> Iterator[Callable[[], object]]:
+        """Hold the breakers of a name open; yield what lets go of each."""
+        for part in components(BREAKER, breaker, owner=self.owner):
+            yield self._force(part)
+
     def _force(self, part: Component) -> Callable[[], object]:
         """Hold a breaker open; return what lets go of it, and closes it where no other window holds it."""
         breaker = cast(Forcible, part)
         breaker.force_open()
-        self._forced[part] += 1
+        self.forced[part] += 1
 
         def let_go() -> None:
-            self._forced[part] -= 1
-            if not self._forced[part]:
+            self.forced[part] -= 1
+            if not self.forced[part]:
                 breaker.reset()
 
         return let_go
-
-
-def _require_done(result: object) -> None:
-    """Raise ``TypeError`` where a function only returned what would do it."""
-    if inspect.isawaitable(result):
-        if inspect.iscoroutine(result):
-            result.close()
-        raise TypeError("it returned something to be awaited, expected a plain function")
-
-
-def _reload(what: Reload, place: str) -> tuple[Callable[[], object], Callable[[], object] | None]:
-    back = None if what.undo is None else function(what.undo, f"{place}: what.undo")
-    return function(what.call, f"{place}: what.call"), back
-
-
-def _shrink(backend: Resizable, remove: int) -> Callable[[], object]:
-    """Take slots away from a backend, all but one at most; return what gives them back."""
-    removed = min(remove, backend.slots - 1)
-    backend.slots -= removed
-
-    def give_back() -> None:
-        backend.slots += removed
-
-    return give_back

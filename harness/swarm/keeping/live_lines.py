@@ -49,8 +49,7 @@ class LiveLines:
         self._say = say
         self._several = several
         self._now_s = now_s
-        self._told: set[tuple[str, str, int]] = set()  # fault, its new state, how often it had it
-        self._seen: dict[tuple[int, str, str], int] = {}  # worker, fault, its new state -> how often
+        self._told: set[tuple[str, str, int | None]] = set()  # fault, its new state, which of its windows
         self._reported: dict[int, int] = {}  # worker -> master's time up to which it has told its edges
         self._held: list[tuple[int, int, int, Edge]] = []  # a heap: master's time, worker, number, edge
         self._numbered = 0
@@ -84,7 +83,7 @@ class LiveLines:
         """Say the held edges up to a moment of the master's time that are news."""
         while self._held and self._held[0][0] <= until_ns:
             at_ns, worker, _, edge = heappop(self._held)
-            line = self._breaker(worker, edge) if edge.what == "breaker" else self._fault(worker, edge)
+            line = self._breaker(worker, edge) if edge.what == "breaker" else self._fault(edge)
             if line is not None:
                 self._line(f"{(at_ns - self._began_ns) / 1e9:.1f} s  {line}")
 
@@ -92,12 +91,10 @@ class LiveLines:
         of = f" of worker {worker}" if self._several() else ""
         return f"breaker {edge.name}{of} {_VERBS.get(edge.after, edge.after)}: {edge.cause}"
 
-    def _fault(self, worker: int, edge: Edge) -> str | None:
-        key = worker, edge.name, edge.after
-        times = self._seen[key] = self._seen.get(key, 0) + 1
-        if (edge.name, edge.after, times) in self._told:
+    def _fault(self, edge: Edge) -> str | None:
+        if (edge.name, edge.after, edge.window) in self._told:
             return None
-        self._told.add((edge.name, edge.after, times))
+        self._told.add((edge.name, edge.after, edge.window))
         if edge.after == "open":
             return f"fault {edge.name!r} begins ({self._words.get(edge.name, edge.cause)})"
         return f"fault {edge.name!r} ends" + (f": {edge.cause}" if edge.cause == THE_RUN_ENDED else "")

@@ -101,7 +101,7 @@ class Handed(Struct):
     series: list[Row]
     users: dict[Second, Users]
     history: dict[Tables, bytes]
-    edges: list[tuple[Number, Name, Name, Name | None, Name | None, Text | None]]
+    edges: list[tuple[Number, Name, Name, Name | None, Name | None, Text | None, Count | None]]
     log_records: dict[Name, Count]
     schedule: dict[Second, tuple[Count, Count]]
     held_back_s: Positive

@@ -85,3 +85,25 @@ def test_a_file_of_another_table_is_named(tmp_path) -> None:
     path.rename(tmp_path / "attempts-w000-000000.parquet")
     with pytest.raises(RunError, match="no part of the table attempts"):
         read_table(tmp_path, "attempts")
+
+
+EDGE = {"at_ns": 5, "what": "fault", "name": "slow", "before": "closed", "after": "open", "cause": "2 s", "window": 3}
+
+
+def test_a_part_of_an_earlier_version_has_no_ordinals_of_windows(tmp_path) -> None:
+    path = write(tmp_path, "edges", 0, 0, [EDGE])
+    assert read_table(tmp_path, "edges")["window"].tolist() == [3]
+    pq.write_table(pq.read_table(path).drop_columns(["window"]), path)
+    frame = read_table(tmp_path, "edges", ["window", "name"])
+
+    assert frame["window"].isna().tolist() == [True]
+    assert str(frame["window"].dtype) == "Int64"
+    assert frame["name"].tolist() == ["slow"]
+
+
+def test_a_part_that_lacks_what_every_version_has_is_refused(tmp_path) -> None:
+    path = write(tmp_path, "edges", 0, 0, [EDGE])
+    pq.write_table(pq.read_table(path).drop_columns(["cause"]), path)
+
+    with pytest.raises(RunError, match="no column cause"):
+        read_table(tmp_path, "edges")

@@ -216,3 +216,16 @@ class TestCommand:
     def test_without_anything_it_is_no_crash(self, tmp_path: Path, write_locust, capsys) -> None:
         assert main(["fallback", str(write_locust(tmp_path / "prefix"))]) == 0
         assert "No data: no operation was recorded." in capsys.readouterr().out
+
+
+def test_a_judged_run_has_the_windows_of_its_faults_csv_and_one_without_those_of_its_edges(stormy, monkeypatch) -> None:
+    def refuse(*_tables: object) -> None:
+        raise AssertionError("windows were made anew")
+
+    monkeypatch.setattr("analysis.statistics.fault_windows", refuse)
+    run = Measured(load_run(stormy))
+    assert run.windows["fault"].tolist() == ["primary is down"]
+    assert len(run.activation) == 1
+    (stormy / "faults.csv").unlink()
+    with pytest.raises(AssertionError, match="made anew"):
+        _ = Measured(load_run(stormy)).windows

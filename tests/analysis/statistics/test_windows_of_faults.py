@@ -103,6 +103,17 @@ def test_injections_say_where_and_how_many_a_window_hit(edges_of, table, at) -> 
     assert frame["kind"].tolist() == ["latency"]
 
 
+def test_injections_are_counted_in_the_window_they_name_whatever_their_clock_says(table, at) -> None:
+    states = [(1, "closed", "open", 0), (2, "open", "closed", 0), (5, "closed", "open", 1), (6, "open", "closed", 1)]
+    edges = [(at(when), "fault", "slow", before, after, "told", n, 0) for when, before, after, n in states]
+    hits = [(1, "slow", "latency", "stage router", at(1.5), None, 0), (2, "slow", "latency", "x", at(1.6), None, 1)]
+    frame = fault_windows(table("edges", edges), table("injections", hits))
+
+    assert frame["operations_hit"].tolist() == [1, 1]
+    assert frame["place"].tolist() == ["stage router", "x"]
+    assert frame["ordinals"].tolist() == [((0, 0),), ((0, 1),)]
+
+
 def test_without_injections_hits_are_unknown(edges_of) -> None:
     frame = fault_windows(edges_of(opened(1), closed(6)))
 

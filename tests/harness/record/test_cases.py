@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from recorded import RecordedHistory
 
@@ -184,3 +185,22 @@ def test_what_is_no_part_of_a_history_is_refused_by_name(history, operation):
     pa.parquet.write_table(pa.table({"operation": [1]}), history.folder / "attempts-w000-000000.parquet")
     with pytest.raises(RunError, match="no part of a history"):
         list(read_cases(history.folder))
+
+
+def test_parts_of_an_earlier_version_have_no_ordinals_of_windows_and_lack_nothing_else(history, operation):
+    op = operation(7)
+    history.buffer().add(op, SPANS, TRIED)
+    history.buffer().note("injections", [injection(op)._replace(window=2)])
+    history.buffer().note("edges", [Edge(5, "fault", "down", "closed", "open", "x", 2)])
+    history.write(history.take())
+    for table in ("injections", "edges"):
+        (path,) = history.folder.glob(f"{table}-*.parquet")
+        whole = pq.read_table(path)
+        assert whole["window"].to_pylist() == [2]
+        pq.write_table(whole.drop_columns(["window"]), path)
+    (case,) = read_cases(history.folder)
+    assert case.injections == [Injection(op.id, "down", "error", "stage router", 1003, None, None)]
+    assert read_edges(history.folder) == {0: [Edge(1005, "fault", "down", "closed", "open", "x", None)]}
+    pq.write_table(whole.drop_columns(["cause"]), path)
+    with pytest.raises(RunError):
+        read_edges(history.folder)

@@ -15,7 +15,9 @@ from harness.judge.validity.user_errors import Gone
 from harness.judge.validity.workers import Workers
 from harness.judge.verdict import Conclusion
 from harness.load.corpus.vocabulary import Vocabulary
-from harness.load.faults.kinds import Error, Fault, Reload, Where
+from harness.load.faults.kinds import Fault, Where
+from harness.load.faults.kinds.endings import Error
+from harness.load.faults.kinds.windows import Reload
 from harness.load.faults.plan import parse_fault_plan
 from harness.measure.packed import packed
 from harness.measure.series import Merged, Series

@@ -116,13 +116,13 @@ def test_every_chain_fits_its_deadline_and_names_every_route_once():
 
 @pytest.mark.parametrize("path", sorted(PLANS.glob("*.toml")), ids=lambda path: path.stem)
 def test_a_shipped_plan_names_only_what_target_and_corpus_have(path):
-    _runner, known = surroundings()
+    _runner, known = capabilities()
     plan = read_fault_plan(path)
     require_known(plan, str(path), known)
     require_sent(plan, str(path), read_corpus(DEFAULT_CORPUS).scenarios, known)
 
 
-def surroundings():
+def capabilities():
     owner = Owner()
     with building(owner):
         runner = TargetRunner(find_target(RESILIENT_TARGET), "shared", RESILIENT_TARGET, owner)
@@ -130,7 +130,7 @@ def surroundings():
 
 
 def test_it_tells_the_deadline_of_its_chains():
-    runner, _known = surroundings()
+    runner, _known = capabilities()
     assert runner.chain_deadline_ms() == DEADLINE_MS
 
 
@@ -143,7 +143,7 @@ def test_it_tells_the_deadline_of_its_chains():
     ],
 )
 def test_a_plan_that_could_never_strike_this_target_is_refused(where, what, said):
-    _runner, known = surroundings()  # the runner keeps the parts alive
+    _runner, known = capabilities()  # the runner keeps the parts alive
     text = f'[[fault]]\nname = "x"\nwhere = {{ {where} }}\nwhat = {{ {what} }}\n'
     with pytest.raises(FaultPlanError) as caught:
         require_known(parse_fault_plan(text.encode(), "plan.toml"), "plan.toml", known)

@@ -2,8 +2,10 @@
 
 A window is opened and closed by every loading process on the clock of the master; the edges of all workers that
 overlap are one window, from the first opening to the last closing that was seen. A worker that died inside of it saw
-none, and keeps nothing open for the others. Nothing here decides; ``recovery`` does. ``spans_of`` is the one
-place where edges become windows: ``analysis`` takes it for runs that were never judged.
+none, and keeps nothing open for the others. Nothing here decides; ``recovery`` does. ``spans_of`` is the one place
+where edges become windows, and ``Hits`` the one where injections find theirs: by the ordinals that both carry; in
+histories of 0.1.0, which have none, by time. ``analysis`` takes both for runs that were never judged; of a judged run
+``faults.csv`` has the windows.
 """
 
 from __future__ import annotations
@@ -18,10 +20,12 @@ from harness.judge.checkers.disturbances.ledger import Fate, balance, fate_of, s
 from harness.judge.checkers.fallbacks.fallbacks import Ways, gave_way, given_up, wrong_uses
 from harness.judge.evidence import Evidence
 from harness.load.faults.kinds import Fault
-from harness.words.operation import LABELS_KEPT, Attempt, Edge
+from harness.load.faults.kinds.what import Rules
+from harness.words.operation import FAULT_FAILED, LABELS_KEPT, THE_RUN_ENDED, Attempt, Edge, Operation, worker_of
+from harness.words.place import PlaceKind
 
 OPEN = "open"
-RUN_ENDED = "the run ended"
+RUN_ENDED = THE_RUN_ENDED
 """Cause of the edge that closes what was still open at the end."""
 APART_NS = 1_000_000_000
 """How much earlier than all others a worker that died may have opened a window: clocks and wake-ups differ a little."""
@@ -35,6 +39,8 @@ class FaultWindow:
     start_ns: int
     end_ns: int | None  # None where nobody saw it close
     lasted: bool  # it was still open when the run ended
+    failed: str | None = None  # why it could not be put in force or undone
+    ordinals: tuple[tuple[int, int], ...] = ()  # each worker's part of it: worker, its ordinal of the window
     hit: int = 0  # operations
     fates: Counter[Fate] = field(default_factory=Counter)
     first_fallback_ns: int | None = None
@@ -43,6 +49,11 @@ class FaultWindow:
     first_hit_ns: int | None = None
     last_hit_ns: int | None = None
     recovered_ns: int | None = None
+
+    @property
+    def span(self) -> Span:
+        """What edges tell of it."""
+        return Span(self.fault.name, self.start_ns, self.end_ns, self.lasted, self.failed, self.ordinals)
 
     @property
     def begins_ns(self) -> int:
@@ -86,6 +97,7 @@ class FaultWindow:
             "false_fallbacks": self.wrong["false"],
             "missed_fallbacks": sum(count for routes, count in self.given_up.items() if ways.went_on(routes)),
             "out_of_order": self.wrong["order"],
+            "failed": self.failed,
         }
 
 
@@ -96,13 +108,27 @@ class Span(NamedTuple):
     start_ns: int
     end_ns: int | None  # None where nobody saw it close
     lasted: bool  # it was still open when the run ended
+    failed: str | None = None  # why it could not be put in force or undone
+    ordinals: tuple[tuple[int, int], ...] = ()  # each worker's part of it: worker, its ordinal of the window
+
+    def merged(self, other: Span) -> Span:
+        """Return both as one window: of the last that was seen to close, if any was."""
+        closed = [end_ns for end_ns in (self.end_ns, other.end_ns) if end_ns is not None]
+        return Span(
+            self.name,
+            min(self.start_ns, other.start_ns),
+            max(closed, default=None),
+            self.lasted if other.end_ns is None else self.lasted or other.lasted,
+            self.failed or other.failed,
+            (*self.ordinals, *other.ordinals),
+        )
 
 
 def windows_of(edges: Mapping[int, Iterable[Edge]], faults: Sequence[Fault]) -> list[FaultWindow]:
     """Return the windows that edges of faults, by worker, tell of, in order of their beginning."""
     by_name = {fault.name: fault for fault in faults}
     return [
-        FaultWindow(by_name[span.name], span.start_ns, span.end_ns, span.lasted)
+        FaultWindow(by_name[span.name], *span[1:])  # the fields of a span, in their order
         for span in spans_of(edges)
         if span.name in by_name
     ]
@@ -116,18 +142,25 @@ def windows_in(evidence: Evidence) -> list[FaultWindow]:
 def spans_of(edges: Mapping[int, Iterable[Edge]]) -> list[Span]:
     """Return the windows of all faults that edges of faults, by worker and in their order, tell of, by their begin."""
     spans: dict[str, list[Span]] = {}
-    for seen in edges.values():
-        opened: dict[str, int] = {}
+    for worker, seen in edges.items():
+        opened: dict[tuple[str, int | None], Span] = {}
         for edge in seen:
+            key = edge.name, edge.window
             if edge.after == OPEN:
-                opened[edge.name] = edge.at_ns
-            elif edge.name in opened:
-                span = Span(edge.name, opened.pop(edge.name), edge.at_ns, edge.cause == RUN_ENDED)
+                ordinals = () if edge.window is None else ((worker, edge.window),)
+                opened[key] = Span(edge.name, edge.at_ns, None, lasted=True, ordinals=ordinals)
+            elif key in opened:
+                ended, failed = edge.cause == RUN_ENDED, _failure(edge)
+                span = opened.pop(key)._replace(end_ns=edge.at_ns, lasted=ended, failed=failed)
                 spans.setdefault(edge.name, []).append(span)
-        for name, at_ns in opened.items():
-            spans.setdefault(name, []).append(Span(name, at_ns, None, lasted=True))
+        for (name, _), span in opened.items():
+            spans.setdefault(name, []).append(span)
     found = [span for of_fault in spans.values() for span in _merged(of_fault)]
     return sorted(found, key=lambda span: (span.start_ns, span.name))
+
+
+def _failure(edge: Edge) -> str | None:
+    return edge.cause.removeprefix(FAULT_FAILED) if edge.cause.startswith(FAULT_FAILED) else None
 
 
 def _merged(spans: list[Span]) -> list[Span]:
@@ -140,9 +173,7 @@ def _merged(spans: list[Span]) -> list[Span]:
     merged: list[Span] = []
     for span in sorted(closed, key=lambda span: span.start_ns):
         if merged and span.start_ns <= (merged[-1].end_ns or 0):
-            before = merged[-1]
-            end_ns = max(before.end_ns or 0, span.end_ns or 0)
-            merged[-1] = Span(span.name, before.start_ns, end_ns, before.lasted or span.lasted)
+            merged[-1] = merged[-1].merged(span)
         else:
             merged.append(span)
     for span in sorted((span for span in spans if span.end_ns is None), key=lambda span: span.start_ns):
@@ -150,15 +181,38 @@ def _merged(spans: list[Span]) -> list[Span]:
         if place is None:
             merged.append(span)
         else:
-            first_ns = min(merged[place].start_ns, span.start_ns)
-            merged[place] = merged[place]._replace(start_ns=first_ns)
+            merged[place] = merged[place].merged(span)
     return merged
 
 
-def _same(window: Span, at_ns: int) -> bool:
-    """Whether a worker that opened at a moment, and was never seen to close, opened this window."""
+def _same(window: Span, at_ns: int, late_ns: int = 0) -> bool:
+    """Whether a moment of a worker whose closing was never seen, or ``late_ns`` after one, is of this window."""
     begins_ns = window.start_ns - APART_NS
-    return begins_ns <= at_ns and (window.end_ns is None or at_ns <= window.end_ns)
+    return begins_ns <= at_ns and (window.end_ns is None or at_ns <= window.end_ns + late_ns)
+
+
+class Hits:
+    """Finds the window that a hit belongs to: one of ``windows``, in order of their beginning."""
+
+    def __init__(self, windows: Iterable[Span]) -> None:
+        self._by_ordinal: dict[tuple[str, int, int], int] = {}
+        self._of: dict[str, list[tuple[int, Span]]] = {}  # by fault: place and window
+        for place, window in enumerate(windows):
+            self._of.setdefault(window.name, []).append((place, window))
+            for worker, ordinal in window.ordinals:
+                self._by_ordinal[window.name, worker, ordinal] = place
+
+    def place(self, operation: int, fault: str, ordinal: int | None, at_ns: int) -> int | None:
+        """Return the place of the window of an injection; None where it is in none of them.
+
+        Where no ordinal says which (none is written down, or its edges are lost): the last that had begun, or else the
+        next, and none more than a second* away from the hit, since clocks of hosts differ a little.
+        """
+        if ordinal is not None and (place := self._by_ordinal.get((fault, worker_of(operation), ordinal))) is not None:
+            return place
+        near = [(place, window) for place, window in self._of.get(fault, []) if _same(window, at_ns, APART_NS)]
+        begun = [place for place, window in near if window.start_ns <= at_ns]
+        return begun[-1] if begun else near[0][0] if near else None
 
 
 class WindowFold:
@@ -174,18 +228,17 @@ class WindowFold:
         self.windows = windows
         self.ways = Ways()
         self._reference = reference
-        self._of: dict[str, list[FaultWindow]] = {}
-        for window in windows:
-            self._of.setdefault(window.fault.name, []).append(window)
+        self._hits = Hits(window.span for window in windows)
 
     def add(self, case: Case) -> None:
         """Take one case."""
         self.ways.add(case)
         hit: set[int] = set()
         for injection in case.injections:
-            window = self._window(injection.fault, injection.start_ns)
-            if window is None:
+            place = self._hits.place(case.operation.id, injection.fault, injection.window, injection.start_ns)
+            if place is None:
                 continue
+            window = self.windows[place]
             window.fates[fate_of(case, injection, self._reference)] += 1
             at_ns = injection.start_ns
             window.first_hit_ns = at_ns if window.first_hit_ns is None else min(window.first_hit_ns, at_ns)
@@ -197,12 +250,6 @@ class WindowFold:
                 if id(window) in hit or concerns(window, case):
                     _note(window, case)
 
-    def _window(self, fault: str, at_ns: int) -> FaultWindow | None:
-        """Return the window of a fault at a moment: the last that had begun, since clocks of hosts differ a little."""
-        windows = self._of.get(fault, [])
-        begun = [window for window in windows if window.start_ns <= at_ns]
-        return begun[-1] if begun else next(iter(windows), None)
-
     def as_json(self) -> list[dict[str, object]]:
         """Return the rows of ``faults.csv``."""
         return [window.as_json(self.ways) for window in self.windows]
@@ -213,13 +260,26 @@ def concerns(window: FaultWindow, case: Case) -> bool:
 
     Of a route: it has an attempt there, also a rejected one. Of what is on for a window as a whole: any operation.
     """
-    fault, operation = window.fault, case.operation
-    if operation.end_ns < window.start_ns or (window.end_ns is not None and operation.start_ns > window.end_ns):
+    fault = window.fault
+    if not touches(window, case.operation):
         return False
-    if fault.where.place == "route":
-        where = fault.where
-        return any(a.route == where.route and where.tier in (None, a.tier) for a in case.attempts)
+    place = fault.where.place
+    if place.kind is PlaceKind.ROUTE:
+        return any(place.takes(attempt.route, attempt.tier) for attempt in case.attempts)
     return fault.whole_window
+
+
+def touches(window: FaultWindow, operation: Operation) -> bool:
+    """Whether an operation ran while a window was open."""
+    return operation.end_ns >= window.start_ns and (window.end_ns is None or operation.start_ns <= window.end_ns)
+
+
+def changes_rules(window: FaultWindow, operation: Operation) -> bool:
+    """Whether routing may have decided an operation by other rules than those of the baseline, for a window's fault."""
+    rules = window.fault.what.rules
+    if rules is Rules.FROM_THEN_ON:
+        return operation.end_ns >= window.start_ns
+    return rules is Rules.WHILE_OPEN and touches(window, operation)
 
 
 def _note(window: FaultWindow, case: Case) -> None:
@@ -251,9 +311,9 @@ def _struck_in(window: FaultWindow, case: Case) -> list[Attempt]:
     """
     hits = [injection for injection in case.injections if injection.fault == window.fault.name]
     found = [attempt for hit in hits if (attempt := struck_by(case.attempts, hit)) is not None]
-    where = window.fault.where
-    if where.place == "route":
-        found += [a for a in case.attempts if a.route == where.route and where.tier in (None, a.tier) and gave_way(a)]
+    place = window.fault.where.place
+    if place.kind is PlaceKind.ROUTE:
+        found += [a for a in case.attempts if place.takes(a.route, a.tier) and gave_way(a)]
     elif window.fault.whole_window or not found:
         found = [attempt for attempt in case.attempts if gave_way(attempt)]
     return found

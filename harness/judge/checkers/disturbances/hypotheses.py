@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from harness.judge.case import Case, primary_answered_first, ran, walks
-from harness.judge.checkers.disturbances.fault_windows import FaultWindow
+from harness.judge.checkers.disturbances.fault_windows import FaultWindow, touches
 from harness.judge.checkers.fallbacks.breakers import FORCED
 from harness.judge.checkers.fallbacks.context_preservation import RouteHistory
 from harness.judge.checkers.fallbacks.determinism import Determinism
@@ -125,11 +125,6 @@ def _p50_ms(histogram: Histogram) -> float:
     found = histogram.percentile_us(50.0)
     assert found is not None
     return round(found / 1000, 6)
-
-
-def touches(window: FaultWindow, operation: Operation) -> bool:
-    """Whether an operation ran while a window was open."""
-    return operation.end_ns >= window.start_ns and (window.end_ns is None or operation.start_ns <= window.end_ns)
 
 
 def of_breakers(edges: Collection[Edge], legality: Entry) -> Entry:

@@ -9,14 +9,15 @@ The rules, in this order; the first that applies gives an injection its one fate
    **retried**. Another backend served there afterwards: **fell back**.
 4. Where the target tells no attempts one by one, what it reports of the operation as a whole: a tier above 0: **fell
    back**; more than one attempt: **retried**.
-5. A delay (latency, slow, block): **served late**; but not where the log of the
-   backend says that the delayed call was given up: **unaccounted**.
-6. What changes what is read or answered, and settles nothing (missing_key, corrupt_key, wrong_route, malformed): the
-   decided route is the one the corpus expects, or else the one of the baseline (of an answer changed after a
-   fallback: the one whose attempt answered): **no effect**, which is counted as served late, since the equation has no
-   term of its own for it, and shown apart. It is another one: **unaccounted**, since nothing but a comparison with the
-   right answer shows it. Nothing to compare with: **undecided**.
-7. Anything else: **unaccounted**.
+5. A kind whose effect is *delay*: **served late**; but not where the log of the backend says that the delayed call was
+   given up: **unaccounted**.
+6. One whose effect is *change* (of what is read) or *answer*: the decided route is the one the corpus expects, or else
+   the one of the baseline (of an answer changed after a fallback: the one whose attempt answered): **no effect**, which
+   is counted as served late, since the equation has no term of its own for it, and shown apart. It is another one:
+   **unaccounted**, since nothing but a comparison with the right answer shows it. Nothing to compare with:
+   **undecided**.
+7. A kind that is not known here, as of a later version: **undecided**.
+8. Anything else: **unaccounted**.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ from harness.judge.case import QUOTES, Case, quoted, ran, walks
 from harness.judge.checker import OfCases
 from harness.judge.entry import EXAMPLES, Entry, Status, zero_of
 from harness.judge.evidence import Evidence, Need
+from harness.load.faults.kinds import KINDS
+from harness.load.faults.kinds.what import Effect
 from harness.words.operation import Attempt, AttemptOutcome, Call, Injection, Span
+from harness.words.place import PlaceKind
 
-DELAYS = frozenset({"latency", "slow", "block"})
-CHANGES = frozenset({"missing_key", "corrupt_key", "wrong_route", "malformed"})
-ANSWERS = frozenset({"wrong_route", "malformed"})
 SERVED = "served"
 
 
@@ -68,23 +69,25 @@ def fate_of(case: Case, injection: Injection, reference: Mapping[str, str | None
     made_again = _made_again(case, injection, struck, call)
     if made_again is not None:
         return made_again
-    if injection.kind in DELAYS and (call is None or call.outcome == SERVED):
+    kind = KINDS.get(injection.kind)
+    effect = None if kind is None else kind.effect
+    if effect is Effect.DELAY and (call is None or call.outcome == SERVED):
         return Fate.SERVED_LATE
     if not case.attempts and case.operation.tier:
         return Fate.FELL_BACK
     if not case.attempts and case.operation.attempts > 1:
         return Fate.RETRIED
-    if injection.kind in ANSWERS and case.operation.tier:
+    if effect is Effect.ANSWER and case.operation.tier:
         return _answered_by(case)
-    if injection.kind in CHANGES:
+    if effect in (Effect.CHANGE, Effect.ANSWER):
         return _compared(case, reference)
-    return Fate.UNACCOUNTED
+    return Fate.UNDECIDED if effect is None else Fate.UNACCOUNTED
 
 
 def struck_by(attempts: Sequence[Attempt], injection: Injection) -> Attempt | None:
     """Return the executed attempt in which a fault struck, None where it struck outside of all that are told."""
     holding = [a for a in attempts if ran(a) and a.start_ns <= injection.start_ns <= a.end_ns]
-    named = [a for a in holding if injection.place == f"route {a.route}, tier {a.tier}"]
+    named = [a for a in holding if injection.at.takes(a.route, a.tier)]
     return next(reversed(named or holding), None)
 
 
@@ -101,18 +104,19 @@ def _after(attempts: Sequence[Attempt], struck: Attempt) -> Fate:
 
 def _call_struck_by(calls: Sequence[Call], injection: Injection) -> Call | None:
     """Return the logged call that a fault of a backend struck: in its slot."""
-    for call in calls:
+    place = injection.at
+    for call in calls if place.kind is PlaceKind.BACKEND else ():
         began_ns = call.arrived_ns if call.started_ns is None else call.started_ns
-        if injection.place == f"backend {call.backend}" and began_ns <= injection.start_ns <= call.ended_ns:
+        if place.name == call.backend and began_ns <= injection.start_ns <= call.ended_ns:
             return call
     return None
 
 
 def _made_again(case: Case, injection: Injection, struck: Attempt | None, call: Call | None) -> Fate | None:
     """Return what the backends' logs and the spans show to have followed inside the same attempt or stage."""
-    if injection.place.startswith("stage "):
-        stage = injection.place.removeprefix("stage ")
-        return Fate.RETRIED if any(_begins_after(span, stage, injection) for span in case.spans) else None
+    place = injection.at
+    if place.kind is PlaceKind.STAGE:
+        return Fate.RETRIED if any(_begins_after(span, place.name, injection) for span in case.spans) else None
     if call is None or call.outcome == SERVED:
         return None
     until_ns = _end_of_scope(case.spans, injection.start_ns) if struck is None else struck.end_ns

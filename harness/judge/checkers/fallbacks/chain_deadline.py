@@ -9,9 +9,7 @@ from harness.judge.checker import OfCases
 from harness.judge.checkers.outcomes.hang import LATE_MS
 from harness.judge.entry import EXAMPLES, Entry, Status, zero_of
 from harness.judge.evidence import Evidence, Need
-
-BLOCK = "block"
-"""Kind of a fault that holds the event loop, and so every operation."""
+from harness.load.faults.kinds import KINDS
 
 
 class ChainDeadline(OfCases):
@@ -62,7 +60,7 @@ class ChainDeadline(OfCases):
         self._blocked += [
             (injection.start_ns, injection.end_ns or injection.start_ns)
             for injection in case.injections
-            if injection.kind == BLOCK
+            if (kind := KINDS.get(injection.kind)) is not None and kind.holds_loop
         ]
         ways = [case.attempts] if len(case.attempts) == 1 else walks(case.attempts)
         took_ns, begin_ns, end_ns = max(

@@ -13,11 +13,10 @@ from collections.abc import Hashable, Sequence
 from harness.judge.case import QUOTES, Case, quoted, walks
 from harness.judge.entry import EXAMPLES, Entry, Status
 from harness.words.operation import Attempt, Operation
+from harness.words.place import PlaceKind
 
 REPEATS = 100
 """Repeats of a scenario that ROUTE-004 asks for."""
-
-_AT_A_STAGE = "stage "
 
 
 def steps_of(attempts: Sequence[Attempt]) -> Sequence[Attempt]:
@@ -64,7 +63,7 @@ class Determinism:
         """Compare one operation with the first one of its scenario and conditions."""
         if not case.answered:
             return
-        if any(injection.place.startswith(_AT_A_STAGE) or not case.attempts for injection in case.injections):
+        if any(injection.at.kind is PlaceKind.STAGE or not case.attempts for injection in case.injections):
             return
         steps = steps_of(case.attempts)
         scenario, way = case.operation.scenario, way_of(case.operation, steps)

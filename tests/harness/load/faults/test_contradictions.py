@@ -6,20 +6,10 @@ import pytest
 
 from harness.load.corpus.corpus import Scenario
 from harness.load.faults.contradictions import contradictions
-from harness.load.faults.kinds import (
-    CorruptKey,
-    Empty,
-    Error,
-    Fault,
-    Hang,
-    Latency,
-    MissingKey,
-    ScenarioIs,
-    Slow,
-    Timeout,
-    When,
-    Where,
-)
+from harness.load.faults.kinds import Fault, ScenarioIs, When, Where
+from harness.load.faults.kinds.delays import Latency, Slow
+from harness.load.faults.kinds.endings import Empty, Error, Hang, Timeout
+from harness.load.faults.kinds.reading import CorruptKey, MissingKey
 
 DOWN, GONE = Error(message="503"), Error(message="504")
 ROUTER, PREMIUM = Where(stage="router"), Where(route="premium", tier=0)

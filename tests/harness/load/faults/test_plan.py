@@ -7,15 +7,14 @@ from statistics import NormalDist
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_faults import a_fault
+from made_faults import plan_of as plan_with
 
 from harness.load.corpus.corpus import Scenario
-from harness.load.faults.kinds import Error, Fault, Latency, ScenarioIs, When, Where
-from harness.load.faults.plan import (
-    KINDS,
-    FaultPlanError,
-    parse_fault_plan,
-    read_fault_plan,
-)
+from harness.load.faults.kinds import KINDS, Fault, ScenarioIs, When, Where
+from harness.load.faults.kinds.delays import Latency
+from harness.load.faults.kinds.endings import Error
+from harness.load.faults.plan import FaultPlanError, parse_fault_plan, read_fault_plan
 
 PLAN = """
 seed = 7
@@ -72,7 +71,7 @@ def test_a_plan_is_read_as_written() -> None:
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_every_kind_can_be_written_down(kind: str) -> None:
-    (fault,) = parse_fault_plan(plan_of(kind).encode(), "plan.toml").fault
+    (fault,) = parse_fault_plan(plan_with(a_fault(KINDS[kind])), "plan.toml").fault
     assert fault.kind == kind
 
 

@@ -11,7 +11,7 @@ import pytest
 from stageflow import Pipeline, StageKind, StageOutput
 
 from harness.load.corpus.corpus import Scenario
-from harness.load.faults.kinds import Latency
+from harness.load.faults.kinds.delays import Latency
 from harness.load.faults.plan import parse_fault_plan
 from harness.pipeline.inject import injector
 from harness.pipeline.inject.injector import Injector
@@ -327,3 +327,12 @@ def test_rules_that_are_reloaded_decide_otherwise_until_they_are_undone(virtuall
     rig.windows.close(rig.fault)
     routes.append(virtually(rig.one())[0].decision.route)
     assert routes == ["fast", "slow", "fast"]
+
+
+def test_an_injection_carries_the_ordinal_of_its_window(virtually):
+    rig = rig_of('kind = "error"')
+    virtually(rig.one())
+    rig.runner.injector.switch(rig.fault, is_open=False, window=0)
+    rig.runner.injector.switch(rig.fault, is_open=True, window=1)
+    virtually(rig.one(1))
+    assert [injection.window for injection in rig.injections] == [0, 1]

@@ -108,3 +108,29 @@ def test_a_function_that_cannot_undo_ends_its_window_all_the_same_and_says_why(c
         ("rules", "closed", "failed: to undo it: RuntimeError: rules are gone"),
     ]
     assert "rules are gone" in caplog.text
+
+
+def test_edges_of_a_window_carry_its_ordinal_and_so_do_the_injections_made_in_it():
+    run = Run()
+    told = []
+    for at_s, users in ((1, 0), (2, 50), (3, 60), (3.5, 40), (4, 50)):
+        run.switches.update(at_s, users)
+        told.append(dict(run.injector.windows))
+    run.switches.end()
+    assert [(edge.name, edge.after, edge.window) for edge in run.edges] == [
+        ("rules", "open", 0),
+        ("down", "open", 0),
+        ("rules", "closed", 0),
+        ("down", "closed", 0),
+        ("down", "open", 1),
+        ("down", "closed", 1),
+    ]
+    assert [windows.get("down") for windows in told] == [None, 0, 0, 0, 1]
+
+
+def test_a_window_whose_fault_failed_has_an_ordinal_of_its_own():
+    RAISES.add("change")
+    run = Run(PLAN.replace("from_s = 1, to_s = 3", "users = 10"))
+    for users in (10, 5, 10):
+        run.switches.update(1, users)
+    assert [edge.window for edge in run.edges if edge.name == "rules"] == [0, 0, 1, 1]

@@ -6,9 +6,9 @@ from json import JSONDecodeError
 
 import pytest
 
-from harness.load.faults.kinds import Error
+from harness.load.faults.kinds.endings import Error
 from harness.load.faults.plan import FaultPlanError
-from harness.pipeline.inject.plan_imports import exception_maker, function
+from harness.pipeline.inject.plan_imports import PlanImports, function
 
 PLACE = "plan.toml: fault 'x'"
 
@@ -42,6 +42,10 @@ def without():
     return "called"
 
 
+def exceptions(name, message):
+    return Error(type=name, message=message).find(PlanImports(), PLACE)["new"]
+
+
 def refused(find):
     with pytest.raises(FaultPlanError) as caught:
         find()
@@ -60,7 +64,7 @@ def refused(find):
     ],
 )
 def test_each_exception_is_new_and_of_the_type_that_is_named(name, made, says):
-    make = exception_maker(Error(type=name, message="503"), PLACE)
+    make = exceptions(name, "503")
     one, other = make(), make()
     assert type(one) is type(other)
     assert made is None or type(one) is made
@@ -88,7 +92,7 @@ def test_each_exception_is_new_and_of_the_type_that_is_named(name, made, says):
     ],
 )
 def test_what_makes_no_exception_is_one_line(name, says):
-    assert says in refused(lambda: exception_maker(Error(type=name), PLACE))
+    assert says in refused(lambda: exceptions(name, "injected"))
 
 
 @pytest.mark.parametrize(
@@ -125,4 +129,4 @@ def test_a_module_that_does_not_import_is_one_line_with_its_place(module, monkey
     monkeypatch.syspath_prepend(str(tmp_path))
     says = says.format(module=name, path=tmp_path / f"{name}.py")
     assert says in refused(lambda: function(f"{name}:f", PLACE))
-    assert says in refused(lambda: exception_maker(Error(type=f"{name}:X"), PLACE))
+    assert says in refused(lambda: exceptions(f"{name}:X", "injected"))

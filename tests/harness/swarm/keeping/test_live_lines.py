@@ -34,8 +34,11 @@ class Shown:
         return self.lines[before:]
 
 
-def edge(at_s: float, what: str, name: str, after: str, cause: str = "", before: str = "closed") -> Edge:
-    return Edge(BEGAN_NS + round(at_s * 1e9), what, name, before, after, cause)
+def edge(
+    at_s: float, what: str, name: str, after: str, cause: str = "", before: str = "closed", window: int = 0
+) -> Edge:
+    ordinal = window if what == "fault" else None
+    return Edge(BEGAN_NS + round(at_s * 1e9), what, name, before, after, cause, ordinal)
 
 
 def test_the_window_of_a_fault_says_where_and_what_it_is() -> None:
@@ -44,18 +47,19 @@ def test_the_window_of_a_fault_says_where_and_what_it_is() -> None:
         "12.0 s  fault 'slow' begins (route premium, tier 0: latency 400 ms)",
         "13.0 s  fault 'slow' ends",
     ]
-    assert shown.show(edge(20, "fault", "slow", "closed", THE_RUN_ENDED)) == [
+    assert shown.show(edge(20, "fault", "slow", "closed", THE_RUN_ENDED, window=1)) == [
         "20.0 s  fault 'slow' ends: the run ended"
     ]
 
 
 def test_a_window_is_told_once_however_many_workers_open_it_and_in_whatever_order() -> None:
     shown = Shown(several=True)
-    first = [edge(1, "fault", "slow", "open"), edge(2, "fault", "slow", "closed"), edge(5, "fault", "slow", "open")]
+    first = [edge(1, "fault", "slow", "open"), edge(2, "fault", "slow", "closed")]
+    first.append(edge(5, "fault", "slow", "open", window=1))
     assert len(shown.show(*first, worker=0, until_s=9)) == 3
     assert shown.show(*first, worker=1, until_s=9) == []
-    assert len(shown.show(edge(6, "fault", "slow", "closed"), worker=1)) == 1
-    assert shown.show(edge(6, "fault", "slow", "closed"), worker=0) == []
+    assert len(shown.show(edge(6, "fault", "slow", "closed", window=1), worker=1)) == 1
+    assert shown.show(edge(6, "fault", "slow", "closed", window=1), worker=0) == []
 
 
 def test_a_breaker_says_why_and_of_which_worker_it_is_where_there_are_several() -> None:

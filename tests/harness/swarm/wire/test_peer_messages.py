@@ -49,7 +49,7 @@ def report(count: int = 3) -> dict[str, Any]:
     history = RecordedHistory(epoch, series.fold)
     for ordinal in range(count):
         history.add(operation(ordinal), [["router", "route", 0, 1, "ok"]])
-    history.note("edges", [(5, "fault", "late", "closed", "open", "the plan")])
+    history.note("edges", [(5, "fault", "late", "closed", "open", "the plan", 0)])
     entry = {
         "name": "a",
         "method": "ROUTE",
@@ -78,7 +78,7 @@ def report(count: int = 3) -> dict[str, Any]:
         "history": history.take(),
         "series": series.take(),
         "users": {NOW_S: 4},
-        "edges": [(NOW_S * 10**9, "fault", "late", "closed", "open", "the plan")],
+        "edges": [(NOW_S * 10**9, "fault", "late", "closed", "open", "the plan", 0)],
         "log_records": {"ERROR": 1},
         "schedule": {NOW_S: [10, 2]},
         "held_back_s": 0.0,

@@ -1,8 +1,19 @@
 from __future__ import annotations
 
+import pytest
 from made_cases import PLAN, at, made, opened, windows
 
-from harness.judge.checkers.disturbances.fault_windows import RUN_ENDED, WindowFold, windows_of
+from harness.judge.checkers.disturbances.fault_windows import (
+    RUN_ENDED,
+    Hits,
+    WindowFold,
+    changes_rules,
+    spans_of,
+    windows_of,
+)
+from harness.load.faults.kinds import Fault
+from harness.load.faults.kinds.windows import ClockJump, Reload
+from harness.words.operation import operation_id
 
 PRIMARY = "route a, tier 0"
 
@@ -121,3 +132,73 @@ class TestFold:
         ]
         rows = self.fold(windows(*opened("down", 1, 2), *opened("down", 5, 6)), cases)
         assert [row["operations_hit"] for row in rows] == [2, 1]
+
+    def test_hits_that_name_their_window_are_counted_there_whatever_the_clocks_say(self):
+        first, second = ordered("down", 0, 1, 2), ordered("down", 1, 5, 6)
+        cases = [
+            made("a0 failed, a0 ok", ordinal=n, at_ms=at_ms, injections=(("down", "error", PRIMARY, 1, 2, window),))
+            for n, (at_ms, window) in enumerate([(1100, 0), (4900, 1), (1200, 1)])
+        ]
+        rows = self.fold(windows(*first, *second), cases)
+        assert [row["operations_hit"] for row in rows] == [1, 2]
+
+
+def ordered(name, window, start_s, end_s, cause="2.00 s"):
+    """Return the edges of one window of a fault, with its ordinal."""
+    return [edge._replace(window=window) for edge in opened(name, start_s, end_s, cause)]
+
+
+def of(worker):
+    """Return the id of an operation of a worker."""
+    return operation_id(worker, 7)
+
+
+TWO = {0: [*ordered("down", 0, 1, 2), *ordered("down", 1, 5, 6)], 1: ordered("down", 0, 5.01, 6.01)}
+
+
+class TestHits:
+    def test_the_ordinals_of_workers_are_their_own(self):
+        hits = Hits(spans_of(TWO))
+        assert [hits.place(of(0), "down", window, at(9)) for window in (0, 1)] == [0, 1]
+        assert hits.place(of(1), "down", 0, at(1.5)) == 1  # it joined after the first one
+
+    def test_one_that_nobody_wrote_down_is_found_by_its_time(self):
+        hits = Hits(spans_of(TWO))
+        assert hits.place(of(2), "down", 0, at(5.5)) == 1
+        assert hits.place(of(2), "down", 0, at(99)) is None
+
+    @pytest.mark.parametrize(
+        ("at_s", "place"), [(-0.1, None), (0.1, 0), (1.0, 0), (2.9, 0), (3.1, None), (4.5, 1), (5.5, 1), (7.1, None)]
+    )
+    def test_without_ordinals_it_is_the_last_that_had_begun_within_a_second(self, at_s, place):
+        hits = Hits(spans_of({0: [*opened("down", 1, 2), *opened("down", 5, 6)]}))
+        assert hits.place(of(0), "down", None, at(at_s)) == place
+
+    def test_a_window_of_another_fault_is_none(self):
+        hits = Hits(spans_of(TWO))
+        assert hits.place(of(0), "gone", 0, at(1.5)) is None
+        assert hits.place(of(0), "gone", None, at(1.5)) is None
+
+
+def test_edges_with_ordinals_make_the_windows_that_edges_without_make():
+    plain = {
+        0: [*opened("down", 1, 2), *opened("down", 5, 6)],
+        1: [*opened("down", 1.01, 2.02), opened("down", 5, 6)[0]],
+    }
+    told = {
+        0: [*ordered("down", 0, 1, 2), *ordered("down", 1, 5, 6)],
+        1: [*ordered("down", 0, 1.01, 2.02), ordered("down", 1, 5, 6)[0]],
+    }
+    assert [span[:4] for span in spans_of(told)] == [span[:4] for span in spans_of(plain)]
+    assert [span.ordinals for span in spans_of(told)] == [((0, 0), (1, 0)), ((0, 1), (1, 1))]
+    assert not any(span.ordinals for span in spans_of(plain))
+
+
+def test_a_reload_changes_the_rules_from_its_begin_on_and_a_clock_while_it_jumps():
+    rules = windows_of({0: opened("x", 1, 2)}, [Fault(name="x", what=Reload(call="m:f"))])[0]
+    clock = windows_of({0: opened("x", 1, 2)}, [Fault(name="x", what=ClockJump(by_s=3))])[0]
+    down = windows(*opened("down", 1, 2))[0]
+    seen = [made("a0 ok", at_ms=at_ms).operation for at_ms in (500, 1500, 2500)]
+    assert [changes_rules(rules, operation) for operation in seen] == [False, True, True]
+    assert [changes_rules(clock, operation) for operation in seen] == [False, True, False]
+    assert not any(changes_rules(down, operation) for operation in seen)

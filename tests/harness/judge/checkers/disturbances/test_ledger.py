@@ -5,12 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_cases import decided, made, stopped
 
-from harness.judge.checkers.disturbances.ledger import CHANGES, Fate, Ledger, balance, fate_of, in_words
+from harness.judge.checkers.disturbances.ledger import Fate, Ledger, balance, fate_of, in_words
 from harness.judge.checkers.disturbances.silent_failure import SilentFailure
 from harness.judge.entry import Status
-from harness.load.faults.plan import KINDS
+from harness.load.faults.kinds import KINDS
+from harness.load.faults.kinds.what import Effect
 from harness.words.operation import AttemptOutcome, Flag, Outcome
 
+CHANGES = {name for name, kind in KINDS.items() if kind.effect in (Effect.CHANGE, Effect.ANSWER)}
 PRIMARY = "route a, tier 0"
 ERROR = ("down", "error", PRIMARY, 1, 2)
 SLOW = ("slow", "latency", PRIMARY, 1, 2)
