@@ -154,7 +154,9 @@ class Keeper:
         self.doing = f"running {self.run.run_id}"
         self.began_ns = self._now_ns()
         self.ending.begin()
-        live = LiveLines(self.inputs.fault_plan, self.began_ns, self._say, lambda: len(self.roll) > 1)
+        live = LiveLines(
+            self.inputs.fault_plan, self.began_ns, lambda told: self._say(str(told)), lambda: len(self.roll) > 1
+        )
         self.collector.subscribe(Subscription("lines of edges", live.add, close=live.close))
         self._manifest["t0"] = stamp(self._now_s())
         options = self._manifest["options"]

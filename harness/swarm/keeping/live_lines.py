@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from time import monotonic
+from typing import NamedTuple
 
 from harness.load.faults.describe import in_words
 from harness.load.faults.plan import FaultPlan
@@ -16,6 +17,39 @@ WAITED_FOR_NS = 2_000_000_000
 """How far the reports of a worker, of which one comes a second, may lie behind before edges are told without it."""
 
 _VERBS = {"open": "opens", "half_open": "lets probes through", "closed": "closes"}
+
+
+class Told(NamedTuple):
+    """One edge as it is told; as text the line of the terminal."""
+
+    at_s: float  # since the begin of the run, by the master's clock
+    what: str  # fault or breaker
+    name: str
+    after: str  # the new state
+    worker: int | None  # whose breaker it is, where there are several; None for a window, which is the run's
+    cause: str  # of a window that opens what the fault does; empty where it closes as planned
+    more: int = 0  # edges before it that were too many to be told
+
+    def __str__(self) -> str:
+        return f"{self.at_s:.1f} s  {self._says}" + (f" (and {self.more} more edges before)" if self.more else "")
+
+    @property
+    def _says(self) -> str:
+        if self.what == "breaker":
+            of = "" if self.worker is None else f" of worker {self.worker}"
+            return f"breaker {self.name}{of} {_VERBS.get(self.after, self.after)}: {self.cause}"
+        if self.after == "open":
+            return f"fault {self.name!r} begins ({self.cause})"
+        return f"fault {self.name!r} ends" + (f": {self.cause}" if self.cause else "")
+
+
+class Untold(NamedTuple):
+    """Edges at the end that were too many to be told."""
+
+    edges: int
+
+    def __str__(self) -> str:
+        return f"{self.edges} more edges were not shown; all are in history/edges-*.parquet"
 
 
 class LiveLines:
@@ -30,7 +64,7 @@ class LiveLines:
     Args:
         plan: the fault plan, None where there is none.
         began_ns: Unix time of the master from which seconds count.
-        say: shows a line.
+        tell: takes what is to be shown; its text is a line.
         several: whether the run has more than one worker.
         now_s: monotonic seconds, for the limit.
 
@@ -40,13 +74,13 @@ class LiveLines:
         self,
         plan: FaultPlan | None,
         began_ns: int,
-        say: Callable[[str], None],
+        tell: Callable[[Told | Untold], object],
         several: Callable[[], bool],
         now_s: Callable[[], float] = monotonic,
     ) -> None:
         self._words = {fault.name: in_words(fault) for fault in (() if plan is None else plan.fault)}
         self._began_ns = began_ns
-        self._say = say
+        self._tell = tell
         self._several = several
         self._now_s = now_s
         self._told: set[tuple[str, str, int | None]] = set()  # fault, its new state, which of its windows
@@ -77,29 +111,33 @@ class LiveLines:
         if self._held:
             self._release(max(at_ns for at_ns, *_ in self._held))
         if self._unsaid:
-            self._say(f"{self._unsaid} more edges were not shown; all are in history/edges-*.parquet")
+            self._tell(Untold(self._unsaid))
 
     def _release(self, until_ns: int) -> None:
         """Say the held edges up to a moment of the master's time that are news."""
         while self._held and self._held[0][0] <= until_ns:
             at_ns, worker, _, edge = heappop(self._held)
-            line = self._breaker(worker, edge) if edge.what == "breaker" else self._fault(edge)
-            if line is not None:
-                self._line(f"{(at_ns - self._began_ns) / 1e9:.1f} s  {line}")
+            at_s = (at_ns - self._began_ns) / 1e9
+            if edge.what == "breaker":
+                whose = worker if self._several() else None
+                self._tell_of(Told(at_s, edge.what, edge.name, edge.after, whose, edge.cause))
+            elif self._is_news(edge):
+                self._tell_of(Told(at_s, edge.what, edge.name, edge.after, None, self._why(edge)))
 
-    def _breaker(self, worker: int, edge: Edge) -> str:
-        of = f" of worker {worker}" if self._several() else ""
-        return f"breaker {edge.name}{of} {_VERBS.get(edge.after, edge.after)}: {edge.cause}"
+    def _is_news(self, edge: Edge) -> bool:
+        """Whether no other worker has told of the same edge of the same window of a fault."""
+        key = edge.name, edge.after, edge.window
+        known = key in self._told
+        self._told.add(key)
+        return not known
 
-    def _fault(self, edge: Edge) -> str | None:
-        if (edge.name, edge.after, edge.window) in self._told:
-            return None
-        self._told.add((edge.name, edge.after, edge.window))
+    def _why(self, edge: Edge) -> str:
         if edge.after == "open":
-            return f"fault {edge.name!r} begins ({self._words.get(edge.name, edge.cause)})"
-        return f"fault {edge.name!r} ends" + (f": {edge.cause}" if edge.cause == THE_RUN_ENDED else "")
+            return self._words.get(edge.name, edge.cause)
+        return edge.cause if edge.cause == THE_RUN_ENDED else ""
 
-    def _line(self, line: str) -> None:
+    def _tell_of(self, told: Told) -> None:
+        """Tell of an edge, unless there were too many in this second."""
         second = int(self._now_s())
         if second != self._second:
             self._second, self._said = second, 0
@@ -108,4 +146,4 @@ class LiveLines:
             return
         self._said += 1
         more, self._unsaid = self._unsaid, 0
-        self._say(line + (f" (and {more} more edges before)" if more else ""))
+        self._tell(told._replace(more=more))

@@ -69,25 +69,36 @@ class MasterWatch:
         parent: the process that forked this one, most often the master itself; None where none did.
         longest_block_s: for how long a stage may hold the master's thread in the baseline.
         on_lost: told one clause.
+        clock: monotonic nanoseconds.
+        sleep: waits for so many seconds.
 
     """
 
     def __init__(
-        self, environment: Environment, *, parent: int | None, longest_block_s: float, on_lost: Callable[[str], object]
+        self,
+        environment: Environment,
+        *,
+        parent: int | None,
+        longest_block_s: float,
+        on_lost: Callable[[str], object],
+        clock: Callable[[], int] = now_ns,
+        sleep: Callable[[float], object] = gevent.sleep,
     ) -> None:
+        self._clock = clock
+        self._sleep = sleep
         self._parent = parent
         self._idle_s = max(IDLE_LOST_AFTER_S, longest_block_s + ENDED_WITHIN_S + IDLE_LOST_AFTER_S / 2)
         self._lost_after_s = self._idle_s
         self._on_lost = on_lost
-        self._silence = Silence(now_ns())
+        self._silence = Silence(clock())
         self._watching: gevent.Greenlet | None = None
-        environment.events.heartbeat_received.add_listener(lambda **_: self._silence.hear(now_ns()))
+        environment.events.heartbeat_received.add_listener(lambda **_: self._silence.hear(clock()))
         # Locust's own 60 s are of the clock on the wall, and count what a stage or a suspended host took of them.
         locust.runners.MASTER_HEARTBEAT_TIMEOUT = float("inf")  # type: ignore[assignment]
 
     def start(self) -> None:
         """Begin to watch."""
-        self._silence.hear(now_ns())
+        self._silence.hear(self._clock())
         if self._watching is None:
             self._watching = gevent.spawn(self._watch)
 
@@ -99,17 +110,17 @@ class MasterWatch:
 
     def begin_run(self) -> None:
         """Expect the master to be heard of as it is while a run goes on."""
-        self._silence.hear(now_ns())
+        self._silence.hear(self._clock())
         self._lost_after_s = LOST_AFTER_S
 
     def end_run(self) -> None:
         """Expect it to be heard of as between runs."""
-        self._silence.hear(now_ns())
+        self._silence.hear(self._clock())
         self._lost_after_s = self._idle_s
 
     def _watch(self) -> None:
         while True:
-            gevent.sleep(LOOK_EVERY_S)
+            self._sleep(LOOK_EVERY_S)
             why = self._lost()
             if why is not None:
                 self._on_lost(why)
@@ -118,5 +129,5 @@ class MasterWatch:
     def _lost(self) -> str | None:
         if self._parent is not None and os.getppid() != self._parent:
             return "the process that started it is gone"
-        silent_s = self._silence.look(now_ns())
+        silent_s = self._silence.look(self._clock())
         return f"no sign of the master for {silent_s:.0f} s" if silent_s > self._lost_after_s else None

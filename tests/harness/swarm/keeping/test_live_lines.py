@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
+from harness.load.faults.describe import in_words
 from harness.load.faults.plan import FaultPlan, parse_fault_plan
-from harness.swarm.keeping.live_lines import LINES_PER_S, LiveLines
+from harness.swarm.keeping.live_lines import LINES_PER_S, LiveLines, Told, Untold
 from harness.words.operation import THE_RUN_ENDED, Edge
 
 PLAN = parse_fault_plan(
@@ -20,18 +23,18 @@ BEGAN_NS = 1_000 * 10**9
 
 class Shown:
     def __init__(self, plan: FaultPlan | None = PLAN, *, several: bool = False) -> None:
-        self.lines: list[str] = []
+        self.told: list[Told | Untold] = []
         self.now_s = 0.0
-        self.live = LiveLines(plan, BEGAN_NS, self.lines.append, lambda: several, lambda: self.now_s)
+        self.live = LiveLines(plan, BEGAN_NS, self.told.append, lambda: several, lambda: self.now_s)
 
-    def show(self, *edges: Edge, worker: int = 0, offset_ns: int = 0, until_s: float | None = None) -> list[str]:
-        """Show edges as they come over the wire, up to a second of the worker's clock, and return the new lines."""
-        before = len(self.lines)
+    def show(self, *edges: Edge, worker: int = 0, offset_ns: int = 0, until_s: float | None = None) -> list[Told]:
+        """Show edges as they come over the wire, up to a second of the worker's clock, and return what is told."""
+        before = len(self.told)
         until_ns = (
             max((edge.at_ns for edge in edges), default=0) if until_s is None else BEGAN_NS + round(until_s * 1e9)
         )
         self.live.show(worker, [list(edge) for edge in edges], offset_ns, until_ns)
-        return self.lines[before:]
+        return self.told[before:]
 
 
 def edge(
@@ -44,12 +47,28 @@ def edge(
 def test_the_window_of_a_fault_says_where_and_what_it_is() -> None:
     shown = Shown()
     assert shown.show(edge(12.04, "fault", "slow", "open", "12.04 s"), edge(13, "fault", "slow", "closed", "13 s")) == [
-        "12.0 s  fault 'slow' begins (route premium, tier 0: latency 400 ms)",
-        "13.0 s  fault 'slow' ends",
+        Told(12.04, "fault", "slow", "open", None, in_words(PLAN.fault[0])),
+        Told(13, "fault", "slow", "closed", None, ""),
     ]
     assert shown.show(edge(20, "fault", "slow", "closed", THE_RUN_ENDED, window=1)) == [
-        "20.0 s  fault 'slow' ends: the run ended"
+        Told(20, "fault", "slow", "closed", None, THE_RUN_ENDED)
     ]
+
+
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        (Told(12.04, "fault", "slow", "open", None, "here"), "12.0 s  fault 'slow' begins (here)"),
+        (Told(13, "fault", "slow", "closed", None, ""), "13.0 s  fault 'slow' ends"),
+        (Told(13, "fault", "slow", "closed", None, "why"), "13.0 s  fault 'slow' ends: why"),
+        (Told(1.25, "breaker", "x", "open", None, "why"), "1.2 s  breaker x opens: why"),
+        (Told(2, "breaker", "x", "half_open", 1, "why"), "2.0 s  breaker x of worker 1 lets probes through: why"),
+        (Told(2, "breaker", "x", "closed", None, "why", 7), "2.0 s  breaker x closes: why (and 7 more edges before)"),
+        (Untold(8), "8 more edges were not shown; all are in history/edges-*.parquet"),
+    ],
+)
+def test_what_is_told_as_a_line_of_the_terminal(told: Told | Untold, line: str) -> None:
+    assert str(told) == line
 
 
 def test_a_window_is_told_once_however_many_workers_open_it_and_in_whatever_order() -> None:
@@ -64,23 +83,16 @@ def test_a_window_is_told_once_however_many_workers_open_it_and_in_whatever_orde
 
 def test_a_breaker_says_why_and_of_which_worker_it_is_where_there_are_several() -> None:
     opens = edge(13.4, "breaker", "premium", "open", "failures in a row: 5")
-    assert Shown().show(opens) == ["13.4 s  breaker premium opens: failures in a row: 5"]
+    told = Told(13.4, "breaker", "premium", "open", None, "failures in a row: 5")
+    assert Shown().show(opens) == [told]
     shown = Shown(several=True)
-    assert shown.show(opens, worker=1, until_s=20) == [
-        "13.4 s  breaker premium of worker 1 opens: failures in a row: 5"
-    ]
-    assert shown.show(opens, worker=0, until_s=20) == [
-        "13.4 s  breaker premium of worker 0 opens: failures in a row: 5"
-    ]
-    assert shown.show(edge(15, "breaker", "premium", "half_open", "open time over")) == [
-        "15.0 s  breaker premium of worker 0 lets probes through: open time over"
-    ]
+    assert shown.show(opens, worker=1, until_s=20) == [told._replace(worker=1)]
+    assert shown.show(opens, worker=0, until_s=20) == [told._replace(worker=0)]
 
 
 def test_times_are_those_of_the_master() -> None:
-    assert Shown().show(edge(10, "breaker", "x", "closed", "reset"), offset_ns=-2 * 10**9) == [
-        "8.0 s  breaker x closes: reset"
-    ]
+    (told,) = Shown().show(edge(10, "breaker", "x", "closed", "reset"), offset_ns=-2 * 10**9)
+    assert told.at_s == 8.0
 
 
 def test_what_is_too_much_for_a_second_is_counted_in_the_next_line_or_at_the_end() -> None:
@@ -88,24 +100,24 @@ def test_what_is_too_much_for_a_second_is_counted_in_the_next_line_or_at_the_end
     flood = [edge(1, "breaker", "x", "open", "why")] * (LINES_PER_S + 7)
     assert len(shown.show(*flood)) == LINES_PER_S
     shown.now_s = 1.0
-    assert shown.show(edge(2, "breaker", "x", "closed", "why")) == [
-        "2.0 s  breaker x closes: why (and 7 more edges before)"
-    ]
+    (told,) = shown.show(edge(2, "breaker", "x", "closed", "why"))
+    assert (told.at_s, told.more) == (2.0, 7)
     shown.show(*flood)
     shown.live.close()
-    assert shown.lines[-1].startswith("8 more edges were not shown")
+    assert shown.told[-1] == Untold(8)
 
 
 def test_without_a_plan_breakers_are_told_all_the_same() -> None:
-    assert Shown(None).show(edge(1, "breaker", "x", "open", "why")) == ["1.0 s  breaker x opens: why"]
+    (told,) = Shown(None).show(edge(1, "breaker", "x", "open", "why"))
+    assert (told.what, told.name, told.after) == ("breaker", "x", "open")
 
 
 def breaker(at_s: float, name: str) -> Edge:
     return edge(at_s, "breaker", name, "open", "why")
 
 
-def seconds(lines: list[str]) -> list[float]:
-    return [float(line.split()[0]) for line in lines]
+def seconds(told: list[Told]) -> list[float]:
+    return [round(each.at_s, 3) for each in told]
 
 
 def test_lines_of_several_workers_come_in_the_order_of_the_master_s_time() -> None:
@@ -131,7 +143,7 @@ def test_the_window_of_a_fault_begins_with_the_worker_that_opened_it_first_and_n
     shown.show(worker=1, until_s=0)
     shown.show(edge(1.02, "fault", "slow", "open"), edge(1.3, "breaker", "x", "open", "why"), worker=0, until_s=2)
     lines = shown.show(edge(1.4, "fault", "slow", "open"), worker=1, until_s=2)
-    assert [line[:18] for line in lines] == ["1.0 s  fault 'slow", "1.3 s  breaker x o"]
+    assert [(round(each.at_s, 3), each.what) for each in lines] == [(1.02, "fault"), (1.3, "breaker")]
 
 
 def test_a_worker_that_keeps_silent_holds_the_others_up_for_two_seconds() -> None:
@@ -145,6 +157,6 @@ def test_what_is_held_at_the_end_is_told() -> None:
     shown = Shown(several=True)
     shown.show(worker=1, until_s=1)
     shown.show(breaker(1.5, "a"), breaker(1.4, "b"), worker=0, until_s=2)
-    assert shown.lines == []
+    assert shown.told == []
     shown.live.close()
-    assert seconds(shown.lines) == [1.4, 1.5]
+    assert seconds(shown.told) == [1.4, 1.5]
