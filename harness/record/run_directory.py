@@ -18,6 +18,9 @@ from harness.words.errors import UsageError
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
+FORMAT = 2
+"""Version of what a run directory holds, ``format`` in its manifest: 1, or none, is 0.1.0's; 2 has ``facts.json``."""
+
 SPACE_NEEDED = 64 * 1024 * 1024
 """Free bytes a run needs to start: an hour at a thousand operations a second takes about 400 MB, a minute 7 MB."""
 
@@ -33,6 +36,7 @@ class RunDirectory:
         self.arrivals = path / "arrivals.csv"  # only where a schedule had something due
         self.vitals = path / "vitals.csv"
         self.faults = path / "faults.csv"  # only where there was a fault plan
+        self.facts = path / "facts.json"  # what judging needs besides history, series and vitals
         self.verdict = path / "verdict.json"
         self.report = path / "report.html"
         self.stacks = path / "logs" / "stacks.txt"  # only where a step of the target held the thread
@@ -47,7 +51,7 @@ class RunDirectory:
     def write_json(self, path: Path, content: object) -> None:
         """Write a JSON file whole or not at all."""
         partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.write_text(json_text(content), encoding="utf-8")
         partial.rename(path)
 
     def write_stacks(self, text: str) -> None:
@@ -55,6 +59,11 @@ class RunDirectory:
         if text:
             self.stacks.parent.mkdir(exist_ok=True)
             self.stacks.write_text(text, encoding="utf-8")
+
+
+def json_text(content: object) -> str:
+    """Return the text of a JSON file of a run directory."""
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def create_run_directory(results: Path, locustfile: str, now: datetime | None = None) -> RunDirectory:

@@ -25,9 +25,13 @@ def processes() -> Iterator[list[LocustProcess]]:
 
 
 @pytest.fixture
-def folder(request: pytest.FixtureRequest, tmp_path: Path, processes: list[LocustProcess]) -> Folder:
-    """A user's folder."""
-    return Folder(tmp_path, processes, draws_reports=getattr(request.module, "DRAWS_REPORTS", True))
+def folder(request: pytest.FixtureRequest, tmp_path: Path, processes: list[LocustProcess]) -> Iterator[Folder]:
+    """A user's folder; at the end every run in it that was judged is judged again, and has the same verdict."""
+    made = Folder(tmp_path, processes, draws_reports=getattr(request.module, "DRAWS_REPORTS", True))
+    yield made
+    for run in made.runs:
+        if run.was_judged:
+            run.assert_judged_alike()
 
 
 @pytest.fixture(params=["local", "processes"])

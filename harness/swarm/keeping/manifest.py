@@ -18,7 +18,7 @@ from locust.env import Environment
 import harness
 from harness.judge.criteria.noise_floor import NoiseFloor
 from harness.load.faults.plan import shipped_name
-from harness.record.run_directory import Json
+from harness.record.run_directory import FORMAT, Json
 from harness.swarm.inputs import Inputs
 from harness.swarm.process import world
 
@@ -94,6 +94,7 @@ def first_manifest(run_id: str, inputs: Inputs, locustfile: str, locust_options:
     options = inputs.options
     return {
         "run_id": run_id,
+        "format": FORMAT,
         "argv": list(sys.argv),
         "locustfile": locustfile,
         "folder": str(Path.cwd()),
