@@ -173,6 +173,20 @@ def read_operations(paths: Iterable[Path]) -> Iterator[Operation]:
             yield from map(Operation._make, zip(*columns.values(), strict=True))
 
 
+def operation_of(values: tuple[Any, ...]) -> Operation:
+    """Return the operation of a row of its table.
+
+    Raises:
+        RunError: outcome or flag is none that there is.
+
+    """
+    made = Operation._make(values)
+    try:
+        return made._replace(outcome=_OUTCOMES[made.outcome], flag=_FLAGS[made.flag])
+    except KeyError as error:
+        raise RunError(f"no operation of a history: {reason(error)}") from error
+
+
 def read_attempts(paths: Iterable[Path]) -> Iterator[Attempt]:
     """Yield the attempts of Parquet parts, those of one operation together and in order.
 
@@ -192,7 +206,7 @@ def _columns(path: Path, schema: pa.Schema) -> Iterator[dict[str, list[Any]]]:
             missing = file.metadata.num_rows
             for batch in file.iter_batches(ROWS_READ, columns=schema.names, use_threads=False):
                 missing -= batch.num_rows
-                batch.validate(full=True)  # as in cases._table
+                batch.validate(full=True)  # as in cases.read_table
                 yield {name: batch.column(name).to_pylist() for name in schema.names}
             if missing:  # the header of a page has no checksum; where it is broken, reading just ends (pyarrow 26)
                 raise RunError(f"{path}: no part of a history: {missing:,} rows fewer than its footer says")

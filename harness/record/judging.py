@@ -14,6 +14,7 @@ from harness.judge.verdict import Verdict
 from harness.measure.series_csv import read_series
 from harness.measure.vitals import read_vitals
 from harness.record.cases import count_rows, read_cases, read_edges
+from harness.record.events import read_events
 from harness.record.history import parts_of, read_operations
 from harness.record.run_directory import RunDirectory
 from harness.words.errors import RunError, one_line
@@ -52,6 +53,7 @@ def evidence_of(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) 
         vitals=_read(run.vitals, read_vitals, facts),
         operations=lambda: read_operations(parts_of(run.history, "operations").paths),
         cases=lambda: read_cases(run.history),
+        events=lambda: read_events(run.history),
     )
 
 
