@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path
 
 import pytest
 from made_cases import made, opened
@@ -22,6 +23,7 @@ from harness.record.run_directory import FORMAT, create_run_directory
 from harness.words.errors import ExitCode, RunError
 
 CRITERIA = parse_criteria(DEFAULT_CRITERIA, "default")
+EXAMPLES = (Path(__file__).parents[3] / "results").glob("example*")
 FACTS = Facts(golden=True, deadline_ms=30_000.0, arrivals=0, locust_requests=0)
 PLAN = parse_fault_plan(b'[[fault]]\nname = "down"\nwhere = { stage = "router" }\nwhat = { kind = "error" }\n', "plan")
 
@@ -71,6 +73,17 @@ def test_judging_the_same_evidence_twice_gives_the_same_verdict() -> None:
     first = judge(evidence).as_json()
     assert first["totals"]["faults"][0]["operations_hit"] == 1
     assert judge(evidence).as_json() == first
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", sorted(EXAMPLES), ids=lambda path: path.name)
+def test_a_run_that_is_shipped_has_its_verdict_again_or_is_of_0_1_0_and_says_so(path) -> None:
+    if "format" in json.loads((path / "manifest.json").read_text()):
+        assert judged_again(path).equal
+        return
+    assert not (path / "facts.json").exists()
+    with pytest.raises(RunError, match="format is 1"):
+        judged_again(path)
 
 
 class TestCommand:
