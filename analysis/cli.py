@@ -26,8 +26,9 @@ examples:
   python -m analysis fallback results/latest
   python -m analysis compare results/before results/after --max-regression 5%
   python -m analysis export results/latest operations -o operations.parquet
+  python -m analysis check results/latest
 
-exit codes: 0 done; 2 no run, or a mistake in the command; compare has 10 and 12, too.
+exit codes: 0 done; 2 no run, or a mistake in the command; compare has 10 and 12, too; check has those of a run.
 `python -m analysis COMMAND --help` says more about each.
 """
 
@@ -120,6 +121,20 @@ exit codes:
 With several candidates 10 wins over 12.
 """
 
+CHECK = """\
+Judge a saved run again: from its history, series and vitals, and from facts.json, which holds the rest of what a
+verdict needs. Says whether verdict.json is the same, byte for byte, and if not, what differs.
+
+A run of 0.1.0 has no facts.json and cannot be judged again; nor can one that was cut off before its end.
+"""
+CHECK_EXAMPLES = """\
+examples:
+  python -m analysis check results/latest
+  python -m analysis check results/latest --write           verdict.json, and faults.csv of a run with faults
+
+exit codes: that of the verdict as it is judged now (0, 10, 11, 12); 2 no run, or it has no facts.
+"""
+
 EXPORT = """\
 Write one table, statistic or plot of a run; every statistic has a name.
 
@@ -159,6 +174,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         "fallback": commands.fallback,
         "compare": commands.compare,
         "export": commands.export,
+        "check": commands.check,
     }
     try:
         return run[options.command](options)
@@ -180,6 +196,9 @@ def _parser() -> argparse.ArgumentParser:
     _output(fallback, "csv", "json", "parquet", "png", "svg")
     compare = _command(commands, "compare", "say whether runs are faster or slower", COMPARE, COMPARE_EXAMPLES)
     _compare(compare)
+    check = _command(commands, "check", "judge a saved run again", CHECK, CHECK_EXAMPLES)
+    check.add_argument("run_dir", metavar="RUN_DIR", type=Path, help="folder of one run, such as results/latest")
+    check.add_argument("--write", action="store_true", help="write what it is judged now, where that differs")
     export = _command(commands, "export", "write one table, statistic or plot", EXPORT, EXPORT_EXAMPLES)
     export.add_argument("run_dir", metavar="RUN_DIR", nargs="?", type=Path, help="folder of one run, or a CSV prefix")
     export.add_argument("table", metavar="TABLE", nargs="?", help="what to write: see --list")

@@ -46,6 +46,17 @@ def report(options: argparse.Namespace) -> int:
     return ExitCode.PASS
 
 
+def check(options: argparse.Namespace) -> int:
+    """Judge a saved run again, and say whether its verdict is the same."""
+    # Imported here, since nothing else of analysis needs what reads a history to judge it.
+    from analysis.checking import check as judge_again
+
+    lines, code = judge_again(options.run_dir, write=options.write)
+    for line in lines:
+        print(_seen(line))
+    return code
+
+
 def curve(options: argparse.Namespace) -> int:
     """Show or write latency against users."""
     run = load_run(options.run_dir)

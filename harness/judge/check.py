@@ -9,6 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from harness.judge.case import Case
 from harness.judge.checker import Checker
 from harness.judge.entry import Entry, Status
+from harness.judge.events import Event
 from harness.words.errors import one_line
 from harness.words.operation import Operation
 
@@ -57,6 +58,16 @@ def feed(history: Iterable[Item], folds: Sequence[Fold[Item]]) -> None:
             add(item)
 
 
+def show(events: Callable[[], Iterable[Event]], checkers: Sequence[Guarded]) -> None:
+    """Show every event to the checkers that want them; where none does, nothing is read."""
+    seers = [guarded.see for guarded in checkers if guarded.checker.sees()]
+    if not seers:
+        return
+    for event in events():
+        for see in seers:
+            see(event)
+
+
 def check(
     history: Iterable[Item], checkers: Sequence[Checker[Any]], folds: Sequence[Fold[Item]] = ()
 ) -> list[Entry | None]:
@@ -82,6 +93,15 @@ class Guarded:
             return
         try:
             self.checker.add(item)
+        except Exception as error:  # noqa: BLE001  # a crashed checker is UNKNOWN, whatever it raised
+            self._crashed(error)
+
+    def see(self, event: Event) -> None:
+        """Hand on one event, until the checker has raised."""
+        if self._crash is not None:
+            return
+        try:
+            self.checker.see(event)
         except Exception as error:  # noqa: BLE001  # a crashed checker is UNKNOWN, whatever it raised
             self._crashed(error)
 

@@ -11,6 +11,7 @@ from typing import ClassVar, Generic, Self, TypeVar
 
 from harness.judge.case import Case
 from harness.judge.entry import Entry
+from harness.judge.events import Event
 from harness.judge.evidence import Evidence, Need
 from harness.words.operation import Operation
 
@@ -20,7 +21,8 @@ Taken = TypeVar("Taken", Operation, Case)
 class Checker(Generic[Taken]):
     """Decides one property: it is told every operation, or every case, once (``add``) and then decides (``close``).
 
-    It knows no other checker that the verdict may lack. One that raises is UNKNOWN, and says so.
+    One that defines ``see`` is told, between the two, the events of all operations in order of time as well. One that
+    raises is UNKNOWN, and says so.
 
     Attributes:
         name: of its row in the verdict.
@@ -74,6 +76,14 @@ class Checker(Generic[Taken]):
 
     def add(self, item: Taken, /) -> None:
         """Take one operation, or case, of the history."""
+
+    def see(self, event: Event) -> None:
+        """Take one event, of any operation, in order of time: after the last ``add``. Only who defines it is told."""
+
+    @classmethod
+    def sees(cls) -> bool:
+        """Whether it wants the events."""
+        return cls.see is not Checker.see
 
     def close(self) -> Entry | None:
         """Decide, after the last one; None where the run needs no row."""

@@ -70,6 +70,7 @@ class Manifest(msgspec.Struct, frozen=True):
     """What was run, with what, where and when."""
 
     run_id: str | None = None
+    format: Count | None = None  # of the run directory (words.column.FORMAT); None in 0.1.0
     argv: list[str] = []
     locustfile: str | None = None
     folder: str | None = None

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 
 from harness.judge.case import Case
 from harness.judge.criteria.criteria import Criterion
+from harness.judge.events import Event
 from harness.judge.facts import Facts
 from harness.measure.series_csv import SeriesRow
 from harness.measure.vitals import Vitals
@@ -55,6 +56,7 @@ class Evidence:
         vitals: rows of ``vitals.csv``.
         operations: reads the operations; each call begins anew.
         cases: reads them with what belongs to each; each call begins anew.
+        events: reads what happened to all of them in order of time; each call begins anew.
 
     """
 
@@ -66,6 +68,7 @@ class Evidence:
     vitals: Sequence[Vitals] = ()
     operations: Callable[[], Iterable[Operation]] = tuple
     cases: Callable[[], Iterable[Case]] = tuple
+    events: Callable[[], Iterable[Event]] = tuple
     _made: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False)
 
     def once(self, make: Callable[[Evidence], Made]) -> Made:

@@ -40,6 +40,7 @@ def judge(evidence: Evidence) -> Verdict:
         feed(evidence.cases(), [*map(FoldsOperations, of_all), *checks.of_cases])
     else:
         feed(evidence.operations(), [*of_all, *checks.of_operations])
+    checks.see_events()
     entries = checks.close()
     steady = warm_up.steady(evidence.users) if facts.trim else WHOLE_RUN
     content = totals.as_json() | of_series(series, steady)

@@ -54,7 +54,7 @@ def read_edges(folder: Path) -> dict[int, list[Edge]]:
 
     """
     return {
-        worker: sorted(Edge(*row) for path in paths for row in _rows(_table(path, EDGES.names)))
+        worker: sorted(Edge(*row) for path in paths for row in rows_of(read_table(path, EDGES.names)))
         for worker, paths in _by_worker(folder, "edges").items()
     }
 
@@ -68,8 +68,8 @@ def count_rows(folder: Path, table: str, *, without: str | None = None) -> int:
     """
     paths = parts_of(folder, table).paths
     if without is None:
-        return sum(_footer(path).num_rows for path in paths)
-    return sum(_table(path, [without]).column(0).null_count for path in paths)
+        return sum(footer_of(path).num_rows for path in paths)
+    return sum(read_table(path, [without]).column(0).null_count for path in paths)
 
 
 def _cases_of(folder: Path, worker: int, operations: Iterator[Operation]) -> Iterator[Case]:
@@ -104,9 +104,9 @@ def _start(span: Span) -> int:
 
 def _troubled(injections: Sequence[Path], calls: Sequence[Path]) -> pa.Array:
     """Return the ids of operations that were hit by a fault or had a call that was not served."""
-    found = [_table(path, ["operation"]).column(0) for path in injections]
+    found = [read_table(path, ["operation"]).column(0) for path in injections]
     for path in calls:
-        table = _table(path, ["operation", "outcome"])
+        table = read_table(path, ["operation", "outcome"])
         found.append(table.filter(pc.not_equal(table.column(1), SERVED)).column(0))
     chunks = [chunk for column in found for chunk in column.chunks]
     return pc.unique(pa.chunked_array(chunks, pa.int64())).drop_null()
@@ -133,10 +133,10 @@ class _Waiting(Generic[Row]):
         """Read every row group that may hold rows of operations up to ``highest``."""
         while self._unread and self._unread[-1].lowest <= highest:
             _, path, group = self._unread.pop()
-            table = _table(path, self._schema.names, group)
+            table = read_table(path, self._schema.names, group)
             if self._only is not None:
                 table = table.filter(pc.is_in(table.column("operation"), value_set=self._only))
-            for values in _rows(table):
+            for values in rows_of(table):
                 row = self._make(values)
                 if row.operation is not None:
                     self._rows.setdefault(row.operation, []).append(row)
@@ -156,10 +156,10 @@ class _Group(NamedTuple):
 
 def _groups(path: Path) -> Iterator[_Group]:
     """Yield the row groups of a file that have rows of operations."""
-    for number in range(_footer(path).num_row_groups):
+    for number in range(footer_of(path).num_row_groups):
         # Read, not taken from the footer's statistics: where a bit of the footer is flipped, asking for those aborts
         # the process ("Repetition level histogram size mismatch", an exception of C++ that pyarrow 26 does not catch).
-        lowest = pc.min(_table(path, ["operation"], number).column(0)).as_py()
+        lowest = pc.min(read_table(path, ["operation"], number).column(0)).as_py()
         if lowest is not None:
             yield _Group(lowest, path, number)
 
@@ -172,15 +172,16 @@ def _by_worker(folder: Path, table: str) -> dict[int, list[Path]]:
     return found
 
 
-def _footer(path: Path) -> Any:
+def footer_of(path: Path) -> Any:
+    """Return the footer of a file. Raise RunError where it is no part of a history."""
     try:
         return pq.read_metadata(path)
     except UNREADABLE_PART as error:
         raise RunError(f"{path}: no part of a history: {reason(error)}") from error
 
 
-def _table(path: Path, columns: Sequence[str], group: int | None = None) -> pa.Table:
-    """Return columns of a file, or of one of its row groups."""
+def read_table(path: Path, columns: Sequence[str], group: int | None = None) -> pa.Table:
+    """Return columns of a file, or of one of its row groups. Raise RunError where it is no part of a history."""
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             table = (
@@ -200,5 +201,6 @@ def _table(path: Path, columns: Sequence[str], group: int | None = None) -> pa.T
         raise RunError(f"{path}: no part of a history: {reason(error)}") from error
 
 
-def _rows(table: pa.Table) -> Iterator[tuple[Any, ...]]:
+def rows_of(table: pa.Table) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows of a table as Python objects."""
     return zip(*(column.to_pylist() for column in table.columns), strict=True)

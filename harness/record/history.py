@@ -174,6 +174,20 @@ def read_operations(paths: Iterable[Path]) -> Iterator[Operation]:
             yield from map(Operation._make, zip(*columns.values(), strict=True))
 
 
+def operation_of(values: tuple[Any, ...]) -> Operation:
+    """Return the operation of a row of its table.
+
+    Raises:
+        RunError: outcome or flag is none that there is.
+
+    """
+    made = Operation._make(values)
+    try:
+        return made._replace(outcome=_OUTCOMES[made.outcome], flag=_FLAGS[made.flag])
+    except KeyError as error:
+        raise RunError(f"no operation of a history: {reason(error)}") from error
+
+
 def read_attempts(paths: Iterable[Path]) -> Iterator[Attempt]:
     """Yield the attempts of Parquet parts, those of one operation together and in order.
 
@@ -194,7 +208,7 @@ def _columns(path: Path, table: str) -> Iterator[dict[str, list[Any]]]:
             missing = file.metadata.num_rows
             for batch in file.iter_batches(ROWS_READ, columns=names, use_threads=False):
                 missing -= batch.num_rows
-                batch.validate(full=True)  # as in cases._table
+                batch.validate(full=True)  # as in cases.read_table
                 found = with_later(pa.Table.from_batches([batch]), table, names)
                 yield {name: found.column(name).to_pylist() for name in names}
             if missing:  # the header of a page has no checksum; where it is broken, reading just ends (pyarrow 26)

@@ -9,14 +9,15 @@ from typing import TypeVar
 from harness.judge.criteria.criteria import Criterion
 from harness.judge.evidence import Evidence, Seen
 from harness.judge.facts import Facts
-from harness.judge.judging import judge
+from harness.judge.judging import judge, not_judged
 from harness.judge.verdict import Verdict
 from harness.measure.series_csv import read_series
 from harness.measure.vitals import read_vitals
 from harness.record.cases import count_rows, read_cases, read_edges
+from harness.record.events import read_events
 from harness.record.history import parts_of, read_operations
 from harness.record.run_directory import RunDirectory
-from harness.words.errors import RunError
+from harness.words.errors import RunError, one_line
 
 Row = TypeVar("Row")
 
@@ -24,6 +25,16 @@ Row = TypeVar("Row")
 def judge_run(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) -> Verdict:
     """Return the verdict on a run directory."""
     return judge(evidence_of(run, criteria, facts))
+
+
+def judge_or_say_why(
+    run: RunDirectory, criteria: Sequence[Criterion], facts: Facts
+) -> tuple[Verdict, Exception | None]:
+    """Return the verdict on a run directory; INCONCLUSIVE where it could not be judged, with what broke."""
+    try:
+        return judge_run(run, criteria, facts), None
+    except Exception as error:  # noqa: BLE001  # the verdict says so
+        return not_judged(one_line(error), facts), error
 
 
 def evidence_of(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) -> Evidence:
@@ -42,6 +53,7 @@ def evidence_of(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) 
         vitals=_read(run.vitals, read_vitals, facts),
         operations=lambda: read_operations(parts_of(run.history, "operations").paths),
         cases=lambda: read_cases(run.history),
+        events=lambda: read_events(run.history),
     )
 
 

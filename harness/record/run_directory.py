@@ -33,6 +33,7 @@ class RunDirectory:
         self.arrivals = path / "arrivals.csv"  # only where a schedule had something due
         self.vitals = path / "vitals.csv"
         self.faults = path / "faults.csv"  # only where there was a fault plan
+        self.facts = path / "facts.json"  # what judging needs besides history, series and vitals
         self.verdict = path / "verdict.json"
         self.report = path / "report.html"
         self.stacks = path / "logs" / "stacks.txt"  # only where a step of the target held the thread
@@ -47,7 +48,7 @@ class RunDirectory:
     def write_json(self, path: Path, content: object) -> None:
         """Write a JSON file whole or not at all."""
         partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        partial.write_text(json_text(content), encoding="utf-8")
         partial.rename(path)
 
     def write_stacks(self, text: str) -> None:
@@ -55,6 +56,11 @@ class RunDirectory:
         if text:
             self.stacks.parent.mkdir(exist_ok=True)
             self.stacks.write_text(text, encoding="utf-8")
+
+
+def json_text(content: object) -> str:
+    """Return the text of a JSON file of a run directory."""
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
 def create_run_directory(results: Path, locustfile: str, now: datetime | None = None) -> RunDirectory:

@@ -10,6 +10,9 @@ from typing import Any, Literal, NamedTuple, get_args, get_type_hints
 Type = Literal["int8", "int16", "int32", "int64", "float32", "float64", "text"]
 """What a value is in Parquet; in CSV, what its text is read as."""
 
+FORMAT = 2
+"""Version of what a run directory holds, ``format`` in its manifest: 1, or none, is 0.1.0's; 2 has ``facts.json``."""
+
 FIRST_FORMAT = 1
 """Format of the run directories of 0.1.0, whose manifests name none."""
 

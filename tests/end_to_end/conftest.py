@@ -38,9 +38,13 @@ def processes() -> Iterator[list[LocustProcess]]:
 
 
 @pytest.fixture
-def folder(request: pytest.FixtureRequest, tmp_path: Path, processes: list[LocustProcess]) -> Folder:
-    """A user's folder."""
-    return Folder(tmp_path, processes, starts_again=getattr(request.module, "STARTS_AGAIN", False))
+def folder(request: pytest.FixtureRequest, tmp_path: Path, processes: list[LocustProcess]) -> Iterator[Folder]:
+    """A user's folder; at the end every run in it that was judged is judged again, and has the same verdict."""
+    made = Folder(tmp_path, processes, starts_again=getattr(request.module, "STARTS_AGAIN", False))
+    yield made
+    for run in made.runs:
+        if run.was_judged:
+            run.assert_judged_alike()
 
 
 @pytest.fixture(params=["local", "processes"])

@@ -1,4 +1,4 @@
-"""What a run left behind, read without the project's own readers."""
+"""What a run left behind, read without the project's own readers; and judged again, with them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from harness.record.judging_again import judged_again
+
 OUTCOMES = ("ok", "failed", "cancelled", "timeout", "shed")
 FILES = {
     "manifest.json",
+    "facts.json",
     "locust_stats.csv",
     "locust_stats_history.csv",
     "locust_failures.csv",
@@ -124,6 +127,18 @@ class KeptRun:
             assert self.verdict["verdict"] in report
         assert self.manifest["t1"] is not None
         assert self.parts("baseline")
+
+    @property
+    def was_judged(self) -> bool:
+        """Whether the run itself came to its verdict: else its sentinel gave one, or nobody."""
+        if not {"facts.json", "verdict.json"} <= {entry.name for entry in self.path.iterdir()}:
+            return False
+        return all(row["name"] != "process" for row in [*self.verdict["validity"], *self.verdict["checks"]])
+
+    def assert_judged_alike(self) -> None:
+        """Judged again, from its folder and in another process, it has the same verdict, byte for byte."""
+        again = judged_again(self.path)
+        assert again.before == again.text
 
     def assert_conserved(self, *, least: int = 1) -> None:
         """Arrivals = outcomes = history = series = Locust's requests, and every operation is there once."""

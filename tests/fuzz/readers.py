@@ -25,14 +25,19 @@ from analysis.files.histograms import BUCKETS
 from analysis.files.history import read_table
 from analysis.files.series_file import HISTOGRAMS, read_series, read_vitals
 from analysis.statistics import locust_statistics
-from harness.judge.criteria.criteria import read_criteria
+from harness.judge.criteria.criteria import DEFAULT_CRITERIA, parse_criteria, read_criteria
+from harness.judge.criteria.steps import Step
+from harness.judge.facts import Facts
 from harness.load.arrivals.trace_file import Trace
 from harness.load.corpus.corpus import read_corpus
+from harness.load.corpus.vocabulary import Vocabulary
 from harness.load.faults.plan import PLANS, read_fault_plan
 from harness.measure import series_csv
 from harness.measure import vitals as vitals_csv
+from harness.measure.blocks import Block
 from harness.measure.history_tables import with_later
 from harness.record.cases import read_cases, read_edges
+from harness.record.facts_json import read_facts, write_facts
 from harness.record.history import read_operations
 from harness.record.tables import OPERATIONS, TABLES, encoding
 from harness.words.operation import Outcome
@@ -82,6 +87,29 @@ def _criteria(path: Path, content: bytes) -> None:
     for criterion in read_criteria(path):
         assert math.isfinite(criterion.number)
         assert criterion.users is None or 0 <= criterion.users <= 2**63
+
+
+@cache
+def facts() -> bytes:
+    """Return the facts of a run with a fault plan."""
+    known = Facts(
+        True, 30_000.0, 12, 12, labels={"s1": "greeting"}, steps=(Step(4, 10, 20, True, (1, 2)),),
+        faults=read_fault_plan(PLANS / "storm.toml").fault, vocabulary=Vocabulary(frozenset({"fast"}), True),
+        blocks=(Block(0, 1, 2_000_000_000, "router", None, False),), user_errors={"ValueError: x": 2},
+    )  # fmt: skip
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "facts.json")
+        write_facts(path, parse_criteria(DEFAULT_CRITERIA, "default"), known)
+        return path.read_bytes()
+
+
+def _facts(path: Path, content: bytes) -> None:
+    criteria, found = read_facts(path)
+    assert all(math.isfinite(criterion.number) for criterion in criteria)
+    assert found.deadline_ms is None or math.isfinite(found.deadline_ms)
+    again = path.with_name("again.json")
+    write_facts(again, criteria, found)
+    assert read_facts(again) == (criteria, found)
 
 
 def _trace(path: Path, content: bytes) -> None:
@@ -312,6 +340,7 @@ READERS = (
     Reader("vitals.csv, judged", "vitals.csv", lambda: _head("vitals.csv"), _judged_vitals),
     Reader("faults.csv", "faults.csv", lambda: _head("faults.csv"), _faults),
     Reader("arrivals.csv", "arrivals.csv", lambda: _ARRIVALS, _arrivals),
+    Reader("facts.json", "facts.json", facts, _facts),
     Reader("manifest.json", "manifest.json", (EXAMPLE / "manifest.json").read_bytes, _manifest),
     Reader("verdict.json", "verdict.json", (EXAMPLE / "verdict.json").read_bytes, _verdict),
     Reader("history", "operations-w000-000000.parquet", history, _history),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from harness.judge.case import Case
-from harness.judge.check import Fold, FoldsOperations, Guarded, Where
+from harness.judge.check import Fold, FoldsOperations, Guarded, Where, show
 from harness.judge.checker import OfCases
 from harness.judge.checkers.disturbances.fault_windows import WindowFold, changes_rules, windows_in
 from harness.judge.checkers.disturbances.hypotheses import Activation, hypotheses
@@ -62,6 +62,10 @@ class Checks:
     def of_operations(self) -> list[Fold[Operation]]:
         """What is to be fed every operation, where nothing needs cases: then nothing disturbed any of them."""
         return [*self._guarded]
+
+    def see_events(self) -> None:
+        """Show what happened in the run, in order of time, to the checkers that want it."""
+        show(self._evidence.events, self._guarded)
 
     def _fed_cases(self, guarded: Guarded) -> Fold[Case]:
         fold: Fold[Case] = guarded if isinstance(guarded.checker, OfCases) else FoldsOperations(guarded)

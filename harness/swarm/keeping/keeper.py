@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 
 from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner
@@ -19,6 +20,7 @@ from harness.load.corpus.vocabulary import Vocabulary
 from harness.loop import HubLoop
 from harness.measure.blocks import Block, stacks_of
 from harness.pipeline.baseline import one_by_one
+from harness.record.facts_json import write_facts
 from harness.record.faults_csv import write_faults
 from harness.record.history import write_table
 from harness.record.run_directory import Json, create_run_directory
@@ -240,6 +242,8 @@ class Keeper:
         self._manifest["workers"] = self.roll.rows()
         self._manifest["hosts"] = self.roll.hosts() or self._manifest["hosts"]
         facts = self._facts(refused)
+        if not self._try("the facts", lambda: write_facts(self.run.facts, self.inputs.criteria, facts)):
+            facts = replace(facts, errors=tuple(self.collector.errors))
         verdict = judged(self.run, self.inputs.criteria, facts, self._say)
         self._manifest["counts"] = {"arrivals": facts.arrivals, "locust_requests": facts.locust_requests}
         self._try("the stacks", lambda: self.run.write_stacks(stacks_of(facts.blocks)))
@@ -267,14 +271,16 @@ class Keeper:
             writer = RunCsvWriter(without_requests(), self.run.locust_prefix)
         writer.finish()
 
-    def _try(self, what: str, write: Callable[[], None]) -> None:
-        """Write something; what cannot be written counts as lost, and is said."""
+    def _try(self, what: str, write: Callable[[], None]) -> bool:
+        """Write something and return whether it is; what cannot be written counts as lost, and is said."""
         try:
             write()
         except (OSError, RecordError) as error:
             reason = error.strerror or str(error) if isinstance(error, OSError) else str(error)
             self.collector.errors.append(f"{what} could not be written: {reason}")
             self._say(self.collector.errors[-1])
+            return False
+        return True
 
     def _on_reset(self, **_: object) -> None:
         self._stats_reset = True

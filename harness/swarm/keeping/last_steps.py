@@ -10,10 +10,9 @@ import gevent
 
 from harness.judge.criteria.criteria import Criterion
 from harness.judge.facts import Facts
-from harness.judge.judging import not_judged
 from harness.judge.verdict import Verdict
 from harness.record.compaction import compact
-from harness.record.judging import judge_run
+from harness.record.judging import judge_or_say_why
 from harness.record.run_directory import RunDirectory
 from harness.words.errors import RecordError, RouteSwarmError, one_line
 
@@ -35,13 +34,13 @@ def put_together(history: Path, say: Callable[[str], None]) -> None:
 
 def judged(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts, say: Callable[[str], None]) -> Verdict:
     """Return the verdict on a run; INCONCLUSIVE where it could not be judged, whatever broke."""
-    found = gevent.get_hub().threadpool.apply(_judge, (run, criteria, facts))
-    if isinstance(found, Verdict):
-        return found
-    say(f"the run could not be judged: {one_line(found)}")
-    if not isinstance(found, (RouteSwarmError, OSError)):
-        logger.error("while judging %s", run.path, exc_info=found)
-    return not_judged(one_line(found), facts)
+    verdict, error = gevent.get_hub().threadpool.apply(judge_or_say_why, (run, criteria, facts))
+    if error is not None:
+        say(f"the run could not be judged: {one_line(error)}")
+        if not isinstance(error, (RouteSwarmError, OSError)):
+            logger.error("while judging %s", run.path, exc_info=error)
+    assert isinstance(verdict, Verdict)
+    return verdict
 
 
 # Errors are returned, since gevent's pool prints those that are raised.
@@ -53,10 +52,3 @@ def _compact(history: Path) -> RecordError | None:
     except RecordError as error:
         return error
     return None
-
-
-def _judge(run: RunDirectory, criteria: Sequence[Criterion], facts: Facts) -> Verdict | Exception:
-    try:
-        return judge_run(run, criteria, facts)
-    except Exception as error:  # noqa: BLE001  # the verdict says so
-        return error

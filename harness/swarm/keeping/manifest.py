@@ -22,6 +22,7 @@ from harness.load.faults.plan import shipped_name
 from harness.record.run_directory import Json
 from harness.swarm.inputs import Inputs
 from harness.swarm.process import world
+from harness.words.column import FORMAT
 
 _LOCUST_OPTIONS = (
     "locustfile", "user_classes", "num_users", "spawn_rate", "run_time", "processes", "stop_timeout", "expect_workers",
@@ -89,6 +90,7 @@ def first_manifest(run_id: str, inputs: Inputs, locustfile: str, locust_options:
     options = inputs.options
     manifest = Manifest(
         run_id=run_id,
+        format=FORMAT,
         argv=list(sys.argv),
         locustfile=locustfile,
         folder=str(Path.cwd()),

@@ -7,6 +7,7 @@ from harness.judge.check import feed
 from harness.judge.checkers.disturbances.hypotheses import Activation, of_breakers
 from harness.judge.checkers.fallbacks.breakers import BreakerLegality
 from harness.judge.checkers.fallbacks.fallbacks import FallbackCorrectness
+from harness.judge.checkers.registry import registered
 from harness.judge.checkers.selection import Checks
 from harness.judge.entry import Status
 from harness.judge.evidence import Evidence, Seen
@@ -18,7 +19,7 @@ NAMES = [
     "activation under overload",
 ]
 
-OF_EVERY_RUN = ["accuracy", "consistency", "conservation", "hang", "silent failure"]
+OF_EVERY_RUN = {checker.name for checker in registered() if not checker.needs}
 KNOWN = (True, 30_000.0, 1, 1)
 
 

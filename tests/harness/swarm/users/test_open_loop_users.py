@@ -82,7 +82,7 @@ def test_an_arrival_that_a_run_which_ends_does_not_send_is_not_delivered(side):
     with pytest.raises(StopUser):
         side.user.route()
     assert side.pacer.lost == side.pacer.due
-    assert side.session.arrivals == 0
+    assert side.session.started == 0
 
 
 def test_an_arrival_that_comes_due_while_users_are_held_back_is_not_delivered_and_the_next_is(side, monkeypatch):
