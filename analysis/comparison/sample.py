@@ -4,7 +4,7 @@ Seconds of a run are not independent: a slow one follows a slow one. So blocks o
 and not seconds (Carlstein 1986), few and long ones (Schmeiser 1982), and what correlation is left between neighbouring
 blocks widens the standard error by the factor of a first-order autoregressive process and takes degrees of freedom
 away. Checked by simulation over runs of 60 and 180 s whose level wanders by 15 % with a lag-1 correlation of 0 to 0.9:
-at most 5 % of the comparisons of equal runs called a difference (``tests/analysis/test_false_alarms.py``).
+at most 5 % of the comparisons of equal runs called a difference (``tests/analysis/comparison/test_false_alarms.py``).
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ def test_a_worker_whose_stage_holds_the_thread_is_neither_lost_nor_late(
 
 def test_the_last_report_of_a_worker_whose_stage_holds_the_thread_is_waited_for(folder: Folder) -> None:
     (folder.path / "impatient.py").write_text(
-        "import harness.swarm.roles.master\nharness.swarm.master.FINAL_REPORT_S = 0.5\nfrom busy import *\n"
+        "import harness.swarm.roles.master\nharness.swarm.roles.master.FINAL_REPORT_S = 0.5\nfrom busy import *\n"
     )
     process = folder.headless(
         *LOAD,
