@@ -48,8 +48,10 @@ lint: venv ## ruff, mypy --strict, import contracts
 	@cd benchmarks && ../$(BIN)/mypy --config-file= --cache-dir=../.mypy_cache --check-untyped-defs --ignore-missing-imports --exclude real.py .
 	@$(BIN)/lint-imports
 
-docs: venv ## what the checkers say of themselves, into docs/
-	@$(BIN)/python scripts/checker_pages.py
+docs: venv ## what checkers, fault kinds and columns say of themselves, into docs/
+	@$(BIN)/python -m scripts.checker_pages
+	@$(BIN)/python -m scripts.document_kinds
+	@$(BIN)/python -m scripts.describe_columns
 
 fuzz: venv ## 10,000 inputs for every reader of files (ROUTESWARM_FUZZ=N for another number)
 	@ROUTESWARM_FUZZ=$(or $(ROUTESWARM_FUZZ),10000) $(BIN)/python -m pytest tests/fuzz -n 2 --dist worksteal --durations=0

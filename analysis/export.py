@@ -6,6 +6,7 @@ The same run directory always gives the same bytes.
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -27,7 +28,7 @@ TABLES = tuple(EVERY_TABLE)
 
 def names() -> tuple[str, ...]:
     """Return what can be exported: tables of the run, and statistics, some of which are plots as well."""
-    return (*TABLES, *VIEWS)
+    return (*TABLES, *VIEWS, *_frames_of_plots())
 
 
 def frame_of(run: Run, name: str) -> pd.DataFrame:
@@ -35,9 +36,17 @@ def frame_of(run: Run, name: str) -> pd.DataFrame:
     if name in TABLES:
         found: pd.DataFrame = getattr(run, name)
         return found
-    if name not in VIEWS:
+    view = VIEWS.get(name) or _frames_of_plots().get(name)
+    if view is None:
         raise UsageError(f"export: no table or statistic {name!r}; expected one of {', '.join(names())}")
-    return VIEWS[name](Measured(run))
+    return view(Measured(run))
+
+
+def _frames_of_plots() -> dict[str, Callable[[Measured], pd.DataFrame]]:
+    """Return the frames that plots bring along; takes matplotlib to come."""
+    from analysis.report.figures import FIGURES
+
+    return {figure.name: figure.frame for figure in FIGURES if figure.frame is not None}
 
 
 def plotted() -> tuple[str, ...]:

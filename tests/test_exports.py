@@ -27,6 +27,7 @@ PUBLIC = {
         "LowUser",
         "NormalUser",
         "Operation",
+        "PhasedShape",
         "Poisson",
         "Ramp",
         "RampToFailureShape",

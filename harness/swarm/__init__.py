@@ -16,7 +16,7 @@ from harness.swarm.plugin import on_command_line as _on_command_line
 from harness.swarm.plugin import on_init as _on_init
 from harness.swarm.plugin import on_test_start as _on_test_start
 from harness.swarm.shapes.ramp_to_failure import RampToFailureShape
-from harness.swarm.shapes.timed import SoakShape, SpikeShape, StaircaseShape
+from harness.swarm.shapes.timed import PhasedShape, SoakShape, SpikeShape, StaircaseShape
 from harness.swarm.users.bands import (
     CriticalUser,
     HighUser,
@@ -40,6 +40,7 @@ __all__ = [
     "LowUser",
     "NormalUser",
     "Operation",
+    "PhasedShape",
     "Poisson",
     "Ramp",
     "RampToFailureShape",

@@ -202,6 +202,53 @@ class Soak(Shape):
         return f"{self.users:,} users for {self.duration_s:g} s, started over {self.ramp_s:g} s"
 
 
+@dataclass(frozen=True)
+class Phased(Shape):
+    """Any phases, each a moment in seconds and the users from then on; until ``duration_s`` seconds.
+
+    Raises:
+        ShapeError: there is no phase, the first does not begin at 0 s, they are less than a second apart, or one has no
+            user.
+
+    """
+
+    given: tuple[tuple[float, int], ...]
+    duration_s: float
+
+    def __post_init__(self) -> None:
+        given: object = self.given  # a locustfile says what it likes
+        if not isinstance(given, Sequence) or isinstance(given, str) or not given:
+            raise ShapeError(f"phases: found {given!r}, expected pairs such as ((0, 10), (30, 50))")
+        for number, pair in enumerate(given, 1):
+            if not isinstance(pair, Sequence) or isinstance(pair, str) or len(pair) != 2:
+                raise ShapeError(f"phases: step {number}: found {pair!r}, expected seconds and users such as (30, 50)")
+            require_seconds(f"phases: step {number}", pair[0], 0.0)
+            require_users(f"phases: step {number}", pair[1])
+        require_seconds("duration_s", self.duration_s, SHORTEST_PHASE_S)
+        moments = [float(from_s) for from_s, _ in given]
+        if moments[0] != 0:
+            raise ShapeError(f"phases: the first begins at {moments[0]:g} s, expected 0")
+        if any(after - before < SHORTEST_PHASE_S for before, after in pairwise([*moments, self.duration_s])):
+            raise ShapeError(
+                f"phases begin at {', '.join(f'{moment:g}' for moment in moments)} s and end at {self.duration_s:g} s: "
+                f"expected them in order, at least {SHORTEST_PHASE_S:g} s apart"
+            )
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases as they were given."""
+        return tuple(Phase(float(from_s), users) for from_s, users in self.given)
+
+    @property
+    def end_s(self) -> float:
+        """The duration."""
+        return self.duration_s
+
+    def __str__(self) -> str:
+        told = (f"{phase.users:,} from {phase.from_s:g} s" for phase in self.phases)
+        return f"users: {', '.join(told)}, until {self.duration_s:g} s"
+
+
 def require_users(name: str, users: object) -> None:
     """Require a whole number of at least one user; raises ``ShapeError``."""
     if not isinstance(users, int) or isinstance(users, bool) or users < 1:

@@ -16,7 +16,7 @@ from locust import LoadTestShape
 from harness.judge.criteria.criteria import Criterion
 from harness.judge.criteria.ramp_to_failure import RampToFailure
 from harness.judge.criteria.steps import Step
-from harness.load.shapes.shapes import LEVELS, Shape, Soak, Spike, Staircase
+from harness.load.shapes.shapes import LEVELS, Phased, Shape, Soak, Spike, Staircase
 from harness.swarm.shapes.step_log import StepLog
 from harness.words.clock import Epoch
 from harness.words.errors import ShapeError
@@ -248,6 +248,39 @@ class SpikeShape(TimedShape):
         stretch = 1.0 if asked.run_time_s is None else asked.run_time_s / self.duration_s
         peak = self.peak if asked.users is None else asked.users
         return Spike(spike.base, peak, spike.from_s * stretch, spike.to_s * stretch, spike.duration_s * stretch)
+
+
+class PhasedShape(TimedShape):
+    """Any load there is: phases, each with the second it begins at and its users.
+
+    ``--users`` leaves out nothing: no phase has more than so many. ``--run-time`` stretches all phases alike.
+
+    Attributes:
+        phases: pairs of seconds after the start, and users from then on; the first at 0.
+        duration_s: seconds of the whole.
+        spawn_rate: users started or stopped per second.
+
+    """
+
+    abstract: ClassVar[bool] = True
+    phases: Sequence[tuple[float, int]] = ()
+    duration_s: float = 60.0
+
+    @property
+    def own_users(self) -> int | None:
+        """The most of any phase."""
+        try:
+            return max(users for _, users in self.phases)
+        except (TypeError, ValueError):  # ``plan`` says what is wrong with them
+            return None
+
+    def shape(self, asked: Asked) -> Shape:
+        """Return the phases; raises ``ShapeError``."""
+        whole = Phased(tuple(self.phases) if isinstance(self.phases, list) else self.phases, self.duration_s)  # type: ignore[arg-type]
+        stretch = 1.0 if asked.run_time_s is None else asked.run_time_s / self.duration_s
+        most = whole.most_users if asked.users is None else asked.users
+        given = tuple((phase.from_s * stretch, min(phase.users, most)) for phase in whole.phases)
+        return Phased(given, self.duration_s * stretch)
 
 
 class SoakShape(TimedShape):

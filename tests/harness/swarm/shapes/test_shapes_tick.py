@@ -8,7 +8,7 @@ import pytest
 
 from harness.judge.criteria.criteria import parse_criteria
 from harness.measure.histogram import bucket_of
-from harness.swarm import RampToFailureShape, SoakShape, SpikeShape, StaircaseShape
+from harness.swarm import PhasedShape, RampToFailureShape, SoakShape, SpikeShape, StaircaseShape
 from harness.swarm.shapes.ramp_to_failure import PATIENCE_S
 from harness.swarm.shapes.timed import FIRST_USER_WITHIN_S, Asked
 from harness.words.errors import ShapeError
@@ -91,6 +91,20 @@ def test_a_spike_goes_up_and_down_again():
     assert [users for users, *_ in (locust.run(), locust.steps())[1]] == [3, 8, 3]
 
 
+def test_phases_are_any_load_there_is():
+    teeth = [(4 * tooth + 2 * step, 3 + 4 * step) for tooth in range(2) for step in range(2)]
+    locust = Locust(of(PhasedShape, phases=teeth, duration_s=8))
+    locust.run()
+    assert [users for users, *_ in locust.steps()] == [3, 7, 3, 7]
+    assert of(PhasedShape, phases=teeth).own_users == 7
+
+
+def test_phases_keep_to_the_most_users_and_stretch_to_the_run_time():
+    locust = Locust(of(PhasedShape, phases=((0, 3), (5, 9)), duration_s=10), Asked(users=5, run_time_s=20))
+    locust.run()
+    assert [(users, begun and round(begun, -1)) for users, begun, _ in locust.steps()] == [(3, 0), (5, 10)]
+
+
 def test_a_soak_starts_its_users_over_its_ramp():
     shape = of(SoakShape, users=50, ramp_s=10, duration_s=30)
     locust = Locust(shape)
@@ -115,6 +129,13 @@ def test_the_time_of_a_shape_counts_from_the_first_user_or_goes_on_without():
         (StaircaseShape, {"spawn_rate": 0}, Asked()),
         (StaircaseShape, {"levels": (5, 9)}, Asked(users=4)),
         (SpikeShape, {"from_s": 9, "to_s": 4}, Asked()),
+        (PhasedShape, {}, Asked()),
+        (PhasedShape, {"phases": "many"}, Asked()),
+        (PhasedShape, {"phases": ((0, 3), 7)}, Asked()),
+        (PhasedShape, {"phases": ((1, 3),)}, Asked()),
+        (PhasedShape, {"phases": ((0, 0),)}, Asked()),
+        (PhasedShape, {"phases": ((0, 3), (5, 4), (5, 6))}, Asked()),
+        (PhasedShape, {"phases": ((0, 3),), "duration_s": float("nan")}, Asked()),
         (RampToFailureShape, {"dwell_s": 1.5}, Asked()),
         (RampToFailureShape, {"first": 9, "most": 3}, Asked()),
     ],
