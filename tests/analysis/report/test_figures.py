@@ -43,18 +43,18 @@ def test_a_file_in_the_folder_is_a_plot_and_can_be_exported(
     folder: Path, monkeypatch: pytest.MonkeyPatch, make_run, ramp
 ) -> None:
     before = figures.registered()
-    (folder / "one_more.py").write_text(ONE_MORE.format(place=15, name="endings"))
+    (folder / "one_more.py").write_text(ONE_MORE.format(place=15, name="one-of-this-test"))
     found = figures.registered()
-    assert [figure.name for figure in found if figure not in before] == ["endings"]
+    assert [figure.name for figure in found if figure not in before] == ["one-of-this-test"]
     assert [figure.place for figure in found] == sorted(figure.place for figure in found)
     monkeypatch.setattr(figures, "FIGURES", found)
-    assert "endings" in export.names()
+    assert "one-of-this-test" in export.names()
     pd.testing.assert_frame_equal(
-        export.frame_of(load_run(make_run(ramp(20))), "endings"), pd.DataFrame({"ended": [1]})
+        export.frame_of(load_run(make_run(ramp(20))), "one-of-this-test"), pd.DataFrame({"ended": [1]})
     )
 
 
-@pytest.mark.parametrize(("place", "name"), [(10, "endings"), (15, "percentile-curve")])
+@pytest.mark.parametrize(("place", "name"), [(10, "one-of-this-test"), (15, "percentile-curve")])
 def test_two_of_one_name_or_place_are_refused(folder: Path, place: int, name: str) -> None:
     (folder / "one_more.py").write_text(ONE_MORE.format(place=place, name=name))
     with pytest.raises(ValueError, match=str(place) if place == 10 else name):
