@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run check test test-real lint docs fuzz bench bench-real bench-analysis soak venv venv-real clean
+.PHONY: run check test test-versions test-real lint docs fuzz bench bench-real bench-analysis soak venv venv-real clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -36,6 +36,18 @@ test: venv ## the whole test suite: those that need real time, and beside them t
 	trap 'kill $$beside 2>/dev/null; rm -f $$fast' EXIT; trap 'exit 130' INT TERM; \
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m slow; slow=$$?; \
 	wait $$beside; code=$$?; cat $$fast; exit $$((slow ? slow : code))
+
+test-versions: venv ## the fast tests, and CPython's of asyncio, on the other Pythons there are (3.12, 3.13)
+	@for version in 3.12 3.13; do \
+		python=$$(ls -d $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$$version.*/bin/python 2>/dev/null | tail -n 1); \
+		python=$${python:-$$(command -v python$$version || true)}; \
+		if [ -z "$$python" ] || ! $$python -c '' 2>/dev/null; then echo "Python $$version is not here: left out"; continue; fi; \
+		echo "Python $$version: $$python"; \
+		test -x .venv-$$version/bin/python || $$python -m venv .venv-$$version || exit 1; \
+		.venv-$$version/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt -e . || exit 1; \
+		.venv-$$version/bin/python -m pytest -n 2 --dist worksteal -m "not slow" || exit 1; \
+		.venv-$$version/bin/python -m pytest tests/harness/loop/test_cpython_asyncio.py || exit 1; \
+	done
 
 test-real: venv-real ## pipelines of real software (httpx, openai, LangGraph, redis, gRPC, ...) in the harness
 	@cd tests/real && ../../$(BIN)/mypy --strict --package model_server
@@ -71,4 +83,4 @@ bench-analysis: venv ## reports of 1,000,000 operations: time and memory (OPERAT
 	@$(BIN)/python benchmarks/analysis_at_scale.py --operations $(or $(OPERATIONS),1000000) --figures
 
 clean: ## remove what the other targets made, but not results
-	@rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .venv .venv-* build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

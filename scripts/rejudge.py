@@ -1,8 +1,9 @@
-"""Judge runs anew from what they left behind: ``python scripts/rejudge.py RUN_DIR [RUN_DIR ...]``.
+"""Bring runs of 0.1.0 to the format of today: ``python scripts/rejudge.py RUN_DIR [RUN_DIR ...]``.
 
-For the runs that are shipped in ``results/``, when definitions or texts of the verdict changed after they were made.
-What a verdict needs besides history, series and vitals is taken from manifest, corpus, fault plan and the verdict that
-is there. Runs with schedules, with lost workers or of a ramp to failure are refused: of these more is needed.
+For the runs that are shipped in ``results/``. What a verdict needs besides history, series and vitals is taken from
+manifest, corpus, fault plan and the verdict that is there, and written as ``facts.json``; then they are judged anew, as
+``python -m analysis check --write`` judges runs that have one. Of a noise floor with fewer numbers than today's nothing
+is said any more. Runs with schedules, with lost workers or of a ramp to failure are refused: of these more is needed.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ from harness.judge.facts import Facts
 from harness.load.corpus.corpus import DEFAULT_CORPUS, read_corpus
 from harness.load.corpus.vocabulary import Vocabulary
 from harness.load.faults.plan import plan_path, read_fault_plan
-from harness.record.faults_csv import write_faults
-from harness.record.judging import judge_run
+from harness.record.facts_json import write_facts
+from harness.record.judging_again import judged_again
 from harness.record.run_directory import RunDirectory
+from harness.words.column import FORMAT
 
 
 def rejudge(path: Path) -> None:
-    """Write ``verdict.json`` (and ``faults.csv``) of a run anew."""
+    """Write ``facts.json``, and ``verdict.json`` (and ``faults.csv``) of a run anew; note its format."""
     run = RunDirectory(path)
     manifest, before = (json.loads(each.read_text(encoding="utf-8")) for each in (run.manifest, run.verdict))
     totals, options = before["totals"], manifest["options"]
@@ -39,7 +41,6 @@ def rejudge(path: Path) -> None:
         raise SystemExit(f"{path}: the corpus is not what it was")
     deadline = next((row["target"] for row in before["checks"] if row["name"] == "chain deadline"), None)
     stats = pd.read_csv(path / "locust_stats.csv")
-    floor = totals.get("noise_floor")
     steps = tuple(Step(step["users"], step["from_ns"], step["to_ns"]) for step in totals.get("steps") or [])
     plan = options.get("fault_plan")
     facts = Facts(
@@ -52,19 +53,17 @@ def rejudge(path: Path) -> None:
         trim=not steps,
         steps=steps,
         workers=len(manifest["workers"]),
-        noise_floor=NoiseFloor.of_json(floor),
+        noise_floor=NoiseFloor.of_json(totals.get("noise_floor")),
         faults=tuple(read_fault_plan(plan_path(plan)).fault) if plan else (),
         chain_deadline_ms=None if deadline is None else float(deadline.split()[1]),
         vocabulary=Vocabulary.of(corpus),
         user_errors=totals.get("user_errors") or {},
     )
-    verdict = judge_run(run, parse_criteria("\n".join(options["criteria"]), "the manifest"), facts)
-    content = verdict.as_json()
-    content["totals"]["noise_floor"] = floor  # type: ignore[index]  # of an earlier version it has fewer numbers
-    run.write_json(run.verdict, content)
-    if run.faults.exists():
-        write_faults(run.faults, content["totals"]["faults"])  # type: ignore[index]
-    print(f"{path}: {verdict.conclusion.value}")
+    write_facts(run.facts, parse_criteria("\n".join(options["criteria"]), "the manifest"), facts)
+    run.write_json(run.manifest, {"run_id": manifest["run_id"], "format": FORMAT, **manifest})
+    again = judged_again(path)
+    again.write()
+    print(f"{path}: {again.verdict.conclusion.value}")
 
 
 if __name__ == "__main__":
