@@ -181,6 +181,7 @@ def test_a_disk_that_fills_up_ends_the_run_and_is_said(folder: Folder) -> None:
 
 
 def test_a_verdict_that_cannot_be_written_is_shown(folder: Folder) -> None:
+    folder.draws_reports = True
     process = folder.headless(*LOAD, "--baseline-size", 0, "-t", "30s", preexec=files_stay_tiny)
     code = process.wait()
     assert code == 12

@@ -79,13 +79,14 @@ def test_stop_just_after_the_preparation_ends_that_run_and_the_next_one_runs(fol
 
 TWO_CLASSES = """
 from locust import constant, task
-from harness.swarm import RouteUser
+from harness.swarm import RouteUser, sending
 
 
 class Asking(RouteUser):
     wait_time = constant(0.05)
 
     @task
+    @sending("question")
     def ask(self):
         self.route("question")
 
@@ -94,6 +95,7 @@ class Stating(RouteUser):
     wait_time = constant(0.05)
 
     @task
+    @sending("statement")
     def state(self):
         self.route("statement")
 """
