@@ -9,7 +9,6 @@ from dataclasses import replace
 from locust.env import Environment
 from locust.runners import STATE_RUNNING, STATE_SPAWNING, MasterRunner
 
-from harness.judge.criteria.noise_floor import NoiseFloor, highest
 from harness.judge.facts import Facts
 from harness.judge.validity.user_errors import Gone
 from harness.judge.validity.workers import Workers
@@ -170,7 +169,7 @@ class Keeper:
         self._stats_reset = bool(self._environment.reset_stats)
         if self._shape is not None:
             options["load_shape"] = self._shape.description
-            connect(self._shape, self._environment, self.collector, self._noise_floor, self._now_s)
+            connect(self._shape, self._environment, self.collector, lambda: self.roll.noise_floor, self._now_s)
 
     def note_load(self, users: int, spawn_rate: float) -> None:
         """Take note that the load was changed while the run goes on."""
@@ -297,10 +296,6 @@ class Keeper:
 
     def _facts(self, refused: UsageError | None) -> Facts:
         workers = self.collector.workers.values()
-        levels: dict[str, int] = {}
-        for worker in workers:
-            for level, count in worker.log_records.items():
-                levels[level] = levels.get(level, 0) + count
         scheduled = self._scheduled
         return Facts(
             golden=self.inputs.golden,
@@ -315,7 +310,7 @@ class Keeper:
             took_part=self._took_part,
             errors=tuple(self.collector.errors),
             labels=self.inputs.labels,
-            log_records=levels,
+            log_records=self.roll.log_records,
             trim=is_trimmed(self._environment) and not self._load_changes,
             steps=() if self._shape is None else self._shape.steps,
             ramp=None if self._shape is None else self._shape.ramp,
@@ -323,7 +318,7 @@ class Keeper:
             mismatches=self.roll.mismatches,
             clock_offsets_ms=self.roll.clock_offsets_ms,
             workers=self.roll.introduced or None,
-            noise_floor=self._noise_floor(),
+            noise_floor=self.roll.noise_floor,
             faults=() if self.inputs.fault_plan is None else self.inputs.fault_plan.fault,
             chain_deadline_ms=self.inputs.runner.chain_deadline_ms(),
             vocabulary=Vocabulary.of(self.inputs.scenarios),
@@ -352,7 +347,3 @@ class Keeper:
         if self._stats_reset or not self.begun:
             return None
         return requests_of_operations(self._environment.stats)
-
-    def _noise_floor(self) -> NoiseFloor | None:
-        floors = map(NoiseFloor.of_json, self.roll.noise_floors)
-        return highest(floor for floor in floors if floor is not None)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 
+from harness.judge.criteria.noise_floor import NoiseFloor, highest
 from harness.judge.validity.agreement import differences
 from harness.judge.validity.workers import Workers
 from harness.record.run_directory import Json
@@ -89,9 +91,18 @@ class Roll:
         return tuple(_name(index) for index in sorted(self._introduced) if index not in self._expected)
 
     @property
-    def noise_floors(self) -> list[Json]:
-        """The noise floors of those that measured one."""
-        return [about["noise_floor"] for about in self._introduced.values() if about.get("noise_floor") is not None]
+    def noise_floor(self) -> NoiseFloor | None:
+        """The highest noise floor of those that measured one."""
+        floors = (NoiseFloor.of_json(about.get("noise_floor")) for about in self._introduced.values())
+        return highest(floor for floor in floors if floor is not None)
+
+    @property
+    def log_records(self) -> Mapping[str, int]:
+        """What the target logged in all of them, by level."""
+        levels: Counter[str] = Counter()
+        for record in self._records.values():
+            levels.update(record.log_records)
+        return dict(levels)
 
     @property
     def lost(self) -> tuple[str, ...]:
