@@ -11,12 +11,15 @@ from harness.judge.verdict import Verdict
 from harness.record.judging_again import judged_again
 from harness.words.errors import one_line
 
+DIFFERS = 1
+"""Exit code where a run is judged otherwise than it was, and its verdict's own would be 0."""
+
 MOST_NAMED = 20
 """Differences that are named."""
 
 
 def check(path: Path, *, write: bool = False) -> tuple[list[str], int]:
-    """Return what is to be said of a run judged again, line by line, and the exit code of its verdict.
+    """Return what is to be said of a run judged again, line by line, and the exit code: of its verdict, or ``DIFFERS``.
 
     Args:
         path: a run directory.
@@ -40,7 +43,7 @@ def check(path: Path, *, write: bool = False) -> tuple[list[str], int]:
     if write and not again.equal:
         again.write()
         lines.append(f"{again.run.verdict} was written")
-    return lines, int(verdict.exit_code)
+    return lines, int(verdict.exit_code) or (0 if again.equal or write else DIFFERS)
 
 
 def _shown(verdict: Verdict) -> str:

@@ -28,7 +28,8 @@ examples:
   python -m analysis export results/latest operations -o operations.parquet
   python -m analysis check results/latest
 
-exit codes: 0 done; 2 no run, or a mistake in the command; compare has 10 and 12, too; check has those of a run.
+exit codes: 0 done; 2 no run, or a mistake in the command; compare has 10 and 12, too; check has those
+of a run, and 1 where it differs.
 `python -m analysis COMMAND --help` says more about each.
 """
 
@@ -132,7 +133,8 @@ examples:
   python -m analysis check results/latest
   python -m analysis check results/latest --write           verdict.json, and faults.csv of a run with faults
 
-exit codes: that of the verdict as it is judged now (0, 10, 11, 12); 2 no run, or it has no facts.
+exit codes: that of the verdict as it is judged now (0, 10, 11, 12); 1 where that is 0, differs from what is there, and
+was not written; 2 no run, or it has no facts.
 """
 
 EXPORT = """\

@@ -112,7 +112,8 @@ def _read(paths: Sequence[Path], table: str, wanted: Sequence[Column], condition
         if condition is None and rows.num_rows != (whole := sum(pq.read_metadata(path).num_rows for path in paths)):
             raise ValueError(f"{rows.num_rows:,} rows, the footer says {whole:,}")
         rows.validate(full=True)  # a flipped bit may name a text that the page has not; headers have no checksum
-        rows = _with_lacking(rows, table, wanted)
+        of_table = "operations" if table == "baseline" else table
+        rows = history_tables.with_later(rows, of_table, [column.name for column in wanted])
         for column in wanted:
             _require_plausible(paths, table, column, rows.column(column.name))
     except _UNREADABLE as error:
@@ -202,15 +203,6 @@ def _damage(path: Path) -> str | None:
     except _UNREADABLE as error:
         return reason(error)
     return None
-
-
-def _with_lacking(rows: pa.Table, table: str, wanted: Sequence[Column]) -> pa.Table:
-    """Return the rows with the columns that their format did not have yet, without values."""
-    for column in wanted:
-        if column.name not in rows.schema.names:
-            field = SCHEMAS[table].field(column.name)
-            rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
-    return rows
 
 
 def _refuse_foreign(path: Path, table: str) -> set[str]:

@@ -10,7 +10,6 @@ from analysis.report.evidence import BROKEN
 from analysis.wording import value
 from harness.judge.checkers.registry import named, registered
 
-GUIDE = "docs/testing-your-pipeline.md"
 OF_ROWS = {
     "workers": "Find what killed or stopped the worker; run again.",
     "recording": "Read the evidence for which record differs; run again with room on the disk.",

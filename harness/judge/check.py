@@ -87,6 +87,16 @@ class Guarded:
         self.checker = checker
         self._crash: str | None = None
 
+    @classmethod
+    def made(cls, kind: type[Checker[Any]], make: Callable[[], Checker[Any]]) -> Guarded:
+        """Return a checker as ``make`` makes it; one that cannot be made is UNKNOWN as well."""
+        try:
+            return cls(make())
+        except Exception as error:  # noqa: BLE001  # a crashed checker is UNKNOWN, whatever it raised
+            stand_in = cls(object.__new__(kind))  # for its name; it is never fed
+            stand_in._crashed(error)
+            return stand_in
+
     def add(self, item: Any, /) -> None:
         """Hand on one operation, or case, until the checker has raised."""
         if self._crash is not None:
@@ -114,6 +124,16 @@ class Guarded:
                 self._crashed(error)
         detail = f"the checker crashed: {self._crash}"
         return Entry(self.checker.name, Status.UNKNOWN, None, None, detail, required=self.checker.required)
+
+    @property
+    def percent(self) -> float | None:
+        """What criteria on the checker's metric are asked of; None where it raised, or measured nothing."""
+        if self._crash is None:
+            try:
+                return self.checker.percent
+            except Exception as error:  # noqa: BLE001  # a crashed checker is UNKNOWN, whatever it raised
+                self._crashed(error)
+        return None
 
     def totals(self) -> dict[str, object]:
         """Return what the checker adds to the totals; nothing where it raised, since that would be half of it."""

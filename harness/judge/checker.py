@@ -90,7 +90,7 @@ class Checker(Generic[Taken]):
         raise NotImplementedError
 
     def totals(self) -> dict[str, object]:
-        """Return what it adds to ``totals`` of the verdict; asked for once it has decided."""
+        """Return what it adds to ``totals`` of the verdict, under ``checks`` by its name; asked when it has decided."""
         return {}
 
 

@@ -198,6 +198,7 @@ class Totals(msgspec.Struct, frozen=True):
     ledger: dict[str, object] | None = None
     faults: list[FaultRow] | None = None
     fallback_latency: dict[str, object] | None = None
+    checks: dict[str, dict[str, object]] | None = None  # what checkers add that has no field here, by their names
 
     @classmethod
     def of(cls, content: Mapping[str, Any]) -> Totals:
@@ -233,7 +234,7 @@ class Verdict(msgspec.Struct, frozen=True):
 _SOMETIMES: Mapping[type[msgspec.Struct], tuple[str, ...]] = {
     Worker: ("late", "held_back_s", "clock_offset_ms", "clock_within_ms"),
     Manifest: ("baseline", "load_changes", "counts", "of_run", "what", "why"),
-    Totals: ("steps", "breakers", "ledger", "faults", "fallback_latency"),
+    Totals: ("steps", "breakers", "ledger", "faults", "fallback_latency", "checks"),
 }
 """Fields that a document has only where the run had such a thing; the others are null where nothing was measured."""
 

@@ -1,1 +1,1 @@
-"""Layer 1: what a run is made of: the corpus, the mix of priorities and kinds, the order of drawing."""
+"""Layer 1: what a run is made of: corpus, bands and the order of drawing; arrivals; load shapes; faults."""

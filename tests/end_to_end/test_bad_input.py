@@ -32,7 +32,7 @@ def leaves():
     sys.exit(0)
 """
 
-# One of each way in which a target is refused; the messages of all are in tests/harness/target/test_find.py.
+# One of each way in which a target is refused; the messages of all are in tests/harness/pipeline/test_find.py.
 TARGETS = {
     "no_such_module:pipeline": r"no_such_module",
     "fast:pipelin": r"did you mean 'pipeline'",
@@ -44,7 +44,7 @@ TARGETS = {
     "leaving_module:pipeline": r"leaving_module",
 }
 
-# The messages of all are in tests/harness/load/test_corpus.py.
+# The messages of all are in tests/harness/load/corpus/test_corpus.py.
 CORPORA = {
     '{"id": "a", "text": "x", "priority": 1}\n{"id": \n': r"corpus\.jsonl:2",
     '{"id": "a", "text": "\xff", "priority": 1}\n': r"corpus\.jsonl:1.*UTF-8",

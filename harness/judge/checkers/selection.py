@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from harness.judge.case import Case
 from harness.judge.check import Fold, FoldsOperations, Guarded, Where, show
 from harness.judge.checker import OfCases
 from harness.judge.checkers.disturbances.fault_windows import WindowFold, changes_rules, windows_in
-from harness.judge.checkers.disturbances.hypotheses import Activation, hypotheses
+from harness.judge.checkers.disturbances.hypotheses import ASKED, Activation, hypotheses
 from harness.judge.checkers.disturbances.ledger import Ledger
 from harness.judge.checkers.disturbances.overload import Overload
 from harness.judge.checkers.fallbacks.context_preservation import RouteHistory
 from harness.judge.checkers.fallbacks.determinism import Determinism
 from harness.judge.checkers.registry import AnyChecker, registered
+from harness.judge.documents import Totals
 from harness.judge.entry import Entry, Status
 from harness.judge.evidence import Evidence, Need
 from harness.words.operation import Operation
 
+_DECLARED = frozenset(Totals.__struct_fields__)
+"""Totals with a field of their own; others stand under their checker's name."""
 
-def selected(evidence: Evidence) -> list[AnyChecker]:
+
+def selected(evidence: Evidence) -> list[Guarded]:
     """Return the checkers that a run gets, in the order of their rows."""
     return [
-        evidence.once(checker.of)
+        Guarded.made(checker, partial(evidence.once, checker.of))
         for checker in registered()
         if not checker.needs or not checker.needs.isdisjoint(evidence.there)
     ]
@@ -35,7 +40,7 @@ class Checks:
         self._evidence = evidence
         self._tells = Need.ATTEMPTS in evidence.there
         self._plan = Need.PLAN in evidence.there
-        self._guarded = [Guarded(checker) for checker in selected(evidence)]
+        self._guarded = selected(evidence)
         self._windows = evidence.once(windows_in)
         self._window_fold = WindowFold(self._windows, evidence.reference)
         self._activation = Activation(self._windows)
@@ -97,7 +102,7 @@ class Checks:
     def measured(self) -> dict[str, float | None]:
         """What criteria ask checks for, by name; without those that could not be decided."""
         found: dict[str, float | None] = {
-            each.checker.name: each.checker.percent
+            each.checker.name: each.percent
             for each in self._guarded
             if each.checker.metric is not None and self._decided(each.checker.name)
         }
@@ -117,16 +122,23 @@ class Checks:
         return [*found, self._overload.close(decided["fallback correctness"])]
 
     def _with_those_of_no_row(self) -> Mapping[str, Entry]:
-        """Return all entries by name, also of checkers that this run did not get: what they say of nothing."""
-        unfed = (checker for checker in registered() if checker.name not in self._entries)
-        closed = {checker.name: Guarded(self._evidence.once(checker.of)).close() for checker in unfed}
+        """Return all entries by name, also of those the hypotheses ask for that this run did not get: of nothing."""
+        unfed = [checker for checker in registered() if checker.name in ASKED and checker.name not in self._entries]
+        closed = {each.name: Guarded.made(each, partial(self._evidence.once, each.of)).close() for each in unfed}
         return self._entries | {name: entry for name, entry in closed.items() if entry is not None}
 
     def totals(self) -> dict[str, object]:
         """Return what checks, windows and hypotheses add to ``totals`` of the verdict."""
         found: dict[str, object] = {}
+        of_checks: dict[str, dict[str, object]] = {}
         for each in self._guarded:
-            found |= each.totals()
+            for name, total in each.totals().items():
+                if name in _DECLARED:
+                    found[name] = total
+                else:
+                    of_checks.setdefault(each.checker.name, {})[name] = total
+        if of_checks:
+            found["checks"] = of_checks
         if self._plan:
             found.setdefault(
                 "ledger", self._evidence.once(Ledger.of).as_json()

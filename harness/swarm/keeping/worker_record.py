@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from harness.load.arrivals.share import Counts
 from harness.measure.blocks import Block, of_wire
 from harness.swarm.wire.delta import Delta
 from harness.swarm.wire.receipts import Receipts, Signs
@@ -28,13 +27,6 @@ class WorkerRecord:
     broken: str | None = None  # what its event loop stopped serving for
     looked_at: int = 0  # the latest second of ``users``
     log_records: dict[str, int] = field(default_factory=dict)
-    due: int = 0  # arrivals of its share of all schedules
-    not_delivered: int = 0
-
-    def add_schedule(self, counts: Counts) -> None:
-        """Add what it counted of its share."""
-        self.due += sum(due for due, _ in counts.values())
-        self.not_delivered += sum(not_delivered for _, not_delivered in counts.values())
 
     @property
     def silent_s(self) -> float:

@@ -61,7 +61,7 @@ class BoundedNames:
 
 
 class BoundedErrors(BoundedNames):
-    """Labels of errors: messages that differ only in an id are one."""
+    """Names of errors: messages that differ only in an id are one."""
 
     __slots__ = ("_kinds",)
 

@@ -1,7 +1,7 @@
 """Load shapes for Locust: subclass one in a locustfile and set its attributes; each keeps a log of its steps.
 
 Locust (2.47) takes the first concrete ``LoadTestShape`` it finds in a locustfile: those here are abstract, a subclass
-is not. It leaves ``--run-time``, ``--users`` and ``--spawn-rate`` to the shape, which reads them (see ``shaping``).
+is not. It leaves ``--run-time``, ``--users`` and ``--spawn-rate`` to the shape, which reads them (see ``settle``).
 """
 
 from __future__ import annotations

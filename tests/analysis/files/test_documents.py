@@ -45,7 +45,7 @@ def test_what_was_judged_is_read_as_it_was_written(tmp_path):
     )
 
 
-def test_a_total_that_no_field_declares_is_refused_by_the_writer():
+def test_a_total_that_no_field_declares_and_no_checker_adds_is_refused_by_the_writer():
     with pytest.raises(TypeError, match="surprises"):
         conclude([], [], [], {"surprises": 3}).as_json()
 

@@ -111,8 +111,10 @@ class TestCommand:
 
     def test_another_form_of_the_same_verdict_differs(self, saved, capsys) -> None:
         saved.verdict.write_text(json.dumps(json.loads(saved.verdict.read_text())))
-        main(["check", str(saved.path)])
+        code = json.loads(saved.verdict.read_text())["exit_code"]
+        assert main(["check", str(saved.path)]) == (code or 1)
         assert len(capsys.readouterr().out.splitlines()) == 2
+        assert main(["check", str(saved.path), "--write"]) == code
 
     def test_a_verdict_that_is_no_json_or_absent_is_said(self, saved, capsys) -> None:
         saved.verdict.write_text("{")

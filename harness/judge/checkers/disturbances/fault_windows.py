@@ -25,8 +25,6 @@ from harness.words.operation import FAULT_FAILED, LABELS_KEPT, THE_RUN_ENDED, At
 from harness.words.place import PlaceKind
 
 OPEN = "open"
-RUN_ENDED = THE_RUN_ENDED
-"""Cause of the edge that closes what was still open at the end."""
 APART_NS = 1_000_000_000
 """How much earlier than all others a worker that died may have opened a window: clocks and wake-ups differ a little."""
 
@@ -150,7 +148,7 @@ def spans_of(edges: Mapping[int, Iterable[Edge]]) -> list[Span]:
                 ordinals = () if edge.window is None else ((worker, edge.window),)
                 opened[key] = Span(edge.name, edge.at_ns, None, lasted=True, ordinals=ordinals)
             elif key in opened:
-                ended, failed = edge.cause == RUN_ENDED, _failure(edge)
+                ended, failed = edge.cause == THE_RUN_ENDED, _failure(edge)
                 span = opened.pop(key)._replace(end_ns=edge.at_ns, lasted=ended, failed=failed)
                 spans.setdefault(edge.name, []).append(span)
         for (name, _), span in opened.items():

@@ -145,6 +145,10 @@ def of_breakers(edges: Collection[Edge], legality: Entry) -> Entry:
     return Entry(name, legality.status, "0 illegal", target, detail)
 
 
+ASKED = frozenset({"state preservation", "breaker legality", "fallback correctness"})
+"""Checkers whose entries the hypotheses look at."""
+
+
 def hypotheses(
     checks: Mapping[str, Entry],
     edges: Collection[Edge],

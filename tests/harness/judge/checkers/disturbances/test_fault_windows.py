@@ -4,7 +4,6 @@ import pytest
 from made_cases import PLAN, at, made, opened, windows
 
 from harness.judge.checkers.disturbances.fault_windows import (
-    RUN_ENDED,
     Hits,
     WindowFold,
     changes_rules,
@@ -13,7 +12,7 @@ from harness.judge.checkers.disturbances.fault_windows import (
 )
 from harness.load.faults.kinds import Fault
 from harness.load.faults.kinds.windows import ClockJump, Reload
-from harness.words.operation import operation_id
+from harness.words.operation import THE_RUN_ENDED, operation_id
 
 PRIMARY = "route a, tier 0"
 
@@ -32,7 +31,7 @@ class TestWindows:
         ]
 
     def test_what_was_still_open_at_the_end_has_no_end_of_its_own(self):
-        (found,) = windows(*opened("down", 1, 2, RUN_ENDED))
+        (found,) = windows(*opened("down", 1, 2, THE_RUN_ENDED))
         assert (found.end_ns, found.ends_ns) == (at(2), None)
 
     def test_what_nobody_saw_close_has_no_end(self):
@@ -120,7 +119,7 @@ class TestFold:
     def test_a_window_of_operations_begins_and_ends_with_those_it_hit(self):
         late = [("first hundred", "latency", "stage router", 0, 5)]
         cases = [made(at_ms=2000 + n * 100, ordinal=n, injections=tuple(late)) for n in range(3)]
-        (row,) = self.fold(windows(*opened("first hundred", 0, 9, RUN_ENDED)), cases)
+        (row,) = self.fold(windows(*opened("first hundred", 0, 9, THE_RUN_ENDED)), cases)
         assert (row["start_unix_s"], row["end_unix_s"]) == (at(2) / 1e9, at(2.2) / 1e9)
         assert row["served_late"] == 3
 

@@ -3,10 +3,9 @@ from __future__ import annotations
 import pytest
 from made_cases import MS, START_NS, at, edge, opened, operation, windows
 
-from harness.judge.checkers.disturbances.fault_windows import RUN_ENDED
 from harness.judge.checkers.disturbances.recovery import Recovery
 from harness.judge.entry import Status
-from harness.words.operation import Outcome
+from harness.words.operation import THE_RUN_ENDED, Outcome
 
 
 def steady(second, number):
@@ -109,7 +108,7 @@ class TestRecovery:
         assert "only 6." in entry.detail
 
     def test_a_fault_that_lasted_to_the_end_is_unknown(self):
-        entry = judged(windows(*opened("down", 10, 15, RUN_ENDED)), run(40, [(10, 99)]))
+        entry = judged(windows(*opened("down", 10, 15, THE_RUN_ENDED)), run(40, [(10, 99)]))
         assert entry.status is Status.UNKNOWN
         assert "lasted to the end" in entry.detail
 
