@@ -2,8 +2,8 @@
 
 For the runs that are shipped in ``results/``. What a verdict needs besides history, series and vitals is taken from
 manifest, corpus, fault plan and the verdict that is there, and written as ``facts.json``; then they are judged anew, as
-``python -m analysis check --write`` judges runs that have one. Of a noise floor with fewer numbers than today's nothing
-is said any more. Runs with schedules, with lost workers or of a ramp to failure are refused: of these more is needed.
+``python -m analysis check --write`` judges runs that have one. Runs with schedules, with lost workers or of a ramp to
+failure are refused: of these more is needed.
 """
 
 from __future__ import annotations

@@ -98,7 +98,9 @@ def floor_of(bursts: Sequence[Sequence[int]], tight: Sequence[int]) -> NoiseFloo
     batches = (tight[begin : begin + BATCH] for begin in range(0, len(tight), BATCH))
     best = sorted(min(batches, key=max))
     p50, p95, p99 = (_percentile_ms(ordered, share) for share in (0.5, 0.95, 0.99))
-    return NoiseFloor(p50, p95, p99, max(map(max, bursts)) / 1e6, _percentile_ms(best, 0.95))
+    longest_ms = max(map(max, bursts)) / 1e6
+    best_ms = _percentile_ms(best, 0.95)
+    return NoiseFloor(p50_ms=p50, p95_ms=p95, p99_ms=p99, max_ms=longest_ms, best_p95_ms=best_ms)
 
 
 def _percentile_ms(ordered: Sequence[int], share: float) -> float:

@@ -74,7 +74,7 @@ MOST = Facts(
     mismatches=("worker 0 has another corpus",),
     clock_offsets_ms={"worker 0": -0.1},
     workers=2,
-    noise_floor=NoiseFloor(0.1, 0.2, 0.30000000000000004, 1.0, 0.15),
+    noise_floor=NoiseFloor(p50_ms=0.1, p95_ms=0.2, p99_ms=0.30000000000000004, max_ms=1.0, best_p95_ms=0.15),
     faults=PLAN.fault,
     chain_deadline_ms=900.0,
     vocabulary=Vocabulary(frozenset({"fast", "premium"}), True),

@@ -75,8 +75,11 @@ def test_with_a_floor_a_decision_above_it_is_as_it_was():
 
 
 def test_the_floor_of_a_run_is_the_largest_over_its_workers():
-    floors = [NoiseFloor(0.1, 0.3, 0.5, 0.9, 0.1), NoiseFloor(0.2, 0.25, 0.3, 4.0, 0.07)]
-    assert highest(floors) == NoiseFloor(0.2, 0.3, 0.5, 4.0, 0.1)
+    floors = [
+        NoiseFloor(p50_ms=0.1, p95_ms=0.3, p99_ms=0.5, max_ms=0.9, best_p95_ms=0.1),
+        NoiseFloor(p50_ms=0.2, p95_ms=0.25, p99_ms=0.3, max_ms=4.0, best_p95_ms=0.07),
+    ]
+    assert highest(floors) == NoiseFloor(p50_ms=0.2, p95_ms=0.3, p99_ms=0.5, max_ms=4.0, best_p95_ms=0.1)
     assert highest([]) is None
 
 
