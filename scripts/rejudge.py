@@ -22,6 +22,7 @@ from harness.load.corpus.corpus import DEFAULT_CORPUS, read_corpus
 from harness.load.corpus.vocabulary import Vocabulary
 from harness.load.faults.plan import plan_path, read_fault_plan
 from harness.record.facts_json import write_facts
+from harness.record.history import parts_of, read_operations
 from harness.record.judging_again import judged_again
 from harness.record.run_directory import RunDirectory
 from harness.words.column import FORMAT
@@ -40,6 +41,7 @@ def rejudge(path: Path) -> None:
     if corpus.digest != manifest["digests"]["corpus"]:
         raise SystemExit(f"{path}: the corpus is not what it was")
     deadline = next((row["target"] for row in before["checks"] if row["name"] == "chain deadline"), None)
+    sent = {operation.scenario for operation in read_operations(parts_of(run.history, "operations").paths)}
     stats = pd.read_csv(path / "locust_stats.csv")
     steps = tuple(Step(step["users"], step["from_ns"], step["to_ns"]) for step in totals.get("steps") or [])
     plan = options.get("fault_plan")
@@ -48,7 +50,7 @@ def rejudge(path: Path) -> None:
         deadline_ms=options["deadline_ms"],
         arrivals=totals["arrivals"],
         locust_requests=int(stats.loc[stats["Name"] == "Aggregated", "Request Count"].iloc[0]),
-        labels={each.id: each.label for each in corpus if each.label is not None},
+        labels={each.id: each.label for each in corpus if each.label is not None and each.id in sent},
         log_records=totals.get("log_records") or {},
         trim=not steps,
         steps=steps,

@@ -23,6 +23,7 @@ MOST_BYTES = 1 << 30
 class _Document:
     criteria: tuple[str, ...]
     facts: Facts
+    labels: dict[str, list[str]]  # by label its scenarios: the other way round it is twice as long
 
 
 class _Searched(msgspec.Struct, frozen=True):
@@ -43,14 +44,17 @@ def write_facts(path: Path, criteria: Sequence[Criterion], facts: Facts) -> None
         OSError: it cannot be written.
 
     """
-    without_stacks = replace(facts, blocks=tuple(block._replace(stacks="") for block in facts.blocks))
-    document = _Document(tuple(criterion.text for criterion in criteria), without_stacks)
+    labels: dict[str, list[str]] = {}
+    for scenario, label in facts.labels.items():
+        labels.setdefault(label, []).append(scenario)
+    short = replace(facts, labels={}, blocks=tuple(block._replace(stacks="") for block in facts.blocks))
+    document = _Document(tuple(criterion.text for criterion in criteria), short, labels)
     try:
         content = msgspec.json.encode(document, enc_hook=_encoded)
     except UnicodeEncodeError as error:
         raise RecordError(f"{path}: cannot write: {error}") from error
     partial = path.with_suffix(".partial")
-    partial.write_bytes(msgspec.json.format(content, indent=1) + b"\n")
+    partial.write_bytes(content + b"\n")
     partial.rename(path)
 
 
@@ -63,7 +67,8 @@ def read_facts(path: Path) -> tuple[list[Criterion], Facts]:
     """
     try:
         document = msgspec.json.decode(read_bounded(path, MOST_BYTES), type=_Document, dec_hook=_decoded)
-        return [parse_criterion(text) for text in document.criteria], document.facts
+        labels = {scenario: label for label, scenarios in document.labels.items() for scenario in scenarios}
+        return [parse_criterion(text) for text in document.criteria], replace(document.facts, labels=labels)
     except (*UNREADABLE, msgspec.MsgspecError, RouteSwarmError) as error:
         raise RunError(f"{path}: no facts of a run: {reason(error)}") from error
 

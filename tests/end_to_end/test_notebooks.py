@@ -77,7 +77,7 @@ def test_without_a_run_of_ones_own_they_read_the_example(
     for variable in ("ROUTESWARM_BASELINE", "ROUTESWARM_CANDIDATE"):
         monkeypatch.delenv(variable, raising=False)
 
-    assert len(shown(of_example, "image/png")) == 11
+    assert len(shown(of_example, "image/png")) == 14
     tables = "".join(shown(of_example, "text/html"))
     for fault in load_run(EXAMPLES[3]).faults["name"]:
         assert fault in tables

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
@@ -203,11 +204,12 @@ class Folder:
 
     @property
     def runs(self) -> list[KeptRun]:
-        """The run directories, oldest first."""
+        """The run directories, oldest first: each wrote its first file after the one before had written its last."""
         if not self.results.is_dir():
             return []
         found = (path for path in self.results.iterdir() if path.is_dir() and not path.is_symlink())
-        return [KeptRun(path, self.draws_reports) for path in sorted(found)]
+        # Not by name alone: of two runs that began in one second, names say nothing of which was first.
+        return [KeptRun(path, self.draws_reports) for path in sorted(found, key=lambda path: (_begun_ns(path), path))]
 
     @property
     def run(self) -> KeptRun:
@@ -237,3 +239,13 @@ def ports() -> list[str]:
     """Return the arguments that keep a master and its workers to themselves."""
     port = free_port()
     return ["--master-bind-host", "127.0.0.1", "--master-bind-port", str(port), "--master-port", str(port)]
+
+
+def _begun_ns(run: Path) -> int:
+    """Return when the oldest file of a run directory was written."""
+    times = []
+    for path in [run, *run.rglob("*")]:
+        with contextlib.suppress(FileNotFoundError):  # a partial file, which has its name by now
+            if path.is_file():
+                times.append(path.stat().st_mtime_ns)
+    return min(times, default=0) or run.stat().st_mtime_ns

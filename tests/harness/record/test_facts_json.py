@@ -131,11 +131,11 @@ def test_a_text_that_is_no_utf_8_is_an_error_of_recording_and_leaves_no_file(tmp
     ("old", "new"),
     [
         (b"{", b""),
-        (b'"golden": true', b'"golden": 7'),
+        (b'"golden":true', b'"golden":7'),
         (b'"p95_ms < 500 at users >= 100"', b'"beauty < 5"'),
-        (b'"kind": "latency"', b'"kind": "lateness"'),
-        (b'"factor": 3.0', b'"factor": 0.5'),
-        (b'"most": 64', b'"most": 3'),
+        (b'"kind":"latency"', b'"kind":"lateness"'),
+        (b'"factor":3.0', b'"factor":0.5'),
+        (b'"most":64', b'"most":3'),
         (b'"golden"', b'"golden\xff"'),
     ],
 )
