@@ -10,7 +10,13 @@ from pathlib import Path
 def leads_out(path: Path, folder: Path) -> bool:
     """Whether a path, whatever links it goes by, leads out of a folder; one that cannot be followed does."""
     try:
-        return not path.resolve().is_relative_to(folder.resolve())
+        try:
+            found = path.resolve(strict=True)
+        except FileNotFoundError:
+            found = (
+                path.resolve()
+            )  # from Python 3.13 on it takes a loop of links for a path: strictly, that was refused
+        return not found.is_relative_to(folder.resolve())
     except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL
         return True
 
