@@ -27,9 +27,8 @@ from harness.measure.history_tables import with_later
 from harness.record.history import ROWS_READ, UNREADABLE_PART, parts_of, read_operations
 from harness.record.tables import ATTEMPTS, CALLS, EDGES, INJECTIONS, SPANS, TABLES
 from harness.words.errors import RunError, reason
-from harness.words.operation import Attempt, Call, Edge, Injection, Operation, Span
+from harness.words.operation import Attempt, Call, CallOutcome, Edge, Injection, Operation, Span
 
-SERVED = "served"
 """Outcome of a call that was."""
 
 Row = TypeVar("Row", Attempt, Injection, Call, Span)
@@ -107,7 +106,7 @@ def _troubled(injections: Sequence[Path], calls: Sequence[Path]) -> pa.Array:
     found = [read_table(path, ["operation"]).column(0) for path in injections]
     for path in calls:
         table = read_table(path, ["operation", "outcome"])
-        found.append(table.filter(pc.not_equal(table.column(1), SERVED)).column(0))
+        found.append(table.filter(pc.not_equal(table.column(1), CallOutcome.SERVED)).column(0))
     chunks = [chunk for column in found for chunk in column.chunks]
     return pc.unique(pa.chunked_array(chunks, pa.int64())).drop_null()
 

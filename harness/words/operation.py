@@ -187,6 +187,15 @@ class Injection(NamedTuple):
         return Place.parse(self.place)
 
 
+class CallOutcome(StrEnum):
+    """How a call to a backend ended."""
+
+    SERVED = "served"
+    REFUSED = "refused"  # the queue was full
+    FAILED = "failed"  # overload, or a fault
+    CANCELLED = "cancelled"
+
+
 class Call(NamedTuple):
     """One call of a simulated backend, as its own log tells it: the truth next to what the pipeline says."""
 

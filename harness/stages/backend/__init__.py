@@ -5,8 +5,8 @@ from harness.stages.backend.simulated import (
     BackendFull,
     BackendReply,
     CallInfo,
-    CallOutcome,
     SimulatedBackend,
 )
+from harness.words.operation import CallOutcome
 
 __all__ = ["BackendCall", "BackendFull", "BackendReply", "CallInfo", "CallOutcome", "SimulatedBackend"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from enum import StrEnum
 from functools import partial
 from random import Random
 from typing import Final, NamedTuple
@@ -20,6 +19,7 @@ from harness.stages.backend.service_times import LogNormal, ServiceTimes
 from harness.stages.backend.waiting import WaitingLine
 from harness.words.components import BACKEND, announce
 from harness.words.errors import one_line
+from harness.words.operation import CallOutcome
 
 _NO_EFFECTS: Final = LoadEffects()
 
@@ -37,15 +37,6 @@ class BackendReply(NamedTuple):
     backend: str
     queued_ms: float
     service_ms: float
-
-
-class CallOutcome(StrEnum):
-    """How a call to a backend ended."""
-
-    SERVED = "served"
-    REFUSED = "refused"  # the queue was full
-    FAILED = "failed"  # overload, or a fault
-    CANCELLED = "cancelled"
 
 
 class BackendCall(NamedTuple):

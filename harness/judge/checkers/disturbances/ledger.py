@@ -33,10 +33,8 @@ from harness.judge.entry import EXAMPLES, Entry, Status, zero_of
 from harness.judge.evidence import Evidence, Need
 from harness.load.faults.kinds import KINDS
 from harness.load.faults.kinds.what import Effect
-from harness.words.operation import Attempt, AttemptOutcome, Call, Injection, Span
+from harness.words.operation import Attempt, AttemptOutcome, Call, CallOutcome, Injection, Span
 from harness.words.place import PlaceKind
-
-SERVED = "served"
 
 
 class Fate(StrEnum):
@@ -71,7 +69,7 @@ def fate_of(case: Case, injection: Injection, reference: Mapping[str, str | None
         return made_again
     kind = KINDS.get(injection.kind)
     effect = None if kind is None else kind.effect
-    if effect is Effect.DELAY and (call is None or call.outcome == SERVED):
+    if effect is Effect.DELAY and (call is None or call.outcome == CallOutcome.SERVED):
         return Fate.SERVED_LATE
     if not case.attempts and case.operation.tier:
         return Fate.FELL_BACK
@@ -117,13 +115,13 @@ def _made_again(case: Case, injection: Injection, struck: Attempt | None, call: 
     place = injection.at
     if place.kind is PlaceKind.STAGE:
         return Fate.RETRIED if any(_begins_after(span, place.name, injection) for span in case.spans) else None
-    if call is None or call.outcome == SERVED:
+    if call is None or call.outcome == CallOutcome.SERVED:
         return None
     until_ns = _end_of_scope(case.spans, injection.start_ns) if struck is None else struck.end_ns
     later = [other for other in case.calls if call.ended_ns <= other.arrived_ns <= until_ns and other is not call]
     if any(other.backend == call.backend for other in later):
         return Fate.RETRIED
-    return Fate.FELL_BACK if any(other.outcome == SERVED for other in later) else None
+    return Fate.FELL_BACK if any(other.outcome == CallOutcome.SERVED for other in later) else None
 
 
 def _begins_after(span: Span, stage: str, injection: Injection) -> bool:

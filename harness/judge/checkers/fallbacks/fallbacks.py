@@ -15,7 +15,6 @@ from harness.judge.entry import EXAMPLES, Entry, Status, Unseen, zero_of
 from harness.judge.evidence import Need
 from harness.words.operation import LABELS_KEPT, Attempt, AttemptOutcome, Outcome
 
-SERVED = "served"
 FAILED = frozenset({AttemptOutcome.FAILED, AttemptOutcome.TIMEOUT})
 CLOSED = "closed"
 

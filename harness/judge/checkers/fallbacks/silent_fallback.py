@@ -8,10 +8,10 @@ from typing import Self
 
 from harness.judge.case import Case
 from harness.judge.checker import OfCases
-from harness.judge.checkers.fallbacks.fallbacks import NOTHING_UNSEEN, SERVED, Violations
+from harness.judge.checkers.fallbacks.fallbacks import NOTHING_UNSEEN, Violations
 from harness.judge.entry import Entry, Unseen
 from harness.judge.evidence import Evidence, Need
-from harness.words.operation import AttemptOutcome, Call, Span
+from harness.words.operation import AttemptOutcome, Call, CallOutcome, Span
 
 
 class SilentFallback(OfCases):
@@ -90,11 +90,13 @@ def hidden_fallback(case: Case) -> bool:
         for span in case.spans
         if span.kind == "route"
         for call in case.calls
-        if call.outcome != SERVED and span.start_ns <= call.arrived_ns <= span.end_ns
+        if call.outcome != CallOutcome.SERVED and span.start_ns <= call.arrived_ns <= span.end_ns
     )
 
 
 def _other_served(lost: Call, calls: Sequence[Call], span: Span) -> bool:
-    later = [call for call in calls if lost.ended_ns <= call.arrived_ns <= span.end_ns and call.outcome == SERVED]
+    later = [
+        call for call in calls if lost.ended_ns <= call.arrived_ns <= span.end_ns and call.outcome == CallOutcome.SERVED
+    ]
     backends = {call.backend for call in later}
     return bool(backends) and lost.backend not in backends
